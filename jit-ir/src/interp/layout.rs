@@ -1,0 +1,154 @@
+//! Ops that move elements, and those that make tensors.
+
+use super::elementwise::broadcast_index;
+use super::{Value, made};
+use crate::data::{Scalar, TensorData};
+use crate::ops::{Attrs, Op, shape};
+use crate::types::DType;
+
+type Result<T> = std::result::Result<T, String>;
+
+pub(super) fn coordinates(mut i: usize, shape: &[usize]) -> Vec<usize> {
+    let mut at = vec![0; shape.len()];
+    for k in (0..shape.len()).rev() {
+        at[k] = i % shape[k];
+        i /= shape[k];
+    }
+    at
+}
+
+pub(super) fn position(at: &[usize], shape: &[usize]) -> usize {
+    at.iter().zip(shape).fold(0, |p, (c, n)| p * n + c)
+}
+
+/// The element at each position of the result, found by `from`.
+fn picked(x: &TensorData, to: &[usize], from: impl Fn(&[usize]) -> Vec<usize>) -> Value {
+    let out: Vec<Scalar> = (0..to.iter().product())
+        .map(|i| x.get(position(&from(&coordinates(i, to)), &x.shape)))
+        .collect();
+    made(x.dtype(), to, &out)
+}
+
+pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value> {
+    if op.info().class == crate::ops::Class::Make {
+        return make(op, operands, to, attrs);
+    }
+    let x = operands[0].tensor()?;
+    let count = |i: usize| operands[i].scalar().map(|s| s.as_i64() as usize);
+    let axis = |rank: usize| match attrs.axes.as_deref() {
+        Some([a, ..]) => shape::axis(*a, rank),
+        _ => Err("an axis is missing".into()),
+    };
+    Ok(match op {
+        Op::Reshape | Op::Flatten | Op::Unsqueeze | Op::Squeeze => made(x.dtype(), to, &x.scalars()),
+        Op::T | Op::Transpose | Op::Permute => {
+            let order = shape::permutation(op, attrs, x.shape.len())?;
+            picked(x, to, |at| {
+                let mut from = vec![0; at.len()];
+                order.iter().zip(at).for_each(|(axis, c)| from[*axis] = *c);
+                from
+            })
+        }
+        Op::BroadcastTo => {
+            let out: Vec<Scalar> =
+                (0..to.iter().product()).map(|i| x.get(broadcast_index(i, to, &x.shape))).collect();
+            made(x.dtype(), to, &out)
+        }
+        Op::Flip => {
+            let axis = axis(x.shape.len())?;
+            picked(x, to, |at| with(at, axis, x.shape[axis] - 1 - at[axis]))
+        }
+        Op::IndexAxis => {
+            let (axis, i) = (axis(x.shape.len())?, count(1)?);
+            picked(x, to, |at| {
+                let mut from = at.to_vec();
+                from.insert(axis, i);
+                from
+            })
+        }
+        Op::SliceAxis => {
+            let (axis, start) = (axis(x.shape.len())?, count(1)?);
+            picked(x, to, |at| with(at, axis, at[axis] + start))
+        }
+        Op::Triu | Op::Tril => triangle(op, x, operands[1].scalar()?.as_i64()),
+        Op::OneHot => one_hot(x, to, count(1)?, attrs)?,
+        Op::ZerosLike => made(x.dtype(), to, &vec![Scalar::U8(0).cast(x.dtype()); x.len()]),
+        Op::OnesLike => made(x.dtype(), to, &vec![Scalar::U8(1).cast(x.dtype()); x.len()]),
+        _ => return Err("is unknown to the interpreter".into()),
+    })
+}
+
+fn with(at: &[usize], axis: usize, value: usize) -> Vec<usize> {
+    let mut from = at.to_vec();
+    from[axis] = value;
+    from
+}
+
+fn triangle(op: Op, x: &TensorData, k: i64) -> Value {
+    let zero = Scalar::U8(0).cast(x.dtype());
+    let rank = x.shape.len();
+    let out: Vec<Scalar> = (0..x.len())
+        .map(|i| {
+            let at = coordinates(i, &x.shape);
+            let diagonal = at[rank - 1] as i64 - at[rank - 2] as i64;
+            let keep = if op == Op::Triu { diagonal >= k } else { diagonal <= k };
+            if keep { x.get(i) } else { zero }
+        })
+        .collect();
+    made(x.dtype(), &x.shape, &out)
+}
+
+fn one_hot(x: &TensorData, to: &[usize], n: usize, attrs: &Attrs) -> Result<Value> {
+    let dtype = attrs.dtype.unwrap_or(DType::F32);
+    let mut out = vec![Scalar::U8(0).cast(dtype); x.len() * n];
+    for i in 0..x.len() {
+        let class = x.get(i).as_i64();
+        if class < 0 || class as usize >= n {
+            return Err(format!("index {class} is out of range for size {n}"));
+        }
+        out[i * n + class as usize] = Scalar::U8(1).cast(dtype);
+    }
+    Ok(made(dtype, to, &out))
+}
+
+fn make(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value> {
+    let n: usize = to.iter().product();
+    let scalar = |i: usize| operands[i].scalar();
+    let dtype = |s: Scalar| attrs.dtype.unwrap_or(s.dtype());
+    Ok(match op {
+        Op::Zeros | Op::Ones => {
+            let dtype = attrs.dtype.unwrap_or(DType::F32);
+            made(dtype, to, &vec![Scalar::U8(u8::from(op == Op::Ones)).cast(dtype); n])
+        }
+        Op::Full => {
+            let value = scalar(operands.len() - 1)?;
+            made(dtype(value), to, &vec![value; n])
+        }
+        Op::ToTensor => made(dtype(scalar(0)?), &[], &[scalar(0)?]),
+        Op::Eye => {
+            let dtype = attrs.dtype.unwrap_or(DType::F32);
+            let bit = |i: usize| Scalar::U8(u8::from(i / to[0] == i % to[0])).cast(dtype);
+            made(dtype, to, &(0..n).map(bit).collect::<Vec<_>>())
+        }
+        Op::Arange => {
+            let (start, end, step) = (scalar(0)?, scalar(1)?, scalar(2)?);
+            let f = |s: Scalar| if let Scalar::F64(v) = s.cast(DType::F64) { v } else { 0.0 };
+            let n = shape::arange_len(f(start), f(end), f(step))?;
+            let dtype = dtype(start);
+            let at = |i: usize| Scalar::F64(f(start) + i as f64 * f(step)).cast(dtype);
+            made(dtype, &[n], &(0..n).map(at).collect::<Vec<_>>())
+        }
+        _ => {
+            let f = |s: Scalar| if let Scalar::F64(v) = s.cast(DType::F64) { v } else { 0.0 };
+            let (start, end) = (f(scalar(0)?), f(scalar(1)?));
+            let dtype = dtype(scalar(0)?);
+            let at = |i: usize| Scalar::F64(linspace_at(start, end, n, i)).cast(dtype);
+            made(dtype, to, &(0..n).map(at).collect::<Vec<_>>())
+        }
+    })
+}
+
+/// Value `i` of `n` from `start` to `end`, both met exactly.
+pub fn linspace_at(start: f64, end: f64, n: usize, i: usize) -> f64 {
+    if i + 1 == n && n > 1 { end } else { start + (end - start) / (n.max(2) - 1) as f64 * i as f64 }
+}

@@ -1,0 +1,237 @@
+//! The reference interpreter: slow, plain, and the oracle of the tests.
+//!
+//! It computes in each op's own element type. Functions that the runtime approximates come from a
+//! table of the caller's, so that bits can be compared, or are evaluated in f64 and rounded.
+
+mod combine;
+mod elementwise;
+mod layout;
+mod reduce;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::data::{Const, Scalar, TensorData};
+use crate::graph::{Graph, Location, Node};
+use crate::ids::{RegionId, ValueId};
+use crate::ops::{Class, Op, host, shape};
+use crate::types::{DType, Type};
+
+/// A value of the interpreter.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A host scalar.
+    Scalar(Scalar),
+    /// A tensor.
+    Tensor(Arc<TensorData>),
+    /// Never read.
+    Undef,
+}
+
+impl Value {
+    /// Equality of type, shape and bits, all NaNs alike.
+    pub fn same_bits(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Scalar(a), Value::Scalar(b)) => a.same_bits(*b),
+            (Value::Tensor(a), Value::Tensor(b)) => a.same_bits(b),
+            _ => false,
+        }
+    }
+
+    fn ty(&self) -> Type {
+        match self {
+            Value::Scalar(s) => Type::Scalar(s.dtype()),
+            Value::Tensor(t) => t.ty(),
+            Value::Undef => Type::Hole,
+        }
+    }
+
+    fn scalar(&self) -> Result<Scalar, String> {
+        match self {
+            Value::Scalar(s) => Ok(*s),
+            _ => Err("expected a host scalar".into()),
+        }
+    }
+
+    fn tensor(&self) -> Result<&TensorData, String> {
+        match self {
+            Value::Tensor(t) => Ok(t),
+            _ => Err("expected a tensor".into()),
+        }
+    }
+}
+
+/// Why a run ended early.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// The op.
+    pub op: Op,
+    /// What went wrong.
+    pub message: String,
+    /// Where in the user's source.
+    pub location: Option<Location>,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.op.name(), self.message)
+    }
+}
+
+/// Values of approximated functions: `None` leaves the op to the interpreter.
+pub type Approx<'a> = &'a dyn Fn(Op, &[Scalar]) -> Option<Scalar>;
+
+/// Runs a graph.
+///
+/// # Errors
+/// Where and why it stopped.
+pub fn run(graph: &Graph, args: &[Value], approx: Option<Approx<'_>>) -> Result<Vec<Value>, Stop> {
+    let mut machine = Machine { graph, env: HashMap::new(), approx };
+    machine.region(graph.body, args)
+}
+
+struct Machine<'a> {
+    graph: &'a Graph,
+    env: HashMap<ValueId, Value>,
+    approx: Option<Approx<'a>>,
+}
+
+impl Machine<'_> {
+    fn get(&self, value: ValueId) -> Value {
+        self.env.get(&value).cloned().unwrap_or(Value::Undef)
+    }
+
+    fn region(&mut self, region: RegionId, args: &[Value]) -> Result<Vec<Value>, Stop> {
+        let data = &self.graph.regions[region];
+        for (arg, value) in data.args.iter().zip(args) {
+            self.env.insert(*arg, value.clone());
+        }
+        for node in &data.nodes {
+            let node = &self.graph.nodes[*node];
+            let values = self.node(node)?;
+            for (result, value) in node.results.iter().zip(values) {
+                self.env.insert(*result, value);
+            }
+        }
+        Ok(data.results.iter().map(|v| self.get(*v)).collect())
+    }
+
+    fn node(&mut self, node: &Node) -> Result<Vec<Value>, Stop> {
+        let stop = |message: String| Stop { op: node.op, message, location: node.location.clone() };
+        let operands: Vec<Value> = node.operands.iter().map(|v| self.get(*v)).collect();
+        match node.op {
+            Op::If => {
+                let taken = matches!(operands[0], Value::Scalar(Scalar::Bool(true)));
+                self.region(node.regions[usize::from(!taken)], &[])
+            }
+            Op::Loop => self.repeat(node, operands),
+            Op::Fused => self.region(node.regions[0], &[]),
+            Op::Undef => Ok(vec![Value::Undef]),
+            Op::Const => match &node.attrs.value {
+                Some(Const::Scalar(s)) => Ok(vec![Value::Scalar(*s)]),
+                Some(Const::Tensor(t)) => Ok(vec![Value::Tensor(t.clone())]),
+                None => Err(stop("has no value".into())),
+            },
+            Op::Guard => {
+                let holds = match (&operands[0], &node.attrs.value) {
+                    (Value::Scalar(a), Some(Const::Scalar(b))) => a.same_bits(*b),
+                    (Value::Tensor(a), Some(Const::Tensor(b))) => a.same_bits(b),
+                    _ => false,
+                };
+                if holds { Ok(vec![]) } else { Err(stop("does not hold".into())) }
+            }
+            Op::Assert => match operands[0] {
+                Value::Scalar(Scalar::Bool(true)) => Ok(vec![]),
+                _ => Err(stop(node.attrs.text.clone().unwrap_or_default())),
+            },
+            Op::Call => Err(stop("the graph is not linked".into())),
+            _ => self.plain(node, &operands).map(|v| vec![v]).map_err(stop),
+        }
+    }
+
+    fn repeat(&mut self, node: &Node, mut operands: Vec<Value>) -> Result<Vec<Value>, Stop> {
+        let count = match node.attrs.keep.then(|| operands.remove(0)) {
+            Some(Value::Scalar(n)) => Some(n.as_i64().max(0) as usize),
+            _ => None,
+        };
+        let mut carried = operands;
+        let mut i = 0;
+        while count.is_none_or(|n| i < n) {
+            let go = self.region(node.regions[0], &carried)?;
+            if !matches!(go[0], Value::Scalar(Scalar::Bool(true))) {
+                break;
+            }
+            if count.is_some() {
+                carried.insert(0, Value::Scalar(Scalar::Usize(i)));
+            }
+            carried = self.region(node.regions[1], &carried)?;
+            i += 1;
+        }
+        Ok(carried)
+    }
+
+    fn plain(&self, node: &Node, operands: &[Value]) -> Result<Value, String> {
+        let op = node.op;
+        if op.is_elementwise() && operands.iter().all(|v| matches!(v, Value::Scalar(_))) {
+            let scalars: Vec<Scalar> = operands.iter().map(Value::scalar).collect::<Result<_, _>>()?;
+            return host::eval(op, &scalars, node.attrs.dtype).map(Value::Scalar);
+        }
+        if let (Op::Item, Some(Value::Scalar(s))) = (op, operands.first()) {
+            return Ok(Value::Scalar(*s));
+        }
+        let types: Vec<Type> = operands.iter().map(Value::ty).collect();
+        let sizes: Vec<Option<i64>> =
+            operands.iter().map(|v| v.scalar().ok().map(Scalar::as_i64)).collect();
+        crate::ops::types::result(op, &types, &sizes, &node.attrs)?;
+        let found = shape::infer(op, &types, &sizes, &node.attrs)?;
+        let known = |d| if let crate::types::Dim::Known(n) = d { n } else { 0 };
+        let to: Vec<usize> = found.dims.unwrap_or_default().into_iter().map(known).collect();
+        if op.is_elementwise() {
+            return elementwise::eval(op, operands, &to, &node.attrs, self.approx);
+        }
+        match op.info().class {
+            Class::Reduce => reduce::eval(op, operands[0].tensor()?, &to, &node.attrs, self.approx),
+            Class::Combine => combine::eval(op, operands, &to, &node.attrs),
+            Class::Ask => ask(op, operands, &node.attrs),
+            _ if matches!(op, Op::CumSum | Op::Softmax | Op::LogSoftmax) => {
+                reduce::along(op, operands[0].tensor()?, &node.attrs, self.approx)
+            }
+            _ => layout::eval(op, operands, &to, &node.attrs),
+        }
+    }
+}
+
+fn ask(op: Op, operands: &[Value], attrs: &crate::ops::Attrs) -> Result<Value, String> {
+    let x = operands[0].tensor()?;
+    let usize = |n: usize| Ok(Value::Scalar(Scalar::Usize(n)));
+    match op {
+        Op::Item => Ok(Value::Scalar(x.get(0))),
+        Op::Dim => {
+            let axis = attrs.axes.as_ref().map_or(0, |a| a[0]);
+            usize(x.shape[shape::axis(axis, x.shape.len())?])
+        }
+        Op::Len => usize(x.len()),
+        Op::Rank => usize(x.shape.len()),
+        Op::Index => {
+            let mut at = 0;
+            for (v, n) in operands[1..].iter().zip(&x.shape) {
+                at = at * n + v.scalar()?.as_i64() as usize;
+            }
+            Ok(Value::Scalar(x.get(at)))
+        }
+        _ => {
+            let y = operands[1].tensor()?;
+            let equal = x.shape == y.shape
+                && (0..x.len()).all(|i| {
+                    matches!(host::eval(Op::Eq, &[x.get(i), y.get(i)], None), Ok(Scalar::Bool(true)))
+                });
+            Ok(Value::Scalar(Scalar::Bool(equal)))
+        }
+    }
+}
+
+/// A tensor from scalars.
+fn made(dtype: DType, shape: &[usize], values: &[Scalar]) -> Value {
+    Value::Tensor(Arc::new(TensorData::from_scalars(dtype, shape.to_vec(), values)))
+}

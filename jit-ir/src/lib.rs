@@ -1,0 +1,30 @@
+//! The graph behind `jit-runtime`: pure data and functions, no tensors, no threads, no I/O.
+//!
+//! A [`Graph`] is a function in single-assignment form with structured control flow. The stages
+//! of its way, each a module:
+//!
+//! * [`ops`]: the op table; one row declares an op, everything else is derived from it.
+//! * [`graph`]: values, nodes and regions; [`verify`] says what holds for them.
+//! * [`text`]: the text form, which parses back to an equal graph.
+//! * [`infer`]: types and sizes of every value.
+//! * [`passes`]: graph to equal graph.
+//! * [`interp`]: the reference interpreter, the oracle of the tests.
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod graph;
+pub mod ids;
+pub mod infer;
+pub mod interp;
+pub mod numerics;
+pub mod ops;
+pub mod passes;
+pub mod text;
+pub mod types;
+pub mod verify;
+
+pub use data::{Const, Elements, Prim, Scalar, TensorData};
+pub use graph::{Graph, Location, Node, Region};
+pub use ids::{Id, NodeId, RegionId, ValueId};
+pub use ops::{Attrs, Op};
+pub use types::{DType, Dim, Type};

@@ -1,0 +1,74 @@
+//! The op table: one row declares an op, everything else is derived.
+
+mod elementwise;
+pub mod host;
+pub mod lanes;
+pub mod methods;
+pub mod shape;
+mod table;
+pub mod types;
+
+pub use table::{Class, Fails, Op, OpInfo};
+
+use crate::data::Const;
+use crate::types::{DType, Type};
+
+/// What an op takes besides its operands. Each op uses the fields that its row names.
+#[derive(Clone, Default, Debug)]
+pub struct Attrs {
+    /// Axes; negative ones count from the end. `None`: all of them.
+    pub axes: Option<Vec<i64>>,
+    /// Whether reduced axes stay, with size 1.
+    pub keep: bool,
+    /// An element type: of a cast's result, of a made tensor.
+    pub dtype: Option<DType>,
+    /// A name or a message.
+    pub text: Option<String>,
+    /// A constant: the value of `const`, the expected value of `guard`.
+    pub value: Option<Const>,
+}
+
+impl Attrs {
+    /// Only axes.
+    pub fn axes(axes: impl IntoIterator<Item = i64>) -> Attrs {
+        Attrs { axes: Some(axes.into_iter().collect()), ..Attrs::default() }
+    }
+
+    /// Only an element type.
+    pub fn dtype(dtype: DType) -> Attrs {
+        Attrs { dtype: Some(dtype), ..Attrs::default() }
+    }
+
+    /// Equality, floats by bits.
+    pub fn same(&self, other: &Attrs) -> bool {
+        self.axes == other.axes
+            && self.keep == other.keep
+            && self.dtype == other.dtype
+            && self.text == other.text
+            && match (&self.value, &other.value) {
+                (Some(a), Some(b)) => a.same_bits(b),
+                (None, None) => true,
+                _ => false,
+            }
+    }
+}
+
+/// In which way a node with these operand types can fail.
+pub fn fails(op: Op, operands: &[Type], attrs: &Attrs) -> Fails {
+    let info = op.info();
+    if !matches!(info.class, Class::Elementwise) {
+        return info.fails;
+    }
+    let int = operands.iter().any(|t| t.dtype().is_none_or(DType::is_int));
+    let tensor = operands.iter().any(|t| !t.is_scalar());
+    if int && op.divides() {
+        return Fails::Value;
+    }
+    if !tensor {
+        return if int && op.overflows() { Fails::Value } else { Fails::Never };
+    }
+    match shape::infer(op, operands, &[], attrs) {
+        Ok(shape) if shape.sure => Fails::Never,
+        _ => Fails::Shape,
+    }
+}

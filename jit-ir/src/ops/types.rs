@@ -1,0 +1,109 @@
+//! Type rules: what an op accepts and the type of its result.
+
+use super::table::Class;
+use super::{Attrs, Op, shape};
+use crate::types::{DType, Dim, Type};
+
+/// The result type of an op with one result. `values` holds what is known of host-scalar operands.
+///
+/// # Errors
+/// What does not fit, without op and location: types always, shapes only where both are known.
+/// A shape that cannot fit is not an error here: the node is then typed with an unknown shape and
+/// fails when a run reaches it.
+pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -> Result<Type, String> {
+    let dtype = dtype(op, operands, attrs)?;
+    let Some(dtype) = dtype else { return Ok(Type::Hole) };
+    if op.info().class == Class::Ask || (op.is_elementwise() && operands.iter().all(Type::is_scalar)) {
+        return Ok(Type::Scalar(dtype));
+    }
+    let dims = match shape::infer(op, operands, values, attrs) {
+        Ok(shape) => shape.dims,
+        Err(_) => None,
+    };
+    Ok(Type::Tensor(dtype, dims))
+}
+
+fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, String> {
+    if op.is_elementwise() {
+        return elementwise(op, operands, attrs);
+    }
+    let first = operands.first().and_then(Type::dtype);
+    let must = |ok: bool, what: &str| match first {
+        Some(d) if !ok => Err(format!("needs {what} elements, got {d}")),
+        _ => Ok(first),
+    };
+    let is = |f: fn(DType) -> bool| first.is_none_or(f);
+    match op {
+        Op::Sum | Op::Prod | Op::Max | Op::Min | Op::CumSum | Op::Matmul | Op::Dot | Op::Outer => {
+            common(operands)?;
+            must(is(|d| d.is_float() || d.is_int()), "numeric")
+        }
+        Op::Mean | Op::Var | Op::Std | Op::LogSumExp | Op::Softmax | Op::LogSoftmax => {
+            must(is(DType::is_float), "float")
+        }
+        Op::All | Op::Any => must(is(|d| d == DType::Bool), "bool"),
+        Op::ArgMax | Op::ArgMin => {
+            must(is(|d| d != DType::Bool), "numeric").map(|_| Some(DType::I64))
+        }
+        Op::Take => {
+            let index = operands[1].dtype();
+            if index.is_none_or(|d| d == DType::I64) {
+                Ok(first)
+            } else {
+                Err("indices are a tensor of i64".into())
+            }
+        }
+        Op::OneHot => must(is(|d| d == DType::I64), "i64").map(|_| attrs.dtype),
+        Op::Concat | Op::Stack => common(operands),
+        Op::Zeros | Op::Ones | Op::Eye => Ok(attrs.dtype),
+        Op::Full => Ok(attrs.dtype.or(operands[operands.len() - 1].dtype())),
+        Op::Arange => Ok(attrs.dtype.or(first)),
+        Op::Linspace => Ok(attrs.dtype.or(first)),
+        Op::ToTensor => Ok(attrs.dtype.or(first)),
+        Op::Dim | Op::Len | Op::Rank => Ok(Some(DType::Usize)),
+        Op::Equal => common(operands).map(|_| Some(DType::Bool)),
+        _ => Ok(first),
+    }
+}
+
+fn common(operands: &[Type]) -> Result<Option<DType>, String> {
+    let mut known = operands.iter().filter_map(Type::dtype);
+    let Some(first) = known.next() else { return Ok(None) };
+    match known.find(|d| *d != first) {
+        Some(other) => Err(format!("element types differ: {first} and {other}")),
+        None => Ok(Some(first)),
+    }
+}
+
+fn elementwise(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, String> {
+    if op == Op::Cast {
+        return Ok(attrs.dtype);
+    }
+    if op == Op::Select {
+        if operands[0].dtype().is_some_and(|d| d != DType::Bool) {
+            return Err("the mask is a tensor of bool".into());
+        }
+        return common(&operands[1..]);
+    }
+    let Some(d) = common(operands)? else {
+        return Ok(op.is_test().then_some(DType::Bool));
+    };
+    let accepted = match op {
+        Op::Abs | Op::Neg | Op::Signum | Op::Square | Op::Relu | Op::Add | Op::Sub | Op::Mul => d != DType::Bool,
+        Op::Clamp | Op::Div | Op::Rem | Op::DivEuclid | Op::RemEuclid => d != DType::Bool,
+        Op::Maximum | Op::Minimum => d != DType::Bool,
+        Op::And | Op::Or | Op::Xor | Op::Not => !d.is_float(),
+        Op::Shl | Op::Shr => d.is_int(),
+        _ if op.is_compare() => true,
+        _ => d.is_float(),
+    };
+    if !accepted {
+        return Err(format!("is not defined for {d}"));
+    }
+    Ok(Some(if op.is_test() { DType::Bool } else { d }))
+}
+
+/// A tensor type with all sizes known.
+pub fn known(dtype: DType, sizes: &[usize]) -> Type {
+    Type::Tensor(dtype, Some(sizes.iter().map(|n| Dim::Known(*n)).collect()))
+}

@@ -1,0 +1,218 @@
+//! Golden tests of the passes, the text form and the interpreter.
+
+use expect_test::{Expect, expect};
+use jit_ir::interp::{self, Value};
+use jit_ir::passes::{self, PIPELINE};
+use jit_ir::{Graph, Scalar, TensorData, infer};
+use std::sync::Arc;
+
+const CONDITIONAL: &str = "\
+fn conditional_op(%x: f32[?], %threshold: f32) -> f32[*] {
+  %0: f32[] = sum(%x)
+  %1: f32 = item(%0)
+  %2: bool = gt(%1, %threshold)
+  %3: f32[*] = if %2 {
+    %4: f32[*] = mul(%x, 2.0_f32)
+    yield %4
+  } else {
+    %5: f32[*] = add(%x, 1.0_f32)
+    yield %5
+  }
+  return %3
+}
+";
+
+const NEWTON: &str = "\
+fn newton(%x: f32[n0], %n: usize) -> (f32[*], usize) {
+  %y, %i = loop(%x, 0_usize) while (%y.1: f32[*], %i.1: usize) {
+    yield true
+  } do (%y.2: f32[*], %i.2: usize) {
+    yield %y.2, %i.2
+  }
+  return %y, %i
+}
+";
+
+fn optimised(text: &str) -> Graph {
+    let mut graph = Graph::parse(text).unwrap();
+    infer::infer(&mut graph).unwrap();
+    for (name, pass) in PIPELINE {
+        pass(&mut graph);
+        jit_ir::verify::verify(&graph).unwrap_or_else(|e| panic!("after {name}: {e}\n{graph}"));
+    }
+    graph
+}
+
+fn check(text: &str, expected: Expect) {
+    expected.assert_eq(&optimised(text).to_string());
+}
+
+fn vector(values: &[f32]) -> Value {
+    let scalars: Vec<Scalar> = values.iter().map(|v| Scalar::F32(*v)).collect();
+    Value::Tensor(Arc::new(TensorData::from_scalars(jit_ir::DType::F32, vec![values.len()], &scalars)))
+}
+
+#[test]
+fn the_text_form_parses_back() {
+    let graph = Graph::parse(CONDITIONAL).unwrap();
+    assert_eq!(graph.to_string(), CONDITIONAL);
+    assert_eq!(Graph::parse(&graph.to_text_with_locations()).unwrap(), graph);
+    assert!(Graph::parse(NEWTON).is_err(), "loop results need types");
+}
+
+#[test]
+fn locations_survive_the_text() {
+    let text = "files \"a b.rs\"\nfn f(%x: f32[*]) -> f32[*] {\n  %0: f32[*] = exp(%x) @0:3:7\n  return %0\n}\n";
+    let graph = Graph::parse(text).unwrap();
+    assert_eq!(graph.to_text_with_locations(), text);
+    assert!(!graph.to_string().contains('@'));
+}
+
+#[test]
+fn bad_texts_are_errors() {
+    for (text, why) in [
+        ("", "expected `fn`"),
+        ("fn f() -> () { return %x }", "not defined"),
+        ("fn f(%x: f32[*]) -> f32[*] { %y: f32[*] = foo(%x) return %y }", "not an op"),
+        ("fn f(%x: f32[*]) -> f32[*] { %y: f64[*] = exp(%x) return %y }", "gives f32"),
+        ("fn f(%x: f32[*]) -> f32[*] { %y: f32[*] = add(%x) return %y }", "takes 1 operands"),
+        ("fn f(%x: f32[*]) -> f32[*] { %y: f32[*] = cumsum(%x) return %y }", "has no axis"),
+        ("fn f(%x: f32[*]) -> f32[*] { if %x { yield } else { yield } return %x }", "condition"),
+        ("fn f() -> f32[*] { %c: f32[9999] = const() {value = @c0: f32[9999] #0} return %c }", "missing"),
+        ("fn f() -> f32[*] { %c: f32[2] = const() {value = f32[2] [1.0]} return %c }", "does not fit"),
+    ] {
+        let error = Graph::parse(text).unwrap_err().to_string();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+}
+
+#[test]
+fn branches_run_in_the_interpreter() {
+    let graph = Graph::parse(CONDITIONAL).unwrap();
+    for (x, expected) in [([1.0, 2.0], [2.0, 4.0]), ([-1.0, 2.0], [0.0, 3.0])] {
+        let out = interp::run(&graph, &[vector(&x), Value::Scalar(Scalar::F32(1.0))], None).unwrap();
+        assert!(out[0].same_bits(&vector(&expected)), "{out:?}");
+    }
+}
+
+#[test]
+fn chains_fuse() {
+    check(
+        "fn f(%x: f32[n0], %a: f32) -> f32[*] {
+  %0: f32[*] = mul(%x, %a)
+  %1: f32[*] = mul(%x, %a)
+  %2: f32[*] = add(%0, %1)
+  %3: f32[] = sum(%2)
+  %4: f32[*] = sub(%2, %3)
+  %5: f32[*] = exp(%4)
+  %6: f32[*] = tanh(%x)
+  return %5
+}",
+        expect![[r#"
+            fn f(%x: f32[n0], %a: f32) -> f32[*] {
+              %0: f32[n0] = fused {
+                %1: f32[n0] = mul(%x, %a)
+                %2: f32[n0] = add(%1, %1)
+                yield %2
+              }
+              %3: f32[] = sum(%0)
+              %4: f32[n0] = fused {
+                %5: f32[n0] = sub(%0, %3)
+                %6: f32[n0] = exp(%5)
+                yield %6
+              }
+              return %4
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn invariant_work_leaves_the_loop() {
+    check(
+        "fn f(%x: f32[n0], %n: usize) -> f32[*] {
+  %y: f32[*] = loop(%n, %x) {keep} while (%0: f32[*]) {
+    yield true
+  } do (%k: usize, %1: f32[*]) {
+    %2: f32[*] = exp(%x)
+    %3: f32[*] = add(%1, %2)
+    %4: f32[] = sum(%3)
+    yield %3
+  }
+  return %y
+}",
+        expect![[r#"
+            fn f(%x: f32[n0], %n: usize) -> f32[*] {
+              %0: f32[n0] = exp(%x)
+              %y: f32[n0] = loop(%n, %x) {keep} while (%1: f32[n0]) {
+                yield true
+              } do (%k: usize, %2: f32[n0]) {
+                %3: f32[n0] = add(%2, %0)
+                yield %3
+              }
+              return %y
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn what_can_fail_stays() {
+    let graph = optimised(
+        "fn f(%x: f32[n0], %y: f32[n1], %i: usize, %k: i64) -> f32[*] {
+  %0: f32[*] = add(%x, %y)
+  %1: f32[*] = add(%x, %x)
+  %2: f32 = index(%x, %i)
+  %3: i64 = div(1_i64, %k)
+  %4: i64 = add(%k, 1_i64)
+  return %x
+}",
+    );
+    use jit_ir::Op;
+    assert_eq!(graph.count_ops(Op::Add), 2, "the sum of equal shapes is gone\n{graph}");
+    assert_eq!((graph.count_ops(Op::Index), graph.count_ops(Op::Div)), (1, 1));
+}
+
+#[test]
+fn constants_fold() {
+    check(
+        "fn f(%x: f32[4]) -> (usize, f32[*]) {
+  %n: usize = dim(%x) {axes = [-1]}
+  %0: usize = add(%n, 1_usize)
+  %c: bool = gt(%0, 4_usize)
+  %y: f32[*] = if %c {
+    %1: f32[*] = div(%x, 4.0_f32)
+    yield %1
+  } else {
+    %2: f32[*] = exp(%x)
+    yield %2
+  }
+  %3: f32[*] = mul(%y, 1.0)
+  return %0, %3
+}",
+        expect![[r#"
+            fn f(%x: f32[4]) -> (usize, f32[*]) {
+              %0: f32[4] = mul(%x, 0.25_f32)
+              return 5_usize, %0
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn calls_are_inlined() {
+    let callee = Graph::parse("fn g(%a: f32[*]) -> f32[*] {\n  %0: f32[*] = exp(%a)\n  return %0\n}").unwrap();
+    let text = "fn f(%x: f32[*]) -> f32[*] {\n  %0: _ = call(%x) {text = \"g\"}\n  %1: _ = mul(%0, 2.0)\n  return %1\n}";
+    let mut graph = Graph::parse(text).unwrap();
+    let resolve = |name: &str| (name == "g").then(|| callee.clone());
+    assert_eq!(passes::inline(&mut graph, &resolve), Ok(1));
+    infer::infer(&mut graph).unwrap();
+    expect![[r#"
+        fn f(%x: f32[*]) -> f32[*] {
+          %0: f32[*] = exp(%x)
+          %1: f32[*] = mul(%0, 2.0_f32)
+          return %1
+        }
+    "#]]
+    .assert_eq(&graph.to_string());
+}
