@@ -59,9 +59,11 @@ macro_rules! prims {
         impl Prim for $T {
             const DTYPE: DType = DType::$V;
             const ZERO: Self = $zero;
+            #[inline(always)]
             fn to_scalar(self) -> Scalar {
                 Scalar::$V(self)
             }
+            #[inline(always)]
             fn from_scalar(value: Scalar) -> Self {
                 match value {
                     Scalar::Bool(v) => $from_bool(v),

@@ -4,7 +4,7 @@
 //! [`LANES`] lanes in each (element `i` of a block goes to lane `i % LANES`), a fixed tree over the
 //! lanes, then pairs of neighbouring blocks. Lanes without an element hold the identity.
 //!
-//! A sum of products (matrix product, dot) is one chain of fused multiply-adds over ascending
+//! An element of a matrix product is one chain of fused multiply-adds over ascending
 //! index in blocks of [`CHAIN`]; the blocks' sums are added in order.
 
 /// Elements of a block.

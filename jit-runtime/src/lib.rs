@@ -1,1 +1,62 @@
-//! x
+//! Annotate a Rust function over tensors: it is captured as a graph and run as fused SIMD kernels.
+//!
+//! `#[script]` reads a function's body at build time and keeps its control flow; `#[trace]` runs the
+//! body once and records what it does. Both give the same [`Graph`]. On the first call with new
+//! element types and ranks the graph is optimised and compiled; later calls, of any size, run the
+//! plan. Deleting an attribute changes the speed, not the result.
+//!
+//! ```
+//! use jit_runtime::prelude::*;
+//!
+//! #[script]
+//! fn conditional_op(x: &Tensor, threshold: f32) -> Tensor {
+//!     if x.sum() > threshold { x * 2.0 } else { x + 1.0 }
+//! }
+//!
+//! fn main() {
+//!     let x = Tensor::from([1.0, 2.0, 3.0]);
+//!     assert_eq!(conditional_op(&x, 2.0), Tensor::from([2.0, 4.0, 6.0]));
+//!     assert_eq!(conditional_op(&x, 9.0), Tensor::from([2.0, 3.0, 4.0]));
+//!     println!("{}", conditional_op::graph());
+//! }
+//! ```
+//!
+//! The way of a function through the crate: captured by `jit-macros` or [`mod@trace`], linked and
+//! compiled by `compile`, run by `exec` with `kernels` on the tensors of `tensor`.
+
+mod compile;
+mod error;
+mod exec;
+mod kernels;
+mod script;
+mod tensor;
+mod trace;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use error::{Error, Place, Result};
+pub use exec::threads::set_threads;
+pub use jit_ir::{Graph, text::ParseError};
+pub use jit_macros::{script, trace};
+pub use script::{Argument, Compiled, Function, Returns, Stats, eager};
+pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor};
+pub use trace::{Path, TraceStats, Traced, trace};
+
+/// What a program needs: `use jit_runtime::prelude::*;`
+pub mod prelude {
+    pub use crate::{Elem, Error, Float, Num, Result, Tensor, script, trace};
+}
+
+/// Counters of this thread, for tests.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::exec::counters::kernels;
+    pub use crate::tensor::is_traced;
+
+    /// The runtime's value of an approximated op, as its kernels compute it.
+    pub fn approx(op: jit_ir::Op, args: &[jit_ir::Scalar]) -> Option<jit_ir::Scalar> {
+        crate::kernels::math::approx(op, args)
+    }
+}

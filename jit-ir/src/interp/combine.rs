@@ -21,7 +21,13 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
                 .collect::<Result<_>>()?;
             Ok(made(a.dtype(), to, &out))
         }
-        Op::Dot => matmul(operands[0].tensor()?, operands[1].tensor()?, to),
+        Op::Dot => {
+            let (a, b) = (operands[0].tensor()?, operands[1].tensor()?);
+            let products: Vec<Scalar> = (0..a.len())
+                .map(|i| element(Op::Mul, &[a.get(i), b.get(i)], None, None))
+                .collect::<Result<_>>()?;
+            Ok(made(a.dtype(), to, &[super::reduce::sum(&products, a.dtype())]))
+        }
         _ => matmul(operands[0].tensor()?, operands[1].tensor()?, to),
     }
 }

@@ -149,6 +149,6 @@ fn make(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value
 }
 
 /// Value `i` of `n` from `start` to `end`, both met exactly.
-pub fn linspace_at(start: f64, end: f64, n: usize, i: usize) -> f64 {
+fn linspace_at(start: f64, end: f64, n: usize, i: usize) -> f64 {
     if i + 1 == n && n > 1 { end } else { start + (end - start) / (n.max(2) - 1) as f64 * i as f64 }
 }

@@ -43,7 +43,7 @@ fn tree(op: Op, values: &[Scalar], dtype: DType) -> Option<Scalar> {
     numerics::tree(values, identity(op, dtype), with(op))
 }
 
-fn sum(values: &[Scalar], dtype: DType) -> Scalar {
+pub(super) fn sum(values: &[Scalar], dtype: DType) -> Scalar {
     tree(Op::Add, values, dtype).unwrap_or(zero(dtype))
 }
 

@@ -72,3 +72,34 @@ pub fn fails(op: Op, operands: &[Type], attrs: &Attrs) -> Fails {
         _ => Fails::Shape,
     }
 }
+
+/// x to the power n as a chain of multiplications: the one order of multiplying that holds in
+/// every mode.
+pub fn powi<V: Clone>(
+    x: V,
+    n: i32,
+    mut mul: impl FnMut(V, V) -> V,
+    one: impl FnOnce(V) -> V,
+    recip: impl FnOnce(V) -> V,
+) -> V {
+    let mut left = n.unsigned_abs();
+    let mut base = x.clone();
+    let mut product: Option<V> = None;
+    while left > 0 {
+        if left & 1 == 1 {
+            product = Some(match product {
+                Some(p) => mul(p, base.clone()),
+                None => base.clone(),
+            });
+        }
+        left >>= 1;
+        if left > 0 {
+            base = mul(base.clone(), base);
+        }
+    }
+    match product {
+        Some(p) if n < 0 => recip(p),
+        Some(p) => p,
+        None => one(x),
+    }
+}

@@ -1,0 +1,67 @@
+//! What was compiled, and why, in words.
+
+use std::fmt::Write;
+
+use super::Compiled;
+use super::plan::{Block, Kind};
+
+/// The passes, the optimised graph and the steps.
+pub(crate) fn explain(compiled: &Compiled) -> String {
+    let mut out = String::new();
+    let micros = compiled.time.as_secs_f64() * 1e6;
+    let _ = writeln!(out, "{}: compiled in {micros:.0} us", compiled.graph.name);
+    let passes: Vec<String> = compiled.passes.iter().map(|(name, n)| format!("{name} {n}")).collect();
+    let _ = writeln!(
+        out,
+        "passes (changes): {}; {} nodes became {}",
+        passes.join(", "),
+        compiled.source.node_count(),
+        compiled.graph.node_count()
+    );
+    let _ = write!(out, "{}", compiled.graph);
+    let _ = writeln!(out, "steps:");
+    block(&mut out, &compiled.plan.body, 1);
+    out
+}
+
+fn block(out: &mut String, steps: &Block, depth: usize) {
+    let pad = "  ".repeat(depth);
+    for step in &steps.steps {
+        let at = step.at.as_ref().map_or(String::new(), |at| format!("  ({at})"));
+        match &step.kind {
+            Kind::Group(group) => {
+                let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();
+                let _ = writeln!(
+                    out,
+                    "{pad}one kernel of {} instructions, tile by tile: {}{at}",
+                    group.instructions(),
+                    ops.join(" ")
+                );
+            }
+            Kind::Host(_) => {
+                let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());
+            }
+            Kind::If(arms) => {
+                let _ = writeln!(out, "{pad}if{at}");
+                block(out, &arms[0], depth + 1);
+                let _ = writeln!(out, "{pad}else");
+                block(out, &arms[1], depth + 1);
+            }
+            Kind::Loop(plan) => {
+                let _ = writeln!(out, "{pad}loop of {} carried values{at}", plan.carried.len());
+                block(out, &plan.condition, depth + 1);
+                let _ = writeln!(out, "{pad}do");
+                block(out, &plan.body, depth + 1);
+            }
+            _ => {
+                let why = match step.op.info().class {
+                    jit_ir::ops::Class::Reduce => ": a reduction is a step of its own",
+                    jit_ir::ops::Class::Combine => ": runs by its own kernel",
+                    jit_ir::ops::Class::Shape => ": a view or a copy",
+                    _ => "",
+                };
+                let _ = writeln!(out, "{pad}{}{why}{at}", step.op.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! From a graph to a plan: once for each combination of element types and ranks.
+
+mod explain;
+pub(crate) mod plan;
+
+use std::time::{Duration, Instant};
+
+use jit_ir::passes::PIPELINE;
+use jit_ir::{Dim, Graph, Type, infer};
+
+use crate::error::{Error, Result};
+use crate::tensor::raw::Val;
+pub(crate) use explain::explain;
+use plan::Plan;
+
+/// A plan with what led to it.
+pub(crate) struct Compiled {
+    /// The graph as it was written, typed.
+    pub(crate) source: Graph,
+    /// The graph that the plan runs.
+    pub(crate) graph: Graph,
+    pub(crate) plan: Plan,
+    /// The passes that ran, with the number of changes.
+    pub(crate) passes: Vec<(&'static str, usize)>,
+    pub(crate) time: Duration,
+}
+
+/// What a graph calls by name.
+pub(crate) type Calls<'a> = &'a dyn Fn(&str) -> Option<plan::Callee>;
+
+/// The types of arguments: element types and ranks, a symbol for each size.
+pub(crate) fn argument_types(vals: &[Val]) -> Vec<Type> {
+    let mut next = 0;
+    let mut symbol = || {
+        next += 1;
+        Dim::Sym(next - 1)
+    };
+    vals.iter()
+        .map(|v| match v {
+            Val::Tensor(t) => Type::Tensor(t.dtype, Some((0..t.rank()).map(|_| symbol()).collect())),
+            Val::Scalar(s) => Type::Scalar(s.dtype()),
+            Val::Undef => Type::Hole,
+        })
+        .collect()
+}
+
+fn typed(graph: &Graph, types: &[Type]) -> Result<Graph> {
+    let mut graph = graph.clone();
+    if graph.params().len() != types.len() {
+        let message = format!("`{}` takes {} values, got {}", graph.name, graph.params().len(), types.len());
+        return Err(Error::Compile { message, at: None });
+    }
+    for (value, ty) in graph.params().to_vec().into_iter().zip(types) {
+        let declared = graph.ty(value);
+        if declared.join(ty).is_none() {
+            let message = format!("`{}` takes a {declared}, got a {ty}", graph.name);
+            return Err(Error::Compile { message, at: None });
+        }
+        graph.values[value].ty = ty.clone();
+    }
+    infer::infer(&mut graph).map_err(|e| Error::Compile {
+        message: format!("`{}` cannot be compiled: {e}", graph.name),
+        at: e.location.as_ref().map(Into::into),
+    })?;
+    Ok(graph)
+}
+
+/// Compiles a linked graph for arguments of the given types.
+pub(crate) fn compile(graph: &Graph, types: &[Type], calls: Calls<'_>) -> Result<Compiled> {
+    let start = Instant::now();
+    let source = typed(graph, types)?;
+    let mut graph = source.clone();
+    let mut passes = Vec::with_capacity(PIPELINE.len());
+    for (name, pass) in PIPELINE {
+        passes.push((*name, pass(&mut graph)));
+    }
+    let plan = Plan::new(&graph, calls)?;
+    let compiled = Compiled { source, graph, plan, passes, time: start.elapsed() };
+    if explaining() {
+        eprintln!("{}", explain(&compiled));
+    }
+    Ok(compiled)
+}
+
+/// The plan of the graph as it was written, which runs it op by op.
+pub(crate) fn plain(compiled: &Compiled, calls: Calls<'_>) -> Result<Plan> {
+    Plan::new(&compiled.source, calls)
+}
+
+/// Whether `JIT=explain` is set.
+fn explaining() -> bool {
+    static SET: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *SET.get_or_init(|| std::env::var("JIT").is_ok_and(|v| v == "explain"))
+}

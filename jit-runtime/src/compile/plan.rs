@@ -1,0 +1,275 @@
+//! The plan: steps over slots, with known lifetimes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jit_ir::ops::Attrs;
+use jit_ir::{DType, Graph, Node, Op, RegionId, ValueId};
+use smallvec::SmallVec;
+
+use crate::error::{Error, Place, Result};
+use crate::exec::group::{Arg, Group, Member};
+use crate::tensor::raw::Val;
+
+/// Something that a plan calls with concrete values.
+pub(crate) type Callee = Arc<dyn Fn(&[Val]) -> Result<Vec<Val>> + Send + Sync>;
+
+/// Where a step reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ref {
+    Slot(u32),
+    Const(u32),
+}
+
+/// What a step does.
+pub(crate) enum Kind {
+    /// One op.
+    Apply(Attrs),
+    /// An elementwise op on host scalars.
+    Host(Option<DType>),
+    /// A group of elementwise ops.
+    Group(Box<Group>),
+    If(Box<[Block; 2]>),
+    Loop(Box<LoopPlan>),
+    /// Ends the run unless the operand has this value.
+    Guard(Val),
+    /// Fails with this message unless the operand is true.
+    Assert(String),
+    Call(Callee),
+}
+
+/// One step.
+pub(crate) struct Step {
+    pub(crate) op: Op,
+    pub(crate) kind: Kind,
+    pub(crate) args: SmallVec<[Ref; 4]>,
+    pub(crate) outs: SmallVec<[u32; 2]>,
+    /// Slots that nobody reads after this step.
+    pub(crate) frees: SmallVec<[u32; 4]>,
+    pub(crate) at: Option<Place>,
+}
+
+/// Steps of a region.
+pub(crate) struct Block {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) results: Vec<Ref>,
+    /// For each result whether its slot may be emptied.
+    pub(crate) moves: Vec<bool>,
+}
+
+/// A loop.
+pub(crate) struct LoopPlan {
+    pub(crate) counted: bool,
+    /// The slot of the counter, if counted.
+    pub(crate) index: u32,
+    /// The slots of the carried values, read by both blocks.
+    pub(crate) carried: Vec<u32>,
+    pub(crate) condition: Block,
+    pub(crate) body: Block,
+}
+
+/// A graph ready to run.
+pub(crate) struct Plan {
+    pub(crate) params: usize,
+    pub(crate) slots: usize,
+    pub(crate) constants: Vec<Val>,
+    pub(crate) body: Block,
+}
+
+impl Plan {
+    pub(crate) fn new(graph: &Graph, calls: super::Calls<'_>) -> Result<Plan> {
+        let mut builder =
+            Builder { graph, calls, places: HashMap::new(), slots: 0, constants: Vec::new() };
+        for value in graph.params() {
+            builder.slot(*value);
+        }
+        let body = builder.block(graph.body, graph.params())?;
+        let params = graph.params().len();
+        Ok(Plan { params, slots: builder.slots as usize, constants: builder.constants, body })
+    }
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    calls: super::Calls<'a>,
+    places: HashMap<ValueId, Ref>,
+    slots: u32,
+    constants: Vec<Val>,
+}
+
+impl Builder<'_> {
+    fn slot(&mut self, value: ValueId) -> u32 {
+        self.slots += 1;
+        self.places.insert(value, Ref::Slot(self.slots - 1));
+        self.slots - 1
+    }
+
+    fn place(&self, value: ValueId) -> Ref {
+        self.places[&value]
+    }
+
+    /// The steps of a region; `own` are the values that live in it besides those of its nodes.
+    fn block(&mut self, region: RegionId, own: &[ValueId]) -> Result<Block> {
+        let graph = self.graph;
+        let data = &graph.regions[region];
+        let mut steps = Vec::new();
+        let mut last: HashMap<ValueId, usize> = HashMap::new();
+        let mut mine: Vec<ValueId> = own.to_vec();
+        for id in &data.nodes {
+            let node = &graph.nodes[*id];
+            if node.op == Op::Const || node.op == Op::Undef {
+                let value = node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const);
+                self.constants.push(value);
+                self.places.insert(node.results[0], Ref::Const(self.constants.len() as u32 - 1));
+                continue;
+            }
+            let step = self.step(node)?;
+            for value in uses(graph, node) {
+                last.insert(value, steps.len());
+            }
+            for value in &node.results {
+                // A result that nobody reads is freed by its own step.
+                last.insert(*value, steps.len());
+            }
+            mine.extend(&node.results);
+            steps.push(step);
+        }
+        for value in &mine {
+            if let (Some(at), Ref::Slot(slot)) = (last.get(value), self.place(*value))
+                && !data.results.contains(value)
+            {
+                steps[*at].frees.push(slot);
+            }
+        }
+        let results: Vec<Ref> = data.results.iter().map(|v| self.place(*v)).collect();
+        let moves = data
+            .results
+            .iter()
+            .enumerate()
+            .map(|(i, v)| mine.contains(v) && !data.results[i + 1..].contains(v))
+            .collect();
+        Ok(Block { steps, results, moves })
+    }
+
+    fn step(&mut self, node: &Node) -> Result<Step> {
+        let at: Option<Place> = node.location.as_ref().map(Place::from);
+        let mut args: SmallVec<[Ref; 4]> = node.operands.iter().map(|v| self.place(*v)).collect();
+        let kind = match node.op {
+            Op::If => {
+                let then = self.block(node.regions[0], &[])?;
+                Kind::If(Box::new([then, self.block(node.regions[1], &[])?]))
+            }
+            Op::Loop => self.repeat(node)?,
+            Op::Fused => {
+                let (group, inputs) = self.group(node)?;
+                args = inputs;
+                Kind::Group(Box::new(group))
+            }
+            Op::Guard => Kind::Guard(node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const)),
+            Op::Assert => Kind::Assert(node.attrs.text.clone().unwrap_or_default()),
+            Op::Call => {
+                let name = node.attrs.text.clone().unwrap_or_default();
+                let callee = (self.calls)(&name).ok_or_else(|| Error::Compile {
+                    message: format!("`{name}` is called but not known"),
+                    at: at.clone(),
+                })?;
+                Kind::Call(callee)
+            }
+            op if op.is_elementwise() && self.is_host(node) => Kind::Host(node.attrs.dtype),
+            op if op.is_elementwise() => match self.single(node, &at) {
+                Some(group) => Kind::Group(Box::new(group)),
+                None => Kind::Apply(node.attrs.clone()),
+            },
+            _ => Kind::Apply(node.attrs.clone()),
+        };
+        let outs = node.results.iter().map(|v| self.slot(*v)).collect();
+        Ok(Step { op: node.op, kind, args, outs, frees: SmallVec::new(), at })
+    }
+
+    fn is_host(&self, node: &Node) -> bool {
+        node.operands.iter().all(|v| self.graph.ty(*v).is_scalar())
+    }
+
+    fn repeat(&mut self, node: &Node) -> Result<Kind> {
+        let graph = self.graph;
+        let counted = node.attrs.keep;
+        let [condition, body] = [node.regions[0], node.regions[1]];
+        let args = &graph.regions[body].args;
+        let index = if counted { self.slot(args[0]) } else { 0 };
+        let mut carried = Vec::new();
+        for (a, b) in graph.regions[condition].args.iter().zip(&args[usize::from(counted)..]) {
+            let slot = self.slot(*b);
+            self.places.insert(*a, Ref::Slot(slot));
+            carried.push(slot);
+        }
+        // The condition must leave the carried values for the body.
+        let condition = self.block(condition, &[])?;
+        let body = self.block(body, args)?;
+        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body })))
+    }
+
+    fn member(&self, node: &Node, args: SmallVec<[Arg; 3]>) -> Option<Member> {
+        let skip = usize::from(node.op == Op::Select);
+        let from = self.graph.ty(*node.operands.get(skip)?).dtype()?;
+        let to = self.graph.ty(node.results[0]).dtype()?;
+        Some(Member { op: node.op, args, from, to, at: node.location.as_ref().map(Place::from) })
+    }
+
+    fn single(&self, node: &Node, _at: &Option<Place>) -> Option<Group> {
+        let dtypes: Option<Vec<DType>> = node.operands.iter().map(|v| self.graph.ty(*v).dtype()).collect();
+        let dtypes = dtypes?;
+        if (node.op.divides() && dtypes[0].is_int()) || matches!(node.op, Op::Shl | Op::Shr) {
+            return None;
+        }
+        let args = (0..node.operands.len()).map(Arg::Input).collect();
+        Group::new(vec![self.member(node, args)?], dtypes, vec![0]).ok()
+    }
+
+    /// The group of a `fused` node and what it reads.
+    fn group(&mut self, node: &Node) -> Result<(Group, SmallVec<[Ref; 4]>)> {
+        let graph = self.graph;
+        let region = &graph.regions[node.regions[0]];
+        let mut members: Vec<Member> = Vec::new();
+        let mut position: HashMap<ValueId, usize> = HashMap::new();
+        let mut inputs: Vec<ValueId> = Vec::new();
+        let broken = |message: String| Error::Compile { message, at: node.location.as_ref().map(Place::from) };
+        for id in &region.nodes {
+            let inner = &graph.nodes[*id];
+            if inner.op == Op::Const {
+                let value = inner.attrs.value.as_ref().map_or(Val::Undef, Val::from_const);
+                self.constants.push(value);
+                self.places.insert(inner.results[0], Ref::Const(self.constants.len() as u32 - 1));
+                continue;
+            }
+            let args = inner.operands.iter().map(|v| match position.get(v) {
+                Some(k) => Arg::Member(*k),
+                None => Arg::Input(inputs.iter().position(|i| i == v).unwrap_or_else(|| {
+                    inputs.push(*v);
+                    inputs.len() - 1
+                })),
+            });
+            let args = args.collect();
+            let member = self.member(inner, args).ok_or_else(|| broken("a group with open types".into()))?;
+            position.insert(inner.results[0], members.len());
+            members.push(member);
+        }
+        let dtypes = inputs.iter().map(|v| graph.ty(*v).dtype().unwrap_or(DType::F32)).collect();
+        let outputs = region.results.iter().map(|v| position[v]).collect();
+        let group = Group::new(members, dtypes, outputs).map_err(broken)?;
+        Ok((group, inputs.iter().map(|v| self.place(*v)).collect()))
+    }
+}
+
+/// Values that a node reads, those read inside its regions included.
+fn uses(graph: &Graph, node: &Node) -> Vec<ValueId> {
+    let mut all = node.operands.clone();
+    for r in &node.regions {
+        graph.visit_regions(*r, &mut |r| {
+            all.extend(&graph.regions[r].results);
+            for n in &graph.regions[r].nodes {
+                all.extend(&graph.nodes[*n].operands);
+            }
+        });
+    }
+    all
+}

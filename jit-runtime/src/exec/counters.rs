@@ -1,0 +1,19 @@
+//! What a thread's runs did: for tests that count kernels and temporaries, and for `stats`.
+
+use std::cell::Cell;
+
+thread_local! {
+    static KERNELS: Cell<u64> = const { Cell::new(0) };
+    static TENSORS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts one elementwise kernel that made so many tensors.
+pub(crate) fn kernel(tensors: usize) {
+    KERNELS.set(KERNELS.get() + 1);
+    TENSORS.set(TENSORS.get() + tensors as u64);
+}
+
+/// Elementwise kernels run on this thread so far, and tensors that they made.
+pub fn kernels() -> (u64, u64) {
+    (KERNELS.get(), TENSORS.get())
+}

@@ -1,0 +1,382 @@
+//! Elementwise groups: a few ops on tensors that run as one kernel, tile by tile.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jit_ir::ops::shape;
+use jit_ir::{DType, Dim, Op};
+use smallvec::SmallVec;
+
+use super::counters;
+use crate::error::Place as Line;
+use crate::kernels::launch::{self, Operand};
+use crate::kernels::table::{self, Kernel};
+use crate::kernels::tile::{Instruction, Place, Program};
+use crate::tensor::raw::{RawTensor, Sizes, Val};
+
+/// An operand of a member: an input of the group or an earlier member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Arg {
+    Input(usize),
+    Member(usize),
+}
+
+/// One op of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) op: Op,
+    pub(crate) args: SmallVec<[Arg; 3]>,
+    /// Element type of the operands (of `select`: of its values).
+    pub(crate) from: DType,
+    /// Element type of the result.
+    pub(crate) to: DType,
+    pub(crate) at: Option<Line>,
+}
+
+/// Which member failed, and why.
+pub(crate) type Failure = (usize, String);
+
+/// How a group runs where its members have several shapes: one part for each shape.
+struct Part {
+    group: Group,
+    /// The parent's inputs, then members of earlier parts.
+    inputs: Vec<Arg>,
+    /// The parent's members that this part's outputs are.
+    members: Vec<usize>,
+}
+
+/// The class of shape of each member, and the parts that follow from it.
+type Split = (Vec<usize>, Arc<Vec<Part>>);
+
+/// A group with its program.
+pub(crate) struct Group {
+    pub(crate) members: Vec<Member>,
+    pub(crate) inputs: Vec<DType>,
+    pub(crate) outputs: Vec<usize>,
+    program: Program,
+    /// For each member a bit for each input that it depends on (inputs from 63 on share one bit).
+    depends: Vec<u64>,
+    /// Rough cost of an element, in additions.
+    cost: usize,
+    splits: Mutex<Vec<Split>>,
+}
+
+impl Group {
+    /// A group that gives the values of the members `outputs`.
+    pub(crate) fn new(members: Vec<Member>, inputs: Vec<DType>, outputs: Vec<usize>) -> Result<Group, String> {
+        let program = Builder::new(&members, &inputs, &outputs).build()?;
+        let mut depends: Vec<u64> = Vec::with_capacity(members.len());
+        for m in &members {
+            let bits = m.args.iter().map(|a| match a {
+                Arg::Input(i) => 1 << (*i).min(63),
+                Arg::Member(k) => depends[*k],
+            });
+            depends.push(bits.fold(0, |x, y| x | y));
+        }
+        let cost = members.iter().map(|m| if m.op.info().approx { 8 } else { 1 }).sum();
+        Ok(Group { members, inputs, outputs, program, depends, cost, splits: Mutex::default() })
+    }
+
+    /// Kernel calls for each tile.
+    pub(crate) fn instructions(&self) -> usize {
+        self.program.code.len()
+    }
+
+    /// Runs the group; gives one tensor for each output.
+    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 2]>, Failure> {
+        let operands: SmallVec<[Operand; 6]> = inputs
+            .iter()
+            .zip(&self.inputs)
+            .map(|(v, dtype)| Operand::new(v, *dtype))
+            .collect::<Result<_, _>>()
+            .map_err(|e| (0, e))?;
+        if let Some(sizes) = self.one_shape(&operands) {
+            return Ok(self.launch(&operands, &sizes));
+        }
+        let shapes = self.shapes(&operands)?;
+        if shapes.iter().all(|s| *s == shapes[0]) {
+            return Ok(self.launch(&operands, &shapes[0]));
+        }
+        self.run_parts(inputs, &shapes)
+    }
+
+    /// The shape of all members, in the common case that inputs have one shape or one element.
+    fn one_shape(&self, operands: &[Operand]) -> Option<Sizes> {
+        let mut full: Option<&[usize]> = None;
+        let mut bits = 0_u64;
+        for (i, operand) in operands.iter().enumerate() {
+            let shape = operand.shape();
+            if shape.is_empty() {
+                continue;
+            }
+            if full.is_some_and(|f| f != shape) {
+                return None;
+            }
+            full = Some(shape);
+            bits |= 1 << i.min(63);
+        }
+        let uniform = bits == 0 || (operands.len() < 64 && self.depends.iter().all(|d| d & bits != 0));
+        uniform.then(|| Sizes::from_slice(full.unwrap_or(&[])))
+    }
+
+    /// The shape of every member.
+    fn shapes(&self, operands: &[Operand]) -> Result<Vec<Sizes>, Failure> {
+        let mut shapes: Vec<Sizes> = Vec::with_capacity(self.members.len());
+        for (k, m) in self.members.iter().enumerate() {
+            let mut shape = Sizes::new();
+            for arg in &m.args {
+                let other = match arg {
+                    Arg::Input(i) => operands[*i].shape(),
+                    Arg::Member(j) => &shapes[*j],
+                };
+                shape = broadcast(&shape, other).map_err(|e| (k, e))?;
+            }
+            shapes.push(shape);
+        }
+        Ok(shapes)
+    }
+
+    fn launch(&self, operands: &[Operand], sizes: &Sizes) -> SmallVec<[RawTensor; 2]> {
+        let mut results: SmallVec<[RawTensor; 2]> =
+            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
+        counters::kernel(results.len());
+        launch::launch(&self.program, operands, sizes, &mut results, self.cost);
+        results
+    }
+
+    /// Runs the members of each shape as a group of their own, smaller shapes first.
+    fn run_parts(&self, inputs: &[&Val], shapes: &[Sizes]) -> Result<SmallVec<[RawTensor; 2]>, Failure> {
+        let parts = self.split(shapes);
+        let mut made: Vec<Val> = vec![Val::Undef; self.members.len()];
+        for part in parts.iter() {
+            let given = |a: &Arg| match a {
+                Arg::Input(i) => inputs[*i].clone(),
+                Arg::Member(k) => made[*k].clone(),
+            };
+            let given: SmallVec<[Val; 6]> = part.inputs.iter().map(given).collect();
+            let results = part.group.run(&given.iter().collect::<SmallVec<[&Val; 6]>>())?;
+            for (k, result) in part.members.iter().zip(results) {
+                made[*k] = Val::Tensor(result);
+            }
+        }
+        let out = self.outputs.iter().map(|k| match std::mem::take(&mut made[*k]) {
+            Val::Tensor(t) => t,
+            _ => unreachable!("every output belongs to one part"),
+        });
+        Ok(out.collect())
+    }
+
+    fn split(&self, shapes: &[Sizes]) -> Arc<Vec<Part>> {
+        let mut distinct: Vec<&Sizes> = shapes.iter().collect();
+        // What broadcasts to another shape has a lower rank, or fewer elements.
+        distinct.sort_by_key(|s| (s.len(), s.iter().product::<usize>(), s.to_vec()));
+        distinct.dedup();
+        let classes: Vec<usize> =
+            shapes.iter().map(|s| distinct.iter().position(|d| *d == s).unwrap_or(0)).collect();
+        let mut cache = self.splits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, parts)) = cache.iter().find(|(c, _)| *c == classes) {
+            return parts.clone();
+        }
+        let parts: Arc<Vec<Part>> = Arc::new((0..distinct.len()).map(|c| self.part(&classes, c)).collect());
+        cache.push((classes, parts.clone()));
+        parts
+    }
+
+    fn part(&self, classes: &[usize], class: usize) -> Part {
+        let mut inputs: Vec<Arg> = Vec::new();
+        let mut dtypes = Vec::new();
+        let mut position = vec![0; classes.len()];
+        let mut members = Vec::new();
+        for (k, m) in self.members.iter().enumerate().filter(|(k, _)| classes[*k] == class) {
+            let args = m.args.iter().map(|arg| match arg {
+                Arg::Member(j) if classes[*j] == class => Arg::Member(position[*j]),
+                outside => {
+                    let at = inputs.iter().position(|i| i == outside).unwrap_or_else(|| {
+                        inputs.push(*outside);
+                        dtypes.push(match outside {
+                            Arg::Input(i) => self.inputs[*i],
+                            Arg::Member(j) => self.members[*j].to,
+                        });
+                        inputs.len() - 1
+                    });
+                    Arg::Input(at)
+                }
+            });
+            let member = Member { args: args.collect(), ..m.clone() };
+            position[k] = members.len();
+            members.push(member);
+        }
+        let used_later = |k: usize| {
+            self.outputs.contains(&k)
+                || self.members.iter().enumerate().any(|(j, m)| classes[j] != class && m.args.contains(&Arg::Member(k)))
+        };
+        let given: Vec<usize> = (0..classes.len()).filter(|k| classes[*k] == class && used_later(*k)).collect();
+        let outputs = given.iter().map(|k| position[*k]).collect();
+        let group = Group::new(members, dtypes, outputs).expect("its members have kernels already");
+        Part { group, inputs, members: given }
+    }
+}
+
+/// The broadcast of two shapes.
+pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Sizes, String> {
+    if a == b || b.is_empty() {
+        return Ok(Sizes::from_slice(a));
+    }
+    if a.is_empty() {
+        return Ok(Sizes::from_slice(b));
+    }
+    let known = |s: &[usize]| s.iter().map(|n| Dim::Known(*n)).collect::<Vec<_>>();
+    let dims = shape::broadcast(&known(a), &known(b))?.dims.unwrap_or_default();
+    Ok(dims.into_iter().map(|d| if let Dim::Known(n) = d { n } else { 0 }).collect())
+}
+
+/// Members to instructions: one each, or one for two where a member is the only use of another.
+struct Builder<'a> {
+    members: &'a [Member],
+    outputs: &'a [usize],
+    program: Program,
+    /// Where each member's value lies.
+    places: Vec<Option<Place>>,
+    /// The last member that reads each member's value.
+    last_use: Vec<usize>,
+    uses: Vec<usize>,
+    free: Vec<(usize, u16)>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(members: &'a [Member], inputs: &[DType], outputs: &'a [usize]) -> Self {
+        let mut last_use = vec![0; members.len()];
+        let mut uses = vec![0; members.len()];
+        let needed = needed(members, outputs);
+        for (k, m) in members.iter().enumerate().filter(|(k, _)| needed[*k]) {
+            for arg in &m.args {
+                if let Arg::Member(j) = arg {
+                    last_use[*j] = k;
+                    uses[*j] += 1;
+                }
+            }
+        }
+        outputs.iter().for_each(|k| uses[*k] += 2);
+        for (k, needed) in needed.iter().enumerate() {
+            if !needed {
+                uses[k] = 0;
+            }
+        }
+        let program = Program { inputs: inputs.iter().map(|d| d.size()).collect(), ..Program::default() };
+        Builder { members, outputs, program, places: vec![None; members.len()], last_use, uses, free: Vec::new() }
+    }
+
+    fn build(mut self) -> Result<Program, String> {
+        self.program.outputs = self.outputs.iter().map(|k| self.members[*k].to.size()).collect();
+        let mut paired = vec![None; self.members.len()];
+        let mut taken = vec![false; self.members.len()];
+        for k in 0..self.members.len() {
+            if self.uses[k] > 0
+                && let Some((j, kernel, args)) = self.pair(k, &taken)
+            {
+                paired[k] = Some((kernel, args));
+                taken[j] = true;
+                taken[k] = true;
+                // The operands of the first op are read when the second one runs.
+                for arg in &self.members[j].args {
+                    if let Arg::Member(i) = arg {
+                        self.last_use[*i] = self.last_use[*i].max(k);
+                    }
+                }
+                self.uses[j] = 0;
+            }
+        }
+        for k in 0..self.members.len() {
+            if self.uses[k] == 0 {
+                continue;
+            }
+            let m = &self.members[k];
+            let (kernel, args) = match paired[k].take() {
+                Some(pair) => pair,
+                None => (single(m)?, m.args.clone()),
+            };
+            let mut from = [Place::Tile(0); 3];
+            for (slot, arg) in from.iter_mut().zip(&args) {
+                *slot = self.place(*arg);
+            }
+            for i in args.len()..3 {
+                from[i] = from[0];
+            }
+            let to = self.target(k);
+            self.places[k] = Some(to);
+            self.program.code.push(Instruction { kernel, to, from });
+            self.release(k, &args);
+        }
+        Ok(self.program)
+    }
+
+    /// The kernel that does member `k` together with one of its operands that nobody else uses.
+    fn pair(&self, k: usize, taken: &[bool]) -> Option<(usize, Kernel, SmallVec<[Arg; 3]>)> {
+        let m = &self.members[k];
+        if m.args.len() != 2 {
+            return None;
+        }
+        for (i, left) in [(0, true), (1, false)] {
+            let Arg::Member(j) = m.args[i] else { continue };
+            let inner = &self.members[j];
+            if self.uses[j] != 1 || taken[j] || inner.args.len() != 2 || inner.from != m.from {
+                continue;
+            }
+            if let Some(kernel) = table::pair(inner.op, m.op, left, m.from) {
+                return Some((j, kernel, SmallVec::from_slice(&[inner.args[0], inner.args[1], m.args[1 - i]])));
+            }
+        }
+        None
+    }
+
+    fn place(&self, arg: Arg) -> Place {
+        match arg {
+            Arg::Input(i) => Place::Input(i as u16),
+            Arg::Member(k) => self.places[k].unwrap_or(Place::Tile(0)),
+        }
+    }
+
+    /// Where a member's value goes: an output, or a tile that holds nothing needed.
+    fn target(&mut self, k: usize) -> Place {
+        if let Some(i) = self.outputs.iter().position(|o| *o == k) {
+            return Place::Output(i as u16);
+        }
+        let size = self.members[k].to.size();
+        if let Some(at) = self.free.iter().position(|(s, _)| *s == size) {
+            return Place::Tile(self.free.swap_remove(at).1);
+        }
+        self.program.tiles.push(size);
+        Place::Tile(self.program.tiles.len() as u16 - 1)
+    }
+
+    /// Frees the tiles whose values member `k` read last.
+    fn release(&mut self, k: usize, args: &[Arg]) {
+        for (i, arg) in args.iter().enumerate() {
+            if let Arg::Member(j) = arg
+                && self.last_use[*j] <= k
+                && !args[..i].contains(arg)
+                && let Some(Place::Tile(t)) = self.places[*j]
+            {
+                self.free.push((self.members[*j].to.size(), t));
+            }
+        }
+    }
+}
+
+fn needed(members: &[Member], outputs: &[usize]) -> Vec<bool> {
+    let mut needed = vec![false; members.len()];
+    outputs.iter().for_each(|k| needed[*k] = true);
+    for k in (0..members.len()).rev() {
+        if needed[k] {
+            for arg in &members[k].args {
+                if let Arg::Member(j) = arg {
+                    needed[*j] = true;
+                }
+            }
+        }
+    }
+    needed
+}
+
+fn single(m: &Member) -> Result<Kernel, String> {
+    table::kernel(m.op, m.from, m.to).ok_or_else(|| format!("is not defined for {}", m.from))
+}

@@ -1,0 +1,9 @@
+//! Running: one op at a time, groups of them, whole plans.
+
+pub(crate) mod counters;
+pub(crate) mod group;
+pub(crate) mod ops;
+mod reduce;
+pub(crate) mod run;
+pub(crate) mod threads;
+mod views;

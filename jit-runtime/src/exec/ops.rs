@@ -1,0 +1,203 @@
+//! One op on concrete values: what eager mode does, and the plan's steps outside groups.
+
+use jit_ir::ops::{Attrs, Class, host, shape, types};
+use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, with_dtype};
+use smallvec::SmallVec;
+
+use super::group::{Arg, Group, Member, broadcast};
+use super::{reduce, views};
+use crate::kernels::{copy, launch, matmul, reduce as folds};
+use crate::tensor::raw::{RawTensor, Sizes, Val};
+
+/// The value of an op with one result.
+///
+/// # Errors
+/// What does not fit, without op and location.
+pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
+    if op.is_elementwise() {
+        return elementwise(op, attrs, args);
+    }
+    if op == Op::Item
+        && let Val::Scalar(s) = args[0]
+    {
+        return Ok(Val::Scalar(*s));
+    }
+    let sizes = result_sizes(op, attrs, args)?;
+    match op.info().class {
+        Class::Reduce => reduce::eval(op, attrs, args[0].tensor()?, &sizes).map(Val::Tensor),
+        Class::Ask => ask(op, attrs, args),
+        Class::Make => make(op, attrs, args, &sizes).map(Val::Tensor),
+        Class::Combine => combine(op, attrs, args, &sizes).map(Val::Tensor),
+        _ if matches!(op, Op::CumSum | Op::Softmax | Op::LogSoftmax) => {
+            reduce::along(op, attrs, args[0].tensor()?).map(Val::Tensor)
+        }
+        _ => views::eval(op, attrs, args, &sizes).map(Val::Tensor),
+    }
+}
+
+/// The sizes of the result, by the op's shape rule.
+fn result_sizes(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Sizes, String> {
+    let types: SmallVec<[Type; 3]> = args
+        .iter()
+        .map(|v| match v {
+            Val::Tensor(t) => types::known(t.dtype, &t.shape),
+            Val::Scalar(s) => Type::Scalar(s.dtype()),
+            Val::Undef => Type::Hole,
+        })
+        .collect();
+    let values: SmallVec<[Option<i64>; 4]> =
+        args.iter().map(|v| if let Val::Scalar(s) = v { Some(s.as_i64()) } else { None }).collect();
+    let dims = shape::infer(op, &types, &values, attrs)?.dims.unwrap_or_default();
+    Ok(dims.into_iter().map(|d| if let Dim::Known(n) = d { n } else { 0 }).collect())
+}
+
+fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
+    let mut scalars: SmallVec<[Scalar; 3]> = SmallVec::new();
+    for v in args {
+        if let Val::Scalar(s) = v {
+            scalars.push(*s);
+        }
+    }
+    if scalars.len() == args.len() {
+        return host::eval(op, &scalars, attrs.dtype).map(Val::Scalar);
+    }
+    let dtype = |v: &Val| match v {
+        Val::Tensor(t) => Some(t.dtype),
+        _ => None,
+    };
+    let values = if op == Op::Select { &args[1..] } else { args };
+    // A host scalar takes the element type of the tensor beside it.
+    let from = values.iter().find_map(|v| dtype(v)).or_else(|| values[0].scalar().ok().map(Scalar::dtype));
+    let from = from.ok_or("reads a value that was never set")?;
+    if from.is_int() && op.divides() {
+        let sizes = args.iter().try_fold(Sizes::new(), |s, v| match v {
+            Val::Tensor(t) => broadcast(&s, &t.shape),
+            _ => Ok(s),
+        })?;
+        return launch::checked_division(op, args[0], args[1], from, &sizes).map(Val::Tensor);
+    }
+    let to = match op {
+        Op::Cast => attrs.dtype.unwrap_or(from),
+        _ if op.is_test() => DType::Bool,
+        _ => from,
+    };
+    let inputs = (0..args.len()).map(|i| if op == Op::Select && i == 0 { DType::Bool } else { from }).collect();
+    let member = Member { op, args: (0..args.len()).map(Arg::Input).collect(), from, to, at: None };
+    let group = Group::new(vec![member], inputs, vec![0])?;
+    let mut results = group.run(args).map_err(|(_, message)| message)?;
+    results.pop().map(Val::Tensor).ok_or_else(|| "gave no result".into())
+}
+
+fn axis(attrs: &Attrs, rank: usize) -> Result<usize, String> {
+    match attrs.axes.as_deref() {
+        Some([a, ..]) => shape::axis(*a, rank),
+        _ => Err("an axis is missing".into()),
+    }
+}
+
+fn ask(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
+    let x = args[0].tensor()?;
+    let count = |n: usize| Val::Scalar(Scalar::Usize(n));
+    Ok(match op {
+        Op::Item => Val::Scalar(x.item()),
+        Op::Dim => count(x.shape[axis(attrs, x.rank())?]),
+        Op::Len => count(x.len()),
+        Op::Rank => count(x.rank()),
+        Op::Index => {
+            let at: Sizes = args[1..].iter().map(|v| v.scalar().map(|s| s.as_i64() as usize)).collect::<Result<_, _>>()?;
+            with_dtype!(x.dtype, T => Val::Scalar(x.get::<T>(&at).to_scalar()))
+        }
+        _ => Val::Scalar(Scalar::Bool(equal(x, args[1].tensor()?))),
+    })
+}
+
+/// Whether shape and all elements are equal; NaN equals nothing.
+pub(crate) fn equal(x: &RawTensor, y: &RawTensor) -> bool {
+    x.dtype == y.dtype
+        && x.shape == y.shape
+        && with_dtype!(x.dtype, T => {
+            match (x.as_slice::<T>(), y.as_slice::<T>()) {
+                (Some(a), Some(b)) => a == b,
+                _ => x.to_vec::<T>() == y.to_vec::<T>(),
+            }
+        })
+}
+
+fn make(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTensor, String> {
+    let scalar = |i: usize| args[i].scalar();
+    let wanted = |s: Scalar| attrs.dtype.unwrap_or(s.dtype());
+    let float = |s: Scalar| f64::from_scalar(s);
+    Ok(match op {
+        Op::Zeros | Op::Ones => {
+            let one = Scalar::U8(u8::from(op == Op::Ones));
+            launch::filled(one.cast(attrs.dtype.unwrap_or(DType::F32)), sizes)
+        }
+        Op::Full => {
+            let value = scalar(args.len() - 1)?;
+            launch::filled(value.cast(wanted(value)), sizes)
+        }
+        Op::ToTensor => RawTensor::scalar(scalar(0)?.cast(wanted(scalar(0)?))),
+        Op::Eye => with_dtype!(attrs.dtype.unwrap_or(DType::F32), T => {
+            RawTensor::from_fn(sizes, |i| T::from_scalar(Scalar::Bool(i / sizes[0] == i % sizes[0])))
+        }),
+        Op::Arange => {
+            let (start, end, step) = (scalar(0)?, float(scalar(1)?), float(scalar(2)?));
+            let n = shape::arange_len(float(start), end, step)?;
+            with_dtype!(wanted(start), T => RawTensor::from_fn(&[n], |i| {
+                T::from_scalar(Scalar::F64(float(start) + i as f64 * step))
+            }))
+        }
+        _ => {
+            let (start, end, n) = (float(scalar(0)?), float(scalar(1)?), sizes[0]);
+            let step = (end - start) / (n.max(2) - 1) as f64;
+            with_dtype!(wanted(scalar(0)?), T => RawTensor::from_fn(&[n], |i| {
+                T::from_scalar(Scalar::F64(if i + 1 == n && n > 1 { end } else { start + step * i as f64 }))
+            }))
+        }
+    })
+}
+
+fn combine(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTensor, String> {
+    let tensors: SmallVec<[&RawTensor; 4]> = args.iter().map(|v| v.tensor()).collect::<Result<_, _>>()?;
+    match op {
+        Op::Concat => Ok(copy::concat(&tensors, axis(attrs, sizes.len())?, sizes)),
+        Op::Stack => {
+            let at = axis(attrs, sizes.len())?;
+            let slices: Vec<RawTensor> = tensors.iter().map(|t| views::unsqueeze(t, at)).collect();
+            Ok(copy::concat(&slices.iter().collect::<Vec<_>>(), at, sizes))
+        }
+        Op::Matmul => Ok(matmul::matmul(tensors[0], tensors[1], sizes)),
+        Op::Outer => {
+            let column = Val::Tensor(views::unsqueeze(tensors[0], 1));
+            tensor(elementwise(Op::Mul, &Attrs::default(), &[&column, args[1]])?)
+        }
+        _ => {
+            let products = tensor(elementwise(Op::Mul, &Attrs::default(), args)?)?;
+            Ok(with_numeric(products.dtype, &products))
+        }
+    }
+}
+
+fn with_numeric(dtype: DType, x: &RawTensor) -> RawTensor {
+    use jit_ir::ops::lanes::Add;
+    macro_rules! sum {
+        ($T:ident) => {
+            RawTensor::from_slice(&[folds::fold::<Add, $T>(x.as_slice().unwrap_or(&[])).unwrap_or($T::ZERO)], &[])
+        };
+    }
+    match dtype {
+        DType::F32 => sum!(f32),
+        DType::F64 => sum!(f64),
+        DType::U8 => sum!(u8),
+        DType::I32 => sum!(i32),
+        _ => sum!(i64),
+    }
+}
+
+/// The tensor that an op gave.
+pub(crate) fn tensor(value: Val) -> Result<RawTensor, String> {
+    match value {
+        Val::Tensor(t) => Ok(t),
+        _ => Err("gave no tensor".into()),
+    }
+}

@@ -1,0 +1,192 @@
+//! The executor: runs a plan's steps.
+
+use std::cell::RefCell;
+
+use jit_ir::ops::host;
+use jit_ir::Scalar;
+use smallvec::SmallVec;
+
+use super::ops;
+use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step};
+use crate::error::Error;
+use crate::tensor::raw::Val;
+
+/// Values of a call.
+pub(crate) type Vals = SmallVec<[Val; 4]>;
+
+/// Why a run ended early.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// An op failed.
+    Error(Error),
+    /// A guard does not hold.
+    Guard,
+}
+
+thread_local! {
+    /// Slots of earlier runs on this thread, emptied.
+    static SLOTS: RefCell<Vec<Vec<Val>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lists of slots that a thread keeps for later runs.
+const KEPT: usize = 4;
+
+/// Runs a plan.
+pub(crate) fn run(plan: &Plan, args: Vals) -> Result<Vals, Halt> {
+    debug_assert_eq!(args.len(), plan.params);
+    // A nested call finds the list taken and gets another one.
+    let mut env = SLOTS.with(|s| s.borrow_mut().pop()).unwrap_or_default();
+    env.resize(plan.slots.max(env.len()), Val::Undef);
+    for (slot, arg) in env.iter_mut().zip(args) {
+        *slot = arg;
+    }
+    let mut machine = Machine { env, constants: &plan.constants };
+    let outcome = machine.block(&plan.body).map(|()| machine.results(&plan.body));
+    let mut env = machine.env;
+    env.iter_mut().for_each(|v| *v = Val::Undef);
+    SLOTS.with(|s| {
+        let mut kept = s.borrow_mut();
+        if kept.len() < KEPT {
+            kept.push(env);
+        }
+    });
+    outcome
+}
+
+struct Machine<'a> {
+    env: Vec<Val>,
+    constants: &'a [Val],
+}
+
+impl Machine<'_> {
+    fn get(&self, r: Ref) -> &Val {
+        match r {
+            Ref::Slot(i) => &self.env[i as usize],
+            Ref::Const(i) => &self.constants[i as usize],
+        }
+    }
+
+    fn block(&mut self, block: &Block) -> Result<(), Halt> {
+        for step in &block.steps {
+            self.step(step)?;
+            for slot in &step.frees {
+                self.env[*slot as usize] = Val::Undef;
+            }
+        }
+        Ok(())
+    }
+
+    /// The results of a block, moved out of their slots where nobody needs them there.
+    fn results(&mut self, block: &Block) -> Vals {
+        let mut out = Vals::new();
+        for (r, moves) in block.results.iter().zip(&block.moves) {
+            out.push(match r {
+                Ref::Slot(i) if *moves => std::mem::take(&mut self.env[*i as usize]),
+                other => self.get(*other).clone(),
+            });
+        }
+        out
+    }
+
+    fn set(&mut self, step: &Step, values: impl IntoIterator<Item = Val>) {
+        for (slot, value) in step.outs.iter().zip(values) {
+            self.env[*slot as usize] = value;
+        }
+    }
+
+    fn gather(&self, step: &Step) -> SmallVec<[&Val; 6]> {
+        step.args.iter().map(|r| self.get(*r)).collect()
+    }
+
+    fn condition(&self, r: Ref) -> bool {
+        matches!(self.get(r), Val::Scalar(Scalar::Bool(true)))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), Halt> {
+        let wrong = |message: String| Halt::Error(Error::op(step.op, message, step.at.clone()));
+        match &step.kind {
+            Kind::Host(dtype) => {
+                let value = self.host(step, *dtype).map_err(wrong)?;
+                self.set(step, [Val::Scalar(value)]);
+            }
+            Kind::Group(group) => {
+                let results = group.run(&self.gather(step)).map_err(|(k, message)| {
+                    let member = &group.members[k];
+                    Halt::Error(Error::op(member.op, message, member.at.clone()))
+                })?;
+                self.set(step, results.into_iter().map(Val::Tensor));
+            }
+            Kind::Apply(attrs) => {
+                let value = ops::apply(step.op, attrs, &self.gather(step)).map_err(wrong)?;
+                self.set(step, [value]);
+            }
+            Kind::If(arms) => {
+                let arm = &arms[usize::from(!self.condition(step.args[0]))];
+                self.block(arm)?;
+                let values = self.results(arm);
+                self.set(step, values);
+            }
+            Kind::Loop(plan) => self.repeat(step, plan)?,
+            Kind::Guard(expected) => {
+                if !self.get(step.args[0]).same_bits(expected) {
+                    return Err(Halt::Guard);
+                }
+            }
+            Kind::Assert(message) => {
+                if !self.condition(step.args[0]) {
+                    let error = Error::Assert { message: message.clone(), at: step.at.clone() };
+                    return Err(Halt::Error(error));
+                }
+            }
+            Kind::Call(callee) => {
+                let args: Vec<Val> = step.args.iter().map(|r| self.get(*r).clone()).collect();
+                let values = callee(&args).map_err(Halt::Error)?;
+                self.set(step, values);
+            }
+        }
+        Ok(())
+    }
+
+    fn host(&self, step: &Step, dtype: Option<jit_ir::DType>) -> Result<Scalar, String> {
+        let mut args: SmallVec<[Scalar; 3]> = SmallVec::new();
+        for r in &step.args {
+            args.push(self.get(*r).scalar()?);
+        }
+        host::eval(step.op, &args, dtype)
+    }
+
+    fn repeat(&mut self, step: &Step, plan: &LoopPlan) -> Result<(), Halt> {
+        let count = match plan.counted.then(|| self.get(step.args[0])) {
+            Some(Val::Scalar(n)) => Some(n.as_i64().max(0) as usize),
+            _ => None,
+        };
+        let init = &step.args[usize::from(plan.counted)..];
+        let values: Vals = init.iter().map(|r| self.get(*r).clone()).collect();
+        self.carry(plan, values);
+        let mut i = 0;
+        while count.is_none_or(|n| i < n) {
+            self.block(&plan.condition)?;
+            let go = self.condition(plan.condition.results[0]);
+            if !go {
+                break;
+            }
+            if plan.counted {
+                self.env[plan.index as usize] = Val::Scalar(Scalar::Usize(i));
+            }
+            self.block(&plan.body)?;
+            let values = self.results(&plan.body);
+            self.carry(plan, values);
+            i += 1;
+        }
+        for (slot, out) in plan.carried.iter().zip(&step.outs) {
+            self.env[*out as usize] = std::mem::take(&mut self.env[*slot as usize]);
+        }
+        Ok(())
+    }
+
+    fn carry(&mut self, plan: &LoopPlan, values: Vals) {
+        for (slot, value) in plan.carried.iter().zip(values) {
+            self.env[*slot as usize] = value;
+        }
+    }
+}

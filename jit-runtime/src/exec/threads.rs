@@ -1,0 +1,35 @@
+//! How many threads kernels use. Results do not depend on it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets how many threads a call may use; 1 keeps everything on the caller's.
+///
+/// The environment variable `JIT_THREADS` sets it at start; without either it is the number of
+/// cores. Results are the same bits at any number.
+///
+/// ```
+/// jit_runtime::set_threads(1);
+/// ```
+pub fn set_threads(threads: usize) {
+    COUNT.store(threads.max(1), Ordering::Relaxed);
+}
+
+/// How many threads a call may use.
+pub(crate) fn count() -> usize {
+    match COUNT.load(Ordering::Relaxed) {
+        0 => {
+            let named = std::env::var("JIT_THREADS").ok().and_then(|v| v.parse().ok());
+            let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+            set_threads(named.unwrap_or_else(cores));
+            COUNT.load(Ordering::Relaxed)
+        }
+        n => n,
+    }
+}
+
+/// Runs both, side by side where there are threads.
+pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    rayon::join(a, b);
+}

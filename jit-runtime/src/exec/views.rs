@@ -1,0 +1,156 @@
+//! Ops that give the same elements in another order or shape, or some of them: views where strides
+//! allow, copies elsewhere.
+
+use jit_ir::ops::{Attrs, shape};
+use jit_ir::{DType, Op, Prim, Scalar, with_dtype};
+
+use crate::kernels::{copy, launch};
+use crate::tensor::raw::{RawTensor, Sizes, Strides, Val, row_major};
+
+pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTensor, String> {
+    let x = args[0].tensor()?;
+    let count = |i: usize| args[i].scalar().map(|s| s.as_i64() as usize);
+    let axis = |rank: usize| match attrs.axes.as_deref() {
+        Some([a, ..]) => shape::axis(*a, rank),
+        _ => Err("an axis is missing".into()),
+    };
+    Ok(match op {
+        Op::Reshape | Op::Flatten => {
+            let x = x.contiguous();
+            x.view(sizes.into(), row_major(sizes), x.offset)
+        }
+        Op::T | Op::Transpose | Op::Permute => {
+            let order = shape::permutation(op, attrs, x.rank())?;
+            permuted(x, &order)
+        }
+        Op::Unsqueeze => unsqueeze(x, axis(x.rank() + 1)?),
+        Op::Squeeze => without(x, axis(x.rank())?, 0),
+        Op::BroadcastTo => launch::broadcast_view(x, sizes),
+        Op::Flip => flip(x, axis(x.rank())?),
+        Op::IndexAxis => without(x, axis(x.rank())?, count(1)?),
+        Op::SliceAxis => {
+            let (axis, start) = (axis(x.rank())?, count(1)?);
+            let mut shape = x.shape.clone();
+            shape[axis] = sizes[axis];
+            let offset = if x.len() == 0 { x.offset } else { moved(x, axis, start) };
+            x.view(shape, x.strides.clone(), offset)
+        }
+        Op::Take => take(x, axis(x.rank())?, args[1].tensor()?, sizes)?,
+        Op::OneHot => one_hot(x, count(1)?, attrs.dtype.unwrap_or(DType::F32), sizes)?,
+        Op::Triu | Op::Tril => triangle(op, x, args[1].scalar()?.as_i64()),
+        Op::ZerosLike => launch::filled(Scalar::U8(0).cast(x.dtype), sizes),
+        Op::OnesLike => launch::filled(Scalar::U8(1).cast(x.dtype), sizes),
+        _ => return Err("is not known to the runtime".into()),
+    })
+}
+
+fn moved(x: &RawTensor, axis: usize, by: usize) -> usize {
+    x.offset.wrapping_add_signed(x.strides[axis] * by as isize)
+}
+
+/// The axes in another order.
+pub(super) fn permuted(x: &RawTensor, order: &[usize]) -> RawTensor {
+    let shape: Sizes = order.iter().map(|a| x.shape[*a]).collect();
+    let strides: Strides = order.iter().map(|a| x.strides[*a]).collect();
+    x.view(shape, strides, x.offset)
+}
+
+/// A new axis of size 1.
+pub(super) fn unsqueeze(x: &RawTensor, axis: usize) -> RawTensor {
+    let (mut shape, mut strides) = (x.shape.clone(), x.strides.clone());
+    shape.insert(axis, 1);
+    strides.insert(axis, 0);
+    x.view(shape, strides, x.offset)
+}
+
+/// Position `i` of an axis, which is dropped.
+fn without(x: &RawTensor, axis: usize, i: usize) -> RawTensor {
+    let (mut shape, mut strides) = (x.shape.clone(), x.strides.clone());
+    shape.remove(axis);
+    strides.remove(axis);
+    let offset = if x.len() == 0 { x.offset } else { moved(x, axis, i) };
+    x.view(shape, strides, offset)
+}
+
+fn flip(x: &RawTensor, axis: usize) -> RawTensor {
+    if x.len() == 0 {
+        return x.clone();
+    }
+    let mut strides = x.strides.clone();
+    strides[axis] = -strides[axis];
+    x.view(x.shape.clone(), strides, moved(x, axis, x.shape[axis] - 1))
+}
+
+fn take(x: &RawTensor, axis: usize, indices: &RawTensor, sizes: &[usize]) -> Result<RawTensor, String> {
+    let n = x.shape[axis];
+    let picked: Vec<i64> = indices.to_vec();
+    if let Some(bad) = picked.iter().find(|i| **i < 0 || **i as usize >= n) {
+        return Err(format!("index {bad} is out of range for size {n}"));
+    }
+    let x = x.contiguous();
+    let inner: usize = x.shape[axis + 1..].iter().product();
+    let outer: usize = x.shape[..axis].iter().product();
+    let mut out = RawTensor::uninit(x.dtype, sizes);
+    with_dtype!(x.dtype, T => {
+        let from = x.as_slice::<T>().unwrap_or(&[]);
+        let to = out.fresh::<T>();
+        let mut rows = to.chunks_mut(inner.max(1));
+        for o in 0..outer {
+            for i in &picked {
+                let start = (o * n + *i as usize) * inner;
+                if let Some(row) = rows.next().filter(|_| inner > 0) {
+                    row.copy_from_slice(&from[start..start + inner]);
+                }
+            }
+        }
+    });
+    Ok(out)
+}
+
+fn one_hot(x: &RawTensor, n: usize, dtype: DType, sizes: &[usize]) -> Result<RawTensor, String> {
+    let classes: Vec<i64> = x.to_vec();
+    if let Some(bad) = classes.iter().find(|i| **i < 0 || **i as usize >= n) {
+        return Err(format!("index {bad} is out of range for size {n}"));
+    }
+    let mut out = launch::filled(Scalar::U8(0).cast(dtype), sizes);
+    with_dtype!(dtype, T => {
+        let one = T::from_scalar(Scalar::U8(1));
+        let to = out.fresh::<T>();
+        for (row, class) in classes.iter().enumerate() {
+            to[row * n + *class as usize] = one;
+        }
+    });
+    Ok(out)
+}
+
+fn triangle(op: Op, x: &RawTensor, k: i64) -> RawTensor {
+    let mut out = copy::contiguous_copy(x);
+    let rank = x.rank();
+    let (rows, columns) = (x.shape[rank - 2], x.shape[rank - 1]);
+    with_dtype!(x.dtype, T => {
+        for (i, v) in out.fresh::<T>().iter_mut().enumerate() {
+            let diagonal = (i % columns) as i64 - (i / columns % rows) as i64;
+            let keep = if op == Op::Triu { diagonal >= k } else { diagonal <= k };
+            if !keep {
+                *v = T::ZERO;
+            }
+        }
+    });
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_share_the_buffer() {
+        let x = RawTensor::from_fn(&[2, 3], |i| i as f32);
+        let y = permuted(&x, &[1, 0]);
+        assert_eq!(y.to_vec::<f32>(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        assert_eq!(y.buffer.start(), x.buffer.start());
+        assert_eq!(flip(&x, 1).to_vec::<f32>(), [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]);
+        assert_eq!(without(&x, 0, 1).to_vec::<f32>(), [3.0, 4.0, 5.0]);
+        assert_eq!(flip(&RawTensor::uninit(DType::F32, &[0, 3]), 0).to_vec::<f32>(), [0.0_f32; 0]);
+    }
+}

@@ -1,0 +1,326 @@
+//! From a program and tensors to loops over memory: broadcasting, strides, threads.
+
+use jit_ir::{DType, Prim, Scalar, with_dtype};
+use smallvec::SmallVec;
+
+use super::copy;
+use super::tile::{GROUP, Program, Stream};
+use crate::exec::threads;
+use crate::tensor::raw::{RawTensor, Sizes, Strides, Val};
+
+/// Work below so many additions stays on one thread (about 100 microseconds).
+const PARALLEL: usize = 2_000_000;
+/// Rows shorter than this are not worth a loop of their own: broadcast operands are copied out.
+const SHORT_ROW: usize = 64;
+
+/// An input of a program.
+pub(crate) enum Operand<'a> {
+    Tensor(&'a RawTensor),
+    /// A host scalar's bytes.
+    Scalar([u64; 1]),
+}
+
+impl<'a> Operand<'a> {
+    pub(crate) fn new(value: &'a Val, dtype: DType) -> Result<Operand<'a>, String> {
+        match value {
+            Val::Tensor(t) => Ok(Operand::Tensor(t)),
+            Val::Scalar(s) => Ok(Operand::Scalar([bits(s.cast(dtype))])),
+            Val::Undef => Err("reads a value that was never set".into()),
+        }
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        match self {
+            Operand::Tensor(t) => &t.shape,
+            Operand::Scalar(_) => &[],
+        }
+    }
+}
+
+/// The bytes of a scalar at the low end of a word.
+fn bits(s: Scalar) -> u64 {
+    match s {
+        Scalar::Bool(v) => u64::from(v),
+        Scalar::U8(v) => u64::from(v),
+        Scalar::I32(v) => u64::from(v as u32),
+        Scalar::I64(v) => v as u64,
+        Scalar::Usize(v) => v as u64,
+        Scalar::F32(v) => u64::from(v.to_bits()),
+        Scalar::F64(v) => v.to_bits(),
+    }
+}
+
+/// Runs a program whose members all have the shape `sizes`; `results` are fresh.
+pub(crate) fn launch(
+    program: &Program,
+    operands: &[Operand],
+    sizes: &Sizes,
+    results: &mut [RawTensor],
+    cost: usize,
+) {
+    let n: usize = sizes.iter().product();
+    if n == 0 {
+        return;
+    }
+    let plain = |o: &Operand| match o {
+        Operand::Tensor(t) => t.rank() == 0 || (t.shape == *sizes && t.is_contiguous()),
+        Operand::Scalar(_) => true,
+    };
+    if operands.iter().all(plain) {
+        let streams: SmallVec<[Stream; 6]> = operands.iter().map(|o| stream(o, n)).collect();
+        return run_flat(program, &streams, results, n, cost);
+    }
+    let mut copies: Vec<Option<RawTensor>> = vec![None; operands.len()];
+    let mut nest = Nest::new(operands, &copies, sizes);
+    let inner = nest.inner();
+    for (i, o) in operands.iter().enumerate() {
+        let Operand::Tensor(t) = o else { continue };
+        let step = nest.inner_stride(i);
+        if inner < SHORT_ROW && nest.loops() > 1 {
+            copies[i] = (t.rank() > 0).then(|| copy::contiguous_copy(&broadcast_view(t, sizes)));
+        } else if step != 0 && step != 1 {
+            copies[i] = Some(copy::contiguous_copy(t));
+        }
+    }
+    if copies.iter().any(Option::is_some) {
+        nest = Nest::new(operands, &copies, sizes);
+    }
+    nest.run(program, operands, &copies, results);
+}
+
+/// A contiguous or single-element operand as a stream.
+fn stream(operand: &Operand, n: usize) -> Stream {
+    match operand {
+        Operand::Scalar(word) => Stream { start: word.as_ptr().cast(), splat: true, readable: 8 },
+        Operand::Tensor(t) => {
+            let at = t.offset * t.dtype.size();
+            Stream {
+                start: t.buffer.start().wrapping_add(at),
+                splat: t.rank() == 0 && n >= 1,
+                readable: t.buffer.capacity() - at,
+            }
+        }
+    }
+}
+
+/// One loop over all elements, split over threads where it is long enough.
+fn run_flat(program: &Program, streams: &[Stream], results: &mut [RawTensor], n: usize, cost: usize) {
+    let outputs: SmallVec<[*mut u8; 2]> = results.iter().map(|r| r.buffer.start()).collect();
+    let threads = if n * cost >= PARALLEL { threads::count() } else { 1 };
+    if threads == 1 {
+        // SAFETY: operands are contiguous with `n` elements or splats; results are fresh, and
+        // their buffers are padded to whole groups.
+        unsafe { program.run(streams, &outputs, n) };
+        return;
+    }
+    let job = Job { program, streams, outputs: &outputs };
+    let chunk = (n.div_ceil(threads)).next_multiple_of(16 * 1024);
+    job.run(0, n, chunk);
+}
+
+/// A range of a flat loop. Ranges start at whole groups, so that no two threads touch one element.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    program: &'a Program,
+    streams: &'a [Stream],
+    outputs: &'a [*mut u8],
+}
+
+// SAFETY: inputs are only read, and each thread writes a range of the outputs of its own.
+unsafe impl Send for Job<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Job<'_> {}
+
+impl Job<'_> {
+    fn run(self, from: usize, to: usize, chunk: usize) {
+        if to - from > chunk {
+            let middle = from + (to - from).div_ceil(2).next_multiple_of(chunk);
+            if middle < to {
+                threads::join(|| self.run(from, middle, chunk), || self.run(middle, to, chunk));
+                return;
+            }
+        }
+        let Job { program, streams, outputs } = self;
+        let streams: SmallVec<[Stream; 6]> = streams
+            .iter()
+            .zip(&program.inputs)
+            .map(|(s, size)| match s.splat {
+                true => *s,
+                false => Stream {
+                    start: s.start.wrapping_add(from * size),
+                    splat: false,
+                    readable: s.readable - from * size,
+                },
+            })
+            .collect();
+        let outputs: SmallVec<[*mut u8; 2]> =
+            outputs.iter().zip(&program.outputs).map(|(o, size)| o.wrapping_add(from * size)).collect();
+        // SAFETY: as in `run_flat`, for the elements `from..to`; `from` is a multiple of GROUP.
+        unsafe { program.run(&streams, &outputs, to - from) };
+    }
+}
+
+/// A view with axes of stride 0 for what is broadcast.
+pub(crate) fn broadcast_view(x: &RawTensor, sizes: &[usize]) -> RawTensor {
+    let missing = sizes.len() - x.rank();
+    let strides: Strides = (0..sizes.len())
+        .map(|i| match i.checked_sub(missing) {
+            Some(j) if x.shape[j] != 1 => x.strides[j],
+            _ => 0,
+        })
+        .collect();
+    x.view(sizes.into(), strides, x.offset)
+}
+
+/// The loops over a broadcast shape, neighbours merged where all operands allow.
+struct Nest {
+    sizes: Sizes,
+    /// For each operand its stride in each loop.
+    strides: SmallVec<[Strides; 6]>,
+}
+
+impl Nest {
+    fn new(operands: &[Operand], copies: &[Option<RawTensor>], sizes: &Sizes) -> Nest {
+        let views: SmallVec<[Strides; 6]> = operands
+            .iter()
+            .zip(copies)
+            .map(|(o, c)| match (o, c) {
+                (_, Some(copy)) => broadcast_view(copy, sizes).strides,
+                (Operand::Tensor(t), None) => broadcast_view(t, sizes).strides,
+                (Operand::Scalar(_), None) => SmallVec::from_elem(0, sizes.len()),
+            })
+            .collect();
+        let mut nest = Nest { sizes: Sizes::new(), strides: SmallVec::from_elem(Strides::new(), views.len()) };
+        for axis in 0..sizes.len() {
+            if sizes[axis] == 1 {
+                continue;
+            }
+            let step = |v: &Strides| v[axis];
+            let merges = nest.sizes.last().is_some()
+                && views.iter().zip(&nest.strides).all(|(v, s)| {
+                    s.last().is_some_and(|outer| *outer == step(v) * sizes[axis] as isize)
+                });
+            if merges {
+                *nest.sizes.last_mut().expect("checked above") *= sizes[axis];
+                for (v, s) in views.iter().zip(&mut nest.strides) {
+                    *s.last_mut().expect("as long as sizes") = step(v);
+                }
+            } else {
+                nest.sizes.push(sizes[axis]);
+                for (v, s) in views.iter().zip(&mut nest.strides) {
+                    s.push(step(v));
+                }
+            }
+        }
+        if nest.sizes.is_empty() {
+            nest.sizes.push(1);
+            nest.strides.iter_mut().for_each(|s| s.push(0));
+        }
+        nest
+    }
+
+    fn loops(&self) -> usize {
+        self.sizes.len()
+    }
+
+    fn inner(&self) -> usize {
+        self.sizes[self.sizes.len() - 1]
+    }
+
+    fn inner_stride(&self, operand: usize) -> isize {
+        self.strides[operand][self.sizes.len() - 1]
+    }
+
+    fn run(&self, program: &Program, operands: &[Operand], copies: &[Option<RawTensor>], results: &mut [RawTensor]) {
+        let outer = self.loops() - 1;
+        let inner = self.inner();
+        let rows: usize = self.sizes[..outer].iter().product();
+        let base: SmallVec<[Stream; 6]> = operands
+            .iter()
+            .zip(copies)
+            .enumerate()
+            .map(|(i, (o, c))| {
+                let from = c.as_ref().map(Operand::Tensor);
+                let splat = self.inner_stride(i) == 0;
+                Stream { splat, ..stream(from.as_ref().unwrap_or(o), 1) }
+            })
+            .collect();
+        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer);
+        for row in 0..rows {
+            let streams: SmallVec<[Stream; 6]> = base
+                .iter()
+                .enumerate()
+                .map(|(i, s)| {
+                    let steps = index.iter().zip(&self.strides[i]).map(|(k, step)| *k as isize * step);
+                    let bytes = steps.sum::<isize>() * program.inputs[i] as isize;
+                    Stream {
+                        start: s.start.wrapping_offset(bytes),
+                        splat: s.splat,
+                        readable: s.readable.wrapping_add_signed(-bytes),
+                    }
+                })
+                .collect();
+            let outputs: SmallVec<[*mut u8; 2]> = results
+                .iter()
+                .zip(&program.outputs)
+                .map(|(r, size)| r.buffer.start().wrapping_add(row * inner * size))
+                .collect();
+            // SAFETY: each operand's row is contiguous or a splat, and lies in its buffer. A row's
+            // last group may reach into the next row of the result, which is written later, or
+            // into the buffer's padding.
+            unsafe { program.run(&streams, &outputs, inner) };
+            for axis in (0..outer).rev() {
+                index[axis] += 1;
+                if index[axis] < self.sizes[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+    }
+}
+
+/// An op on integers that has no value for a zero divisor.
+pub(crate) fn checked_division(
+    op: jit_ir::Op,
+    a: &Val,
+    b: &Val,
+    dtype: DType,
+    sizes: &Sizes,
+) -> Result<RawTensor, String> {
+    use jit_ir::ops::lanes::Int;
+    fn all<T: Int>(op: jit_ir::Op, a: &Val, b: &Val, sizes: &Sizes) -> Result<RawTensor, String> {
+        let read = |v: &Val| -> Result<Vec<T>, String> {
+            Ok(match v {
+                Val::Scalar(s) => vec![T::from_scalar(*s); sizes.iter().product()],
+                other => broadcast_view(other.tensor()?, sizes).to_vec(),
+            })
+        };
+        let divide = match op {
+            jit_ir::Op::Div => T::div,
+            jit_ir::Op::Rem => T::rem,
+            jit_ir::Op::DivEuclid => T::div_euclid,
+            _ => T::rem_euclid,
+        };
+        let (a, b) = (read(a)?, read(b)?);
+        let quotients: Option<Vec<T>> = a.iter().zip(&b).map(|(x, y)| divide(*x, *y)).collect();
+        let quotients = quotients.ok_or("division by zero: the divisor holds a 0")?;
+        Ok(RawTensor::from_slice(&quotients, sizes))
+    }
+    match dtype {
+        DType::U8 => all::<u8>(op, a, b, sizes),
+        DType::I32 => all::<i32>(op, a, b, sizes),
+        _ => all::<i64>(op, a, b, sizes),
+    }
+}
+
+/// A tensor filled with one value.
+pub(crate) fn filled(value: Scalar, sizes: &[usize]) -> RawTensor {
+    with_dtype!(value.dtype(), T => {
+        let mut out = RawTensor::uninit(T::DTYPE, sizes);
+        out.fresh::<T>().fill(T::from_scalar(value));
+        out
+    })
+}
+
+const _: () = assert!(GROUP == 64, "the chunks of threads are whole groups");

@@ -1,0 +1,338 @@
+//! Matrix products. Every element is one chain of fused multiply-adds over ascending index in
+//! blocks of `numerics::CHAIN` (integers: wrapping), whatever the layout, kernel or thread count.
+
+use std::marker::PhantomData;
+
+use faer::linalg::matmul::matmul as faer_matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use jit_ir::numerics::CHAIN;
+use jit_ir::ops::lanes::Int;
+use jit_ir::{DType, Prim};
+use pulp::{Simd, WithSimd};
+
+use super::{arch, copy};
+use crate::exec::threads;
+use crate::tensor::raw::{RawTensor, Sizes, Strides};
+
+/// Products of fewer multiply-adds than this stay on one thread.
+const PARALLEL: usize = 20_000_000;
+
+/// The product of two tensors of rank 1 or more whose shapes fit; `shape` is that of the result.
+pub(crate) fn matmul(a: &RawTensor, b: &RawTensor, shape: &[usize]) -> RawTensor {
+    let mut out = RawTensor::uninit(a.dtype, shape);
+    match a.dtype {
+        DType::F32 => batches::<f32>(a, b, &mut out),
+        DType::F64 => batches::<f64>(a, b, &mut out),
+        DType::U8 => integers::<u8>(a, b, &mut out),
+        DType::I32 => integers::<i32>(a, b, &mut out),
+        _ => integers::<i64>(a, b, &mut out),
+    }
+    out
+}
+
+/// A matrix inside a tensor.
+#[derive(Clone, Copy)]
+struct Matrix {
+    offset: isize,
+    rows: usize,
+    columns: usize,
+    row_stride: isize,
+    column_stride: isize,
+}
+
+/// The last two axes as a matrix (a vector is one row, or one column), the others as a batch.
+fn split(x: &RawTensor, as_row: bool) -> (Matrix, Sizes, Strides) {
+    let offset = x.offset as isize;
+    let rank = x.rank();
+    if rank == 1 {
+        let (n, s) = (x.shape[0], x.strides[0]);
+        let matrix = if as_row {
+            Matrix { offset, rows: 1, columns: n, row_stride: 0, column_stride: s }
+        } else {
+            Matrix { offset, rows: n, columns: 1, row_stride: s, column_stride: 0 }
+        };
+        return (matrix, Sizes::new(), Strides::new());
+    }
+    let matrix = Matrix {
+        offset,
+        rows: x.shape[rank - 2],
+        columns: x.shape[rank - 1],
+        row_stride: x.strides[rank - 2],
+        column_stride: x.strides[rank - 1],
+    };
+    (matrix, x.shape[..rank - 2].into(), x.strides[..rank - 2].into())
+}
+
+/// Calls `each` with the two matrices of every batch entry, in row-major order of the result's batch.
+fn for_batches(a: &RawTensor, b: &RawTensor, out: &RawTensor, mut each: impl FnMut(usize, Matrix, Matrix)) {
+    let (first_a, shape_a, strides_a) = split(a, true);
+    let (first_b, shape_b, strides_b) = split(b, false);
+    let matrix_axes = usize::from(a.rank() > 1) + usize::from(b.rank() > 1);
+    let batch = &out.shape[..out.rank() - matrix_axes];
+    let step = |i: usize, shape: &Sizes, strides: &Strides| {
+        let (mut rest, mut at) = (i, 0);
+        for k in 0..batch.len() {
+            let n = batch[batch.len() - 1 - k];
+            if let Some(axis) = shape.len().checked_sub(k + 1)
+                && shape[axis] != 1
+            {
+                at += (rest % n) as isize * strides[axis];
+            }
+            rest /= n;
+        }
+        at
+    };
+    for i in 0..batch.iter().product() {
+        let at = |m: Matrix, by: isize| Matrix { offset: m.offset + by, ..m };
+        each(i, at(first_a, step(i, &shape_a, &strides_a)), at(first_b, step(i, &shape_b, &strides_b)));
+    }
+}
+
+/// Float types.
+trait Float: Prim + faer::traits::ComplexField {
+    const ONE: Self;
+    fn fma(a: Self, b: Self, c: Self) -> Self;
+    fn plus(a: Self, b: Self) -> Self;
+}
+
+impl Float for f32 {
+    const ONE: f32 = 1.0;
+    #[inline(always)]
+    fn fma(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+    #[inline(always)]
+    fn plus(a: f32, b: f32) -> f32 {
+        a + b
+    }
+}
+
+impl Float for f64 {
+    const ONE: f64 = 1.0;
+    #[inline(always)]
+    fn fma(a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
+    #[inline(always)]
+    fn plus(a: f64, b: f64) -> f64 {
+        a + b
+    }
+}
+
+fn batches<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
+    let (first_a, ..) = split(a, true);
+    let (first_b, ..) = split(b, false);
+    let (m, k, n) = (first_a.rows, first_a.columns, first_b.columns);
+    if m == 0 || n == 0 || k == 0 || out.len() == 0 {
+        out.fresh::<T>().fill(T::ZERO);
+        return;
+    }
+    if m == 1 || n == 1 {
+        return vectors::<T>(a, b, out);
+    }
+    let start = out.fresh::<T>().as_mut_ptr();
+    let source = (a.buffer.start().cast::<T>().cast_const(), b.buffer.start().cast::<T>().cast_const());
+    for_batches(a, b, out, |i, x, y| {
+        // SAFETY: the matrices lie in their tensors' buffers, each batch entry of the result is
+        // written once, and the result is fresh.
+        let (to, x, y) = unsafe {
+            (
+                MatMut::from_raw_parts_mut(start.add(i * m * n), m, n, n as isize, 1),
+                MatRef::from_raw_parts(source.0.offset(x.offset), m, k, x.row_stride, x.column_stride),
+                MatRef::from_raw_parts(source.1.offset(y.offset), k, n, y.row_stride, y.column_stride),
+            )
+        };
+        panels(to, x, y);
+    });
+}
+
+/// Splits the larger side of the result into one panel for each thread.
+fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
+    let (m, k, n) = (x.nrows(), x.ncols(), y.ncols());
+    let threads = threads::count();
+    if threads == 1 || m * k * n < PARALLEL {
+        return faer_matmul(to, Accum::Replace, x, y, T::ONE, Par::Seq);
+    }
+    // Panels of fewer than two rows or columns would go another way through faer.
+    if m >= n {
+        let at = (m / 2).next_multiple_of(16).min(m - 2);
+        let (top, bottom) = to.split_at_row_mut(at);
+        let (x0, x1) = x.split_at_row(at);
+        threads::join(
+            || faer_matmul(top, Accum::Replace, x0, y, T::ONE, Par::Seq),
+            || faer_matmul(bottom, Accum::Replace, x1, y, T::ONE, Par::Seq),
+        );
+    } else {
+        let at = (n / 2).next_multiple_of(16).min(n - 2);
+        let (left, right) = to.split_at_col_mut(at);
+        let (y0, y1) = y.split_at_col(at);
+        threads::join(
+            || faer_matmul(left, Accum::Replace, x, y0, T::ONE, Par::Seq),
+            || faer_matmul(right, Accum::Replace, x, y1, T::ONE, Par::Seq),
+        );
+    }
+}
+
+/// A row times a matrix, or a matrix times a column, by our own kernel: faer's order of additions
+/// depends on the layout there.
+fn vectors<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
+    let (first_a, ..) = split(a, true);
+    let row = first_a.rows == 1;
+    // The kernel wants the matrix with contiguous rows of results.
+    let (a, b) = if row {
+        (a.contiguous(), b.contiguous())
+    } else {
+        (transposed(a), b.contiguous())
+    };
+    let k = first_a.columns;
+    let n = out.len() / batch_len(&a, &b, out);
+    let (av, bv) = (a.as_slice::<T>().unwrap_or(&[]), b.as_slice::<T>().unwrap_or(&[]));
+    let mut jobs = Vec::new();
+    if row {
+        for_batches(&a, &b, out, |i, x, y| jobs.push((i, x.offset as usize, y.offset as usize)));
+    } else {
+        // After the transposition the strides of `a` say where its batch entries start.
+        let swapped = swap_last(&a);
+        for_batches(&swapped, &b, out, |i, x, y| jobs.push((i, y.offset as usize, x.offset as usize)));
+    }
+    let (vector, matrix) = if row { (av, bv) } else { (bv, av) };
+    let (from_v, from_m) = if row { (a.offset, b.offset) } else { (b.offset, a.offset) };
+    let to = out.fresh::<T>();
+    for (i, v, m) in jobs {
+        let (v, m) = (v - from_v, m - from_m);
+        row_times_matrix(&vector[v..v + k], &matrix[m..m + k * n], &mut to[i * n..(i + 1) * n]);
+    }
+}
+
+fn batch_len(a: &RawTensor, b: &RawTensor, out: &RawTensor) -> usize {
+    let axes = usize::from(a.rank() > 1) + usize::from(b.rank() > 1);
+    out.shape[..out.rank() - axes].iter().product::<usize>().max(1)
+}
+
+fn swap_last(x: &RawTensor) -> RawTensor {
+    let mut y = x.clone();
+    let rank = y.rank();
+    if rank > 1 {
+        y.shape.swap(rank - 1, rank - 2);
+        y.strides.swap(rank - 1, rank - 2);
+    }
+    y
+}
+
+/// A copy whose last two axes are exchanged in memory.
+fn transposed(x: &RawTensor) -> RawTensor {
+    copy::contiguous_copy(&swap_last(x))
+}
+
+struct RowTimesMatrix<'a, T> {
+    row: &'a [T],
+    matrix: &'a [T],
+    out: &'a mut [T],
+    marker: PhantomData<T>,
+}
+
+/// Results that are computed together.
+const WIDTH: usize = 128;
+
+impl<T: Float> WithSimd for RowTimesMatrix<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.out.len();
+        for (block, row) in self.row.chunks(CHAIN).enumerate() {
+            let matrix = &self.matrix[block * CHAIN * n..];
+            for start in (0..n).step_by(WIDTH) {
+                let width = WIDTH.min(n - start);
+                let mut sums = [T::ZERO; WIDTH];
+                for (p, x) in row.iter().enumerate() {
+                    let values = &matrix[p * n + start..p * n + start + width];
+                    if let Some(values) = values.first_chunk::<WIDTH>() {
+                        for (s, v) in sums.iter_mut().zip(values) {
+                            *s = T::fma(*x, *v, *s);
+                        }
+                    } else {
+                        for (s, v) in sums.iter_mut().zip(values) {
+                            *s = T::fma(*x, *v, *s);
+                        }
+                    }
+                }
+                for (o, s) in self.out[start..start + width].iter_mut().zip(&sums) {
+                    *o = if block == 0 { *s } else { T::plus(*o, *s) };
+                }
+            }
+        }
+    }
+}
+
+fn row_times_matrix<T: Float>(row: &[T], matrix: &[T], out: &mut [T]) {
+    arch().dispatch(RowTimesMatrix { row, matrix, out, marker: PhantomData });
+}
+
+fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
+    let (a, b) = (a.contiguous(), b.contiguous());
+    let (av, bv) = (a.as_slice::<T>().unwrap_or(&[]), b.as_slice::<T>().unwrap_or(&[]));
+    let (first_a, ..) = split(&a, true);
+    let (first_b, ..) = split(&b, false);
+    let (m, k, n) = (first_a.rows, first_a.columns, first_b.columns);
+    let mut jobs = Vec::new();
+    for_batches(&a, &b, out, |i, x, y| jobs.push((i, x.offset as usize - a.offset, y.offset as usize - b.offset)));
+    let to = out.fresh::<T>();
+    to.fill(T::ZERO);
+    for (i, x, y) in jobs {
+        for row in 0..m {
+            let sums = &mut to[i * m * n + row * n..][..n];
+            for p in 0..k {
+                let factor = av[x + row * k + p];
+                for (s, v) in sums.iter_mut().zip(&bv[y + p * n..y + (p + 1) * n]) {
+                    *s = T::add(*s, T::mul(factor, *v));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_ir::numerics::chain;
+
+    fn values(n: usize, seed: usize) -> Vec<f64> {
+        (0..n).map(|i| (((i + seed) * 7919) % 1013) as f64 / 311.0 - 1.5).collect()
+    }
+
+    fn check<T: Float>(m: usize, k: usize, n: usize, transpose: (bool, bool), from: fn(f64) -> T) {
+        let make = |rows: usize, columns: usize, seed, flip: bool| {
+            let data: Vec<T> = values(rows * columns, seed).into_iter().map(from).collect();
+            let x = RawTensor::from_slice(&data, &[rows, columns]);
+            if flip { swap_last(&transposed(&x)) } else { x }
+        };
+        let (a, b) = (make(m, k, 0, transpose.0), make(k, n, 5, transpose.1));
+        let out = matmul(&a, &b, &[m, n]).to_vec::<T>();
+        let (av, bv) = (a.to_vec::<T>(), b.to_vec::<T>());
+        for i in 0..m {
+            for j in 0..n {
+                let pairs: Vec<(T, T)> = (0..k).map(|p| (av[i * k + p], bv[p * n + j])).collect();
+                let expected = chain(&pairs, T::ZERO, T::fma, T::plus);
+                assert!(
+                    out[i * n + j].canonical_bits() == expected.canonical_bits(),
+                    "[{m}, {k}] x [{k}, {n}] {transpose:?} at {i}, {j}: {:?}, expected {expected:?}",
+                    out[i * n + j]
+                );
+            }
+        }
+    }
+
+    /// Fails if an update of faer changes the order of additions.
+    #[test]
+    fn every_element_is_one_chain() {
+        for (m, k, n) in [
+            (1, 5, 3), (1, 513, 200), (3, 5, 1), (200, 1030, 1), (1, 7, 1), (2, 2, 2), (4, 4, 4), (7, 16, 9),
+            (16, 16, 16), (17, 33, 18), (2, 700, 3), (64, 784, 50), (33, 512, 33), (40, 1025, 40), (5, 2000, 70),
+        ] {
+            for transpose in [(false, false), (true, false), (false, true), (true, true)] {
+                check::<f32>(m, k, n, transpose, |v| v as f32);
+                check::<f64>(m, k, n, transpose, |v| v);
+            }
+        }
+    }
+}

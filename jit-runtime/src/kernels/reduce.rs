@@ -1,0 +1,194 @@
+//! Reductions by the fixed tree of `jit_ir::numerics`, as vector code.
+
+use jit_ir::numerics::{BLOCK, LANES, fold_lanes};
+use jit_ir::ops::lanes::{Add, And, Binary, Maximum, Minimum, Mul, Or};
+use pulp::{Simd, WithSimd};
+use std::marker::PhantomData;
+
+use super::arch;
+
+/// A combining op with the value that its lanes begin with.
+pub(crate) trait Fold<T>: Binary<T, Out = T> {
+    /// Combined with any value it gives that value.
+    const IDENTITY: T;
+}
+
+macro_rules! folds {
+    ($($V:ident $T:ident $identity:expr;)*) => {$(
+        impl Fold<$T> for $V {
+            const IDENTITY: $T = $identity;
+        }
+    )*};
+}
+
+folds! {
+    Add f32 -0.0; Add f64 -0.0; Add u8 0; Add i32 0; Add i64 0;
+    Mul f32 1.0; Mul f64 1.0; Mul u8 1; Mul i32 1; Mul i64 1;
+    Maximum f32 f32::NEG_INFINITY; Maximum f64 f64::NEG_INFINITY;
+    Maximum u8 0; Maximum i32 i32::MIN; Maximum i64 i64::MIN;
+    Minimum f32 f32::INFINITY; Minimum f64 f64::INFINITY;
+    Minimum u8 u8::MAX; Minimum i32 i32::MAX; Minimum i64 i64::MAX;
+    And bool true; Or bool false;
+}
+
+struct Block<'a, O, T> {
+    values: &'a [T],
+    op: PhantomData<O>,
+}
+
+impl<O: Fold<T>, T: Copy> WithSimd for Block<'_, O, T> {
+    type Output = T;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> T {
+        let mut lanes = [O::IDENTITY; LANES];
+        let (rows, tail) = self.values.as_chunks::<LANES>();
+        for row in rows {
+            for (lane, v) in lanes.iter_mut().zip(row) {
+                *lane = O::eval(*lane, *v);
+            }
+        }
+        for (lane, v) in lanes.iter_mut().zip(tail) {
+            *lane = O::eval(*lane, *v);
+        }
+        fold_lanes(&mut lanes, O::eval)
+    }
+}
+
+/// Pairs of neighbours are combined as they complete: a stack of finished subtrees.
+struct Pairs<T> {
+    stack: Vec<(u32, T)>,
+}
+
+impl<T: Copy> Pairs<T> {
+    fn push(&mut self, mut value: T, combine: impl Fn(T, T) -> T) {
+        let mut level = 0;
+        while let Some((l, left)) = self.stack.last().copied()
+            && l == level
+        {
+            self.stack.pop();
+            value = combine(left, value);
+            level += 1;
+        }
+        self.stack.push((level, value));
+    }
+
+    fn finish(mut self, combine: impl Fn(T, T) -> T) -> Option<T> {
+        let (_, mut value) = self.stack.pop()?;
+        while let Some((_, left)) = self.stack.pop() {
+            value = combine(left, value);
+        }
+        Some(value)
+    }
+}
+
+/// All values of a slice combined; `None` for none.
+pub(crate) fn fold<O: Fold<T>, T: Copy>(values: &[T]) -> Option<T> {
+    if values.len() <= BLOCK {
+        return (!values.is_empty()).then(|| arch().dispatch(Block::<O, T> { values, op: PhantomData }));
+    }
+    let mut pairs = Pairs { stack: Vec::with_capacity(48) };
+    for values in values.chunks(BLOCK) {
+        pairs.push(arch().dispatch(Block::<O, T> { values, op: PhantomData }), O::eval);
+    }
+    pairs.finish(O::eval)
+}
+
+/// Columns that are folded together.
+const COLUMNS: usize = 64;
+
+struct ColumnBlock<'a, O, T> {
+    /// The first value of the first row.
+    values: &'a [T],
+    stride: usize,
+    rows: usize,
+    out: &'a mut [T],
+    op: PhantomData<O>,
+}
+
+impl<O: Fold<T>, T: Copy> WithSimd for ColumnBlock<'_, O, T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.out.len();
+        let used = self.rows.min(LANES);
+        let mut lanes = [[O::IDENTITY; COLUMNS]; LANES];
+        for row in 0..self.rows {
+            let values = &self.values[row * self.stride..row * self.stride + n];
+            for (lane, v) in lanes[row % LANES].iter_mut().zip(values) {
+                *lane = O::eval(*lane, *v);
+            }
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            // Lanes from `used` on hold the identity, with which nothing changes.
+            for i in 0..width.min(used) {
+                let right = lanes[i + width];
+                for (l, r) in lanes[i].iter_mut().zip(&right) {
+                    *l = O::eval(*l, *r);
+                }
+            }
+            width /= 2;
+        }
+        self.out.copy_from_slice(&lanes[0][..n]);
+    }
+}
+
+/// Folds `rows` rows of `columns` contiguous values into one row; there is at least one row.
+pub(crate) fn fold_columns<O: Fold<T>, T: Copy>(values: &[T], rows: usize, columns: usize, out: &mut [T]) {
+    for start in (0..columns).step_by(COLUMNS) {
+        let n = COLUMNS.min(columns - start);
+        let mut pairs: Pairs<[T; COLUMNS]> = Pairs { stack: Vec::new() };
+        let combine = |a: [T; COLUMNS], b: [T; COLUMNS]| {
+            let mut c = a;
+            c.iter_mut().zip(&b).for_each(|(c, b)| *c = O::eval(*c, *b));
+            c
+        };
+        for first in (0..rows).step_by(BLOCK) {
+            let mut sums = [O::IDENTITY; COLUMNS];
+            arch().dispatch(ColumnBlock::<O, T> {
+                values: &values[first * columns + start..],
+                stride: columns,
+                rows: BLOCK.min(rows - first),
+                out: &mut sums[..n],
+                op: PhantomData,
+            });
+            pairs.push(sums, combine);
+        }
+        if let Some(sums) = pairs.finish(combine) {
+            out[start..start + n].copy_from_slice(&sums[..n]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_ir::numerics::tree;
+
+    fn values(n: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 7919) % 1013) as f32 * 0.37 - 150.0).collect()
+    }
+
+    #[test]
+    fn the_fold_is_the_tree() {
+        for n in (0..200).chain([4095, 4096, 4097, 12_288, 70_001]) {
+            let x = values(n);
+            let expected = tree(&x, -0.0, |a, b| a + b);
+            assert_eq!(fold::<Add, f32>(&x).map(f32::to_bits), expected.map(f32::to_bits), "{n}");
+        }
+        assert!(fold::<Maximum, f32>(&[1.0, f32::NAN, 2.0]).unwrap().is_nan());
+    }
+
+    #[test]
+    fn columns_fold_as_rows_do() {
+        for (rows, columns) in [(1, 1), (3, 70), (64, 5), (65, 64), (130, 65), (4100, 3)] {
+            let x = values(rows * columns);
+            let mut out = vec![0.0; columns];
+            fold_columns::<Add, f32>(&x, rows, columns, &mut out);
+            for c in 0..columns {
+                let column: Vec<f32> = (0..rows).map(|r| x[r * columns + c]).collect();
+                assert_eq!(Some(out[c]), fold::<Add, f32>(&column), "{rows} x {columns}");
+            }
+        }
+    }
+}

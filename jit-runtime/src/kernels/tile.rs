@@ -1,0 +1,156 @@
+//! The tile interpreter: a short program of kernels runs over a tile at a time, so that what one
+//! kernel writes the next one reads from the nearest cache.
+
+use std::cell::RefCell;
+
+use super::table::Kernel;
+
+/// Tiles are multiples of this many elements, and every access is to whole multiples.
+pub(crate) const GROUP: usize = 64;
+/// The longest tile.
+const LONGEST: usize = 1024;
+/// Bytes that the tiles of a program together should take.
+const BUDGET: usize = 24 << 10;
+
+/// Where an operand or a result of an instruction lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// Input `i`: the caller's memory, or a tile filled with one value.
+    Input(u16),
+    /// Output `i`: memory of the result.
+    Output(u16),
+    /// A tile of its own.
+    Tile(u16),
+}
+
+/// One kernel call for each tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Instruction {
+    pub(crate) kernel: Kernel,
+    pub(crate) to: Place,
+    pub(crate) from: [Place; 3],
+}
+
+/// A program over tiles.
+#[derive(Clone, Default)]
+pub(crate) struct Program {
+    pub(crate) code: Vec<Instruction>,
+    /// Bytes of an element of each input.
+    pub(crate) inputs: Vec<usize>,
+    /// Bytes of an element of each output.
+    pub(crate) outputs: Vec<usize>,
+    /// Bytes of an element of each tile.
+    pub(crate) tiles: Vec<usize>,
+}
+
+/// An input's memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Stream {
+    pub(crate) start: *const u8,
+    /// One value for all elements, instead of one for each.
+    pub(crate) splat: bool,
+    /// Bytes that may be read from `start` on.
+    pub(crate) readable: usize,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Elements in a tile of this program.
+fn tile_len(program: &Program) -> usize {
+    let bytes: usize = program.tiles.iter().chain(&program.inputs).chain(&program.outputs).sum();
+    (BUDGET / bytes.max(1)).clamp(256, LONGEST) / GROUP * GROUP
+}
+
+impl Program {
+    /// Runs over `n` elements.
+    ///
+    /// # Safety
+    /// Each input is aligned and readable for `n` elements (one if it is a splat), each output
+    /// writable for `n` rounded up to a multiple of [`GROUP`]. Outputs overlap neither inputs nor
+    /// each other, and nobody writes the inputs or uses the outputs meanwhile.
+    pub(crate) unsafe fn run(&self, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
+        debug_assert!(inputs.len() == self.inputs.len() && outputs.len() == self.outputs.len());
+        let len = tile_len(self).min(n.next_multiple_of(GROUP));
+        let sizes = self.tiles.iter().chain(&self.inputs);
+        // A cache line between tiles keeps them from falling on the same sets.
+        let words: usize = sizes.map(|s| len * s / 8 + 8).sum::<usize>() + 8;
+        let mut scratch = SCRATCH.with(|s| std::mem::take(&mut *s.borrow_mut()));
+        if scratch.len() < words {
+            scratch.resize(words, 0);
+        }
+        // SAFETY: passed on; the scratch has room for all tiles and input copies.
+        unsafe { self.run_in(scratch.as_mut_ptr(), inputs, outputs, n, len) };
+        SCRATCH.with(|s| *s.borrow_mut() = scratch);
+    }
+
+    /// # Safety
+    /// As [`Program::run`]; `scratch` has room for every tile and a copy of every input, with a
+    /// line between them.
+    unsafe fn run_in(&self, scratch: *mut u64, inputs: &[Stream], outputs: &[*mut u8], n: usize, len: usize) {
+        let mut next = scratch.cast::<u8>();
+        next = next.wrapping_add(next.align_offset(64));
+        let mut room = |size: usize| {
+            let start = next;
+            next = next.wrapping_add(len * size + 64);
+            start
+        };
+        let tiles: smallvec::SmallVec<[*mut u8; 12]> = self.tiles.iter().map(|s| room(*s)).collect();
+        let copies: smallvec::SmallVec<[*mut u8; 12]> = self.inputs.iter().map(|s| room(*s)).collect();
+        for (i, input) in inputs.iter().enumerate() {
+            if input.splat {
+                // SAFETY: one element is readable, the copy has room for a tile.
+                unsafe { fill(copies[i], input.start, self.inputs[i], len) };
+            }
+        }
+        let mut pointers: smallvec::SmallVec<[*const u8; 12]> = smallvec::SmallVec::from_elem(std::ptr::null(), inputs.len());
+        let mut at = 0;
+        while at < n {
+            let m = len.min(n - at);
+            let whole = m.next_multiple_of(GROUP);
+            for (i, input) in inputs.iter().enumerate() {
+                let size = self.inputs[i];
+                pointers[i] = if input.splat {
+                    copies[i]
+                } else if (at + whole) * size <= input.readable && (size > 1 || whole == m) {
+                    input.start.wrapping_add(at * size)
+                } else {
+                    // Bytes past the end may be no bools, so that a copy ends in zeros.
+                    // SAFETY: `m` elements are readable from there, the copy has room for `whole`.
+                    unsafe {
+                        std::ptr::copy_nonoverlapping(input.start.add(at * size), copies[i], m * size);
+                        copies[i].add(m * size).write_bytes(0, (whole - m) * size);
+                    }
+                    copies[i]
+                };
+            }
+            for step in &self.code {
+                let read = |p: Place| match p {
+                    Place::Input(i) => pointers[i as usize],
+                    Place::Tile(i) => tiles[i as usize],
+                    Place::Output(i) => outputs[i as usize].wrapping_add(at * self.outputs[i as usize]),
+                };
+                let to = read(step.to).cast_mut();
+                let [a, b, c] = step.from.map(read);
+                // SAFETY: every place holds `whole` elements, and a result never lies where an
+                // operand does (checked when the program is made).
+                unsafe { (step.kernel)(to, a, b, c, whole) };
+            }
+            at += m;
+        }
+    }
+}
+
+/// # Safety
+/// `value` is readable for `size` bytes, `to` writable for `n` times as many.
+unsafe fn fill(to: *mut u8, value: *const u8, size: usize, n: usize) {
+    // SAFETY: by the caller; sizes of elements are 1, 4 and 8, and both sides are aligned.
+    unsafe {
+        match size {
+            1 => std::slice::from_raw_parts_mut(to, n).fill(*value),
+            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), n).fill(*value.cast()),
+            _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), n).fill(*value.cast()),
+        }
+    }
+}

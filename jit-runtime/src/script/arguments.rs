@@ -1,0 +1,152 @@
+//! Arguments to values, and values to results.
+
+use jit_ir::Prim;
+
+use crate::exec::run::Vals;
+use crate::tensor::raw::Val;
+use crate::tensor::{Any, Elem, Tensor};
+
+/// A type that an annotated function takes: tensors, references to them, host scalars, tuples.
+pub trait Argument {
+    #[doc(hidden)]
+    type Traced;
+    /// Appends the values that it consists of.
+    #[doc(hidden)]
+    fn push_leaves(&self, out: &mut Leaves);
+    /// The same argument for a recording, its tensors taken from `inputs`.
+    #[doc(hidden)]
+    fn traced(&self, inputs: &mut Inputs) -> Self::Traced;
+}
+
+/// A type that an annotated function gives: tensors, host scalars, tuples.
+pub trait Returns: Sized {
+    #[doc(hidden)]
+    fn restore(values: &mut Outputs) -> Self;
+    /// Appends the values that it consists of.
+    #[doc(hidden)]
+    fn collect(&self, out: &mut Results);
+}
+
+/// The values of the arguments of a call.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Leaves(pub(crate) Vals);
+
+/// The tensors of a recording's arguments.
+#[doc(hidden)]
+pub struct Inputs(pub(crate) std::vec::IntoIter<Any>);
+
+/// The values that a run gave.
+#[doc(hidden)]
+pub struct Outputs(pub(crate) smallvec::IntoIter<[Val; 4]>);
+
+/// The values that a body gave.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Results(pub(crate) Vec<Any>);
+
+impl Outputs {
+    fn next(&mut self) -> Val {
+        self.0.next().unwrap_or_default()
+    }
+}
+
+impl<T: Elem> Argument for Tensor<T> {
+    type Traced = Tensor<T>;
+    fn push_leaves(&self, out: &mut Leaves) {
+        // An argument that belongs to another recording is seen as it is.
+        out.0.push(self.any.val.clone());
+    }
+    fn traced(&self, inputs: &mut Inputs) -> Tensor<T> {
+        Tensor::from_any(inputs.0.next().unwrap_or_else(|| self.any.clone()))
+    }
+}
+
+impl<A: Argument> Argument for &A {
+    type Traced = A::Traced;
+    fn push_leaves(&self, out: &mut Leaves) {
+        (*self).push_leaves(out);
+    }
+    fn traced(&self, inputs: &mut Inputs) -> A::Traced {
+        (*self).traced(inputs)
+    }
+}
+
+impl<T: Elem> Returns for Tensor<T> {
+    fn restore(values: &mut Outputs) -> Tensor<T> {
+        Tensor::from_any(Any { val: values.next(), tag: None })
+    }
+    fn collect(&self, out: &mut Results) {
+        out.0.push(self.any.clone());
+    }
+}
+
+macro_rules! scalars {
+    ($($T:ident)*) => {$(
+        impl Argument for $T {
+            type Traced = $T;
+            fn push_leaves(&self, out: &mut Leaves) {
+                out.0.push(Val::Scalar(self.to_scalar()));
+            }
+            fn traced(&self, _: &mut Inputs) -> $T {
+                *self
+            }
+        }
+        impl Returns for $T {
+            fn restore(values: &mut Outputs) -> $T {
+                match values.next() {
+                    Val::Scalar(s) => $T::from_scalar(s),
+                    _ => unreachable!("the graph gives a host scalar here"),
+                }
+            }
+            fn collect(&self, out: &mut Results) {
+                out.0.push(self.to_scalar().into());
+            }
+        }
+    )*};
+}
+scalars!(bool u8 i32 i64 usize f32 f64);
+
+macro_rules! tuples {
+    ($(($($T:ident $i:tt)*))*) => {$(
+        impl<$($T: Argument),*> Argument for ($($T,)*) {
+            type Traced = ($($T::Traced,)*);
+            fn push_leaves(&self, _out: &mut Leaves) {
+                $(self.$i.push_leaves(_out);)*
+            }
+            #[allow(clippy::unused_unit, reason = "one body for all lengths")]
+            fn traced(&self, _inputs: &mut Inputs) -> Self::Traced {
+                ($(self.$i.traced(_inputs),)*)
+            }
+        }
+        impl<$($T: Returns),*> Returns for ($($T,)*) {
+            #[allow(clippy::unused_unit, reason = "one body for all lengths")]
+            fn restore(_values: &mut Outputs) -> Self {
+                ($($T::restore(_values),)*)
+            }
+            fn collect(&self, _out: &mut Results) {
+                $(self.$i.collect(_out);)*
+            }
+        }
+    )*};
+}
+tuples! {
+    ()
+    (A 0)
+    (A 0 B 1)
+    (A 0 B 1 C 2)
+    (A 0 B 1 C 2 D 3)
+    (A 0 B 1 C 2 D 3 E 4)
+    (A 0 B 1 C 2 D 3 E 4 F 5)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11)
+}
+
+/// Whether a value is a tensor rather than a static part of a trace's signature.
+pub(crate) fn is_leaf(val: &Val) -> bool {
+    matches!(val, Val::Tensor(_))
+}

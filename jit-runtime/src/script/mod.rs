@@ -1,0 +1,56 @@
+//! What an annotated function carries: its graph, its plans, its numbers.
+
+mod arguments;
+mod cache;
+mod function;
+
+pub use arguments::{Argument, Inputs, Leaves, Outputs, Results, Returns};
+pub(crate) use arguments::is_leaf;
+pub use cache::Stats;
+pub use function::{Callee, Compiled, Function, Script};
+pub(crate) use cache::key_of;
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+thread_local! {
+    static EAGER: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Scope;
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        EAGER.set(EAGER.get() - 1);
+    }
+}
+
+/// Runs `body`; annotated functions called in it on this thread run their original bodies, so that
+/// breakpoints, `dbg!` and backtraces work. The environment variable `JIT=eager` does it for a
+/// whole program.
+///
+/// ```
+/// use jit_runtime::prelude::*;
+///
+/// #[script]
+/// fn double(x: &Tensor) -> Tensor {
+///     x * 2.0
+/// }
+///
+/// fn main() {
+///     let x = Tensor::from([1.0, 2.0]);
+///     let y = jit_runtime::eager(|| double(&x));
+///     assert_eq!(y, double(&x));
+/// }
+/// ```
+pub fn eager<R>(body: impl FnOnce() -> R) -> R {
+    EAGER.set(EAGER.get() + 1);
+    let _scope = Scope;
+    body()
+}
+
+/// Whether annotated functions run their original bodies.
+pub(crate) fn is_eager() -> bool {
+    static SET: OnceLock<bool> = OnceLock::new();
+    EAGER.get() > 0 || *SET.get_or_init(|| std::env::var("JIT").is_ok_and(|v| v == "eager"))
+}

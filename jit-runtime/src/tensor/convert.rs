@@ -1,0 +1,163 @@
+//! What methods accept: shapes, axes, operands.
+
+use jit_ir::Scalar;
+use smallvec::SmallVec;
+
+use super::{Any, Elem, Tensor};
+
+/// A shape: `[usize; N]`, `&[usize]` or `Vec<usize>`.
+pub trait IntoShape {
+    /// The sizes.
+    fn into_shape(self) -> Vec<usize>;
+}
+
+impl<const N: usize> IntoShape for [usize; N] {
+    fn into_shape(self) -> Vec<usize> {
+        self.to_vec()
+    }
+}
+
+impl IntoShape for &[usize] {
+    fn into_shape(self) -> Vec<usize> {
+        self.to_vec()
+    }
+}
+
+impl IntoShape for Vec<usize> {
+    fn into_shape(self) -> Vec<usize> {
+        self
+    }
+}
+
+/// A shape for `reshape`: as [`IntoShape`], and arrays of signed integers in which one size is -1.
+pub trait IntoReshape {
+    /// The sizes.
+    fn into_reshape(self) -> Vec<i64>;
+}
+
+impl<const N: usize> IntoReshape for [usize; N] {
+    fn into_reshape(self) -> Vec<i64> {
+        self.iter().map(|n| *n as i64).collect()
+    }
+}
+
+impl IntoReshape for &[usize] {
+    fn into_reshape(self) -> Vec<i64> {
+        self.iter().map(|n| *n as i64).collect()
+    }
+}
+
+impl IntoReshape for Vec<usize> {
+    fn into_reshape(self) -> Vec<i64> {
+        self.into_iter().map(|n| n as i64).collect()
+    }
+}
+
+macro_rules! signed_shapes {
+    ($T:ident: $($N:literal)*) => {$(
+        impl IntoReshape for [$T; $N] {
+            fn into_reshape(self) -> Vec<i64> {
+                self.iter().map(|n| *n as i64).collect()
+            }
+        }
+    )*};
+}
+// One impl for each length: a generic one would make `reshape([])` ambiguous.
+signed_shapes!(i32: 1 2 3 4 5 6 7 8);
+signed_shapes!(i64: 1 2 3 4 5 6 7 8);
+signed_shapes!(isize: 1 2 3 4 5 6 7 8);
+
+/// An axis; negative ones count from the end.
+pub trait Axis: Copy {
+    /// The axis as given.
+    fn axis(self) -> i64;
+}
+
+/// One axis or several.
+pub trait Axes {
+    /// The axes as given.
+    fn axes(self) -> Vec<i64>;
+}
+
+macro_rules! axes {
+    ($($T:ident)*) => {$(
+        impl Axis for $T {
+            fn axis(self) -> i64 {
+                self as i64
+            }
+        }
+        impl Axes for $T {
+            fn axes(self) -> Vec<i64> {
+                vec![self as i64]
+            }
+        }
+    )*};
+}
+axes!(i32 i64 isize usize);
+
+impl<A: Axis, const N: usize> Axes for [A; N] {
+    fn axes(self) -> Vec<i64> {
+        self.iter().map(|a| a.axis()).collect()
+    }
+}
+
+impl<A: Axis> Axes for &[A] {
+    fn axes(self) -> Vec<i64> {
+        self.iter().map(|a| a.axis()).collect()
+    }
+}
+
+/// A second operand: a scalar, a tensor or a reference to one.
+pub trait Operand<T: Elem> {
+    #[doc(hidden)]
+    fn given(&self) -> Given<'_>;
+}
+
+/// An operand's value.
+#[doc(hidden)]
+pub enum Given<'a> {
+    #[allow(private_interfaces, reason = "opaque outside this crate")]
+    Tensor(&'a Any),
+    #[allow(private_interfaces, reason = "opaque outside this crate")]
+    Scalar(Any),
+}
+
+impl Given<'_> {
+    pub(crate) fn any(&self) -> &Any {
+        match self {
+            Given::Tensor(any) => any,
+            Given::Scalar(any) => any,
+        }
+    }
+}
+
+impl<T: Elem> Operand<T> for T {
+    #[inline]
+    fn given(&self) -> Given<'_> {
+        Given::Scalar(self.to_scalar().into())
+    }
+}
+
+impl<T: Elem> Operand<T> for Tensor<T> {
+    #[inline]
+    fn given(&self) -> Given<'_> {
+        Given::Tensor(&self.any)
+    }
+}
+
+impl<T: Elem> Operand<T> for &Tensor<T> {
+    #[inline]
+    fn given(&self) -> Given<'_> {
+        Given::Tensor(&self.any)
+    }
+}
+
+/// Sizes as operands of an op.
+pub(crate) fn sizes(shape: Vec<usize>) -> SmallVec<[Any; 4]> {
+    shape.into_iter().map(|n| Any::from(Scalar::Usize(n))).collect()
+}
+
+/// Sizes, one of which may be -1, as operands of an op.
+pub(crate) fn signed_sizes(shape: Vec<i64>) -> SmallVec<[Any; 4]> {
+    shape.into_iter().map(|n| Any::from(Scalar::I64(n))).collect()
+}

@@ -1,0 +1,132 @@
+//! Elements by index, and comparisons that the host sees.
+
+use std::cmp::Ordering;
+use std::ops::{Index, IndexMut};
+use std::panic::Location;
+
+use jit_ir::ops::Attrs;
+use jit_ir::{Op, Scalar};
+use smallvec::SmallVec;
+
+use super::operators::compare;
+use super::raw::Sizes;
+use super::{Any, Elem, Tensor, ask};
+use crate::error::{Error, fail};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for usize {}
+    impl<const N: usize> Sealed for [usize; N] {}
+}
+
+/// The position of an element: `i` or `[i, j]`.
+pub trait Position: sealed::Sealed {
+    #[doc(hidden)]
+    fn position(&self) -> &[usize];
+}
+
+impl Position for usize {
+    fn position(&self) -> &[usize] {
+        std::slice::from_ref(self)
+    }
+}
+
+impl<const N: usize> Position for [usize; N] {
+    fn position(&self) -> &[usize] {
+        self
+    }
+}
+
+impl<T: Elem, P: Position> Index<P> for Tensor<T> {
+    type Output = T;
+
+    /// The element; out of range is an error.
+    #[track_caller]
+    fn index(&self, at: P) -> &T {
+        let at = at.position();
+        let places: SmallVec<[Any; 4]> = at.iter().map(|i| Scalar::Usize(*i).into()).collect();
+        let args: SmallVec<[&Any; 5]> = std::iter::once(&self.any).chain(&places).collect();
+        ask(Op::Index, Attrs::default(), &args);
+        self.raw().get_ref(at)
+    }
+}
+
+impl<T: Elem, P: Position> IndexMut<P> for Tensor<T> {
+    /// The element for writing: in place if nothing else holds the buffer, on a copy otherwise.
+    #[track_caller]
+    fn index_mut(&mut self, at: P) -> &mut T {
+        let at = at.position();
+        let raw = self.seen_mut();
+        if at.len() != raw.rank() || at.iter().zip(&raw.shape).any(|(i, n)| i >= n) {
+            let message = format!("index {at:?} is out of range for shape {:?}", raw.shape);
+            fail(Error::op(Op::Index, message, Some(Location::caller().into())));
+        }
+        let sizes: Sizes = raw.shape.clone();
+        let flat = at.iter().zip(&sizes).fold(0, |p, (i, n)| p * n + i);
+        &mut raw.make_mut::<T>()[flat]
+    }
+}
+
+impl<T: Elem> PartialEq for Tensor<T> {
+    /// Whether shape and all elements are equal; NaN equals nothing.
+    #[track_caller]
+    fn eq(&self, other: &Tensor<T>) -> bool {
+        matches!(ask(Op::Equal, Attrs::default(), &[&self.any, &other.any]), Scalar::Bool(true))
+    }
+
+    #[track_caller]
+    #[allow(clippy::partialeq_ne_impl, reason = "the default would lose the caller's line")]
+    fn ne(&self, other: &Tensor<T>) -> bool {
+        matches!(ask(Op::Equal, Attrs::default(), &[&self.any, &other.any]), Scalar::Bool(false))
+    }
+}
+
+impl<T: Elem> PartialEq<T> for Tensor<T> {
+    /// Compares a rank-0 tensor with a scalar.
+    #[track_caller]
+    fn eq(&self, other: &T) -> bool {
+        compare(Op::Eq, &self.any, &other.to_scalar().into())
+    }
+
+    #[track_caller]
+    #[allow(clippy::partialeq_ne_impl, reason = "the default would lose the caller's line")]
+    fn ne(&self, other: &T) -> bool {
+        compare(Op::Ne, &self.any, &other.to_scalar().into())
+    }
+}
+
+macro_rules! order {
+    ($Other:ty, |$o:ident| $any:expr) => {
+        impl<T: Elem> PartialOrd<$Other> for Tensor<T> {
+            #[track_caller]
+            fn partial_cmp(&self, $o: &$Other) -> Option<Ordering> {
+                if compare(Op::Lt, &self.any, $any) {
+                    Some(Ordering::Less)
+                } else if compare(Op::Gt, &self.any, $any) {
+                    Some(Ordering::Greater)
+                } else {
+                    compare(Op::Eq, &self.any, $any).then_some(Ordering::Equal)
+                }
+            }
+            // Written out: the defaults would lose the caller's line.
+            #[track_caller]
+            fn lt(&self, $o: &$Other) -> bool {
+                compare(Op::Lt, &self.any, $any)
+            }
+            #[track_caller]
+            fn le(&self, $o: &$Other) -> bool {
+                compare(Op::Le, &self.any, $any)
+            }
+            #[track_caller]
+            fn gt(&self, $o: &$Other) -> bool {
+                compare(Op::Gt, &self.any, $any)
+            }
+            #[track_caller]
+            fn ge(&self, $o: &$Other) -> bool {
+                compare(Op::Ge, &self.any, $any)
+            }
+        }
+    };
+}
+order!(T, |o| &o.to_scalar().into());
+order!(Tensor<T>, |o| &o.any);

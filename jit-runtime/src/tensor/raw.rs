@@ -1,0 +1,249 @@
+//! The tensor without its element type: shared buffer, sizes, strides.
+
+use std::sync::Arc;
+
+use jit_ir::{DType, Elements, Prim, Scalar, TensorData, with_dtype};
+use smallvec::SmallVec;
+
+use super::storage::Buffer;
+use crate::kernels::copy;
+
+/// Sizes of a shape.
+pub(crate) type Sizes = SmallVec<[usize; 4]>;
+/// Steps between neighbours along each axis, in elements.
+pub(crate) type Strides = SmallVec<[isize; 4]>;
+
+/// A strided view of a shared buffer.
+#[derive(Clone)]
+pub struct RawTensor {
+    pub(crate) buffer: Buffer,
+    pub(crate) dtype: DType,
+    /// The first element's position in the buffer, in elements.
+    pub(crate) offset: usize,
+    pub(crate) shape: Sizes,
+    pub(crate) strides: Strides,
+}
+
+/// The strides of a row-major tensor.
+pub(crate) fn row_major(shape: &[usize]) -> Strides {
+    let mut strides: Strides = SmallVec::from_elem(0, shape.len());
+    let mut step = 1_isize;
+    for (stride, n) in strides.iter_mut().zip(shape).rev() {
+        *stride = step;
+        step *= (*n).max(1) as isize;
+    }
+    strides
+}
+
+impl RawTensor {
+    /// A row-major tensor whose elements are not yet written.
+    pub(crate) fn uninit(dtype: DType, shape: &[usize]) -> RawTensor {
+        let n: usize = shape.iter().product();
+        RawTensor {
+            buffer: Buffer::new(n * dtype.size()),
+            dtype,
+            offset: 0,
+            shape: Sizes::from_slice(shape),
+            strides: row_major(shape),
+        }
+    }
+
+    /// A row-major tensor of the given elements.
+    pub(crate) fn from_slice<T: Prim>(data: &[T], shape: &[usize]) -> RawTensor {
+        debug_assert_eq!(data.len(), shape.iter().product::<usize>());
+        let mut out = RawTensor::uninit(T::DTYPE, shape);
+        out.fresh::<T>().copy_from_slice(data);
+        out
+    }
+
+    /// A tensor whose element `i`, in row-major order, is `value(i)`.
+    pub(crate) fn from_fn<T: Prim>(shape: &[usize], mut value: impl FnMut(usize) -> T) -> RawTensor {
+        let mut out = RawTensor::uninit(T::DTYPE, shape);
+        for (i, slot) in out.fresh::<T>().iter_mut().enumerate() {
+            *slot = value(i);
+        }
+        out
+    }
+
+    /// All elements of a tensor just made, for writing.
+    pub(crate) fn fresh<T: Prim>(&mut self) -> &mut [T] {
+        assert!(self.dtype == T::DTYPE && self.buffer.is_unique() && self.is_contiguous());
+        let n = self.len();
+        // SAFETY: the buffer is unique and holds `n` elements; element types have no invalid bit
+        // patterns but bool, of which the caller writes every element before any is read.
+        unsafe { self.buffer.slice_mut(self.offset, n) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub(crate) fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// Whether the elements stand in row-major order without gaps.
+    pub(crate) fn is_contiguous(&self) -> bool {
+        let mut step = 1_isize;
+        for (stride, n) in self.strides.iter().zip(&self.shape).rev() {
+            if *n != 1 && *stride != step {
+                return self.len() == 0;
+            }
+            step *= (*n).max(1) as isize;
+        }
+        true
+    }
+
+    /// The elements, if they are contiguous.
+    pub(crate) fn as_slice<T: Prim>(&self) -> Option<&[T]> {
+        assert_eq!(self.dtype, T::DTYPE);
+        // SAFETY: a contiguous tensor's elements lie in its buffer, were written as `T` when it was
+        // made, and are written again only through a unique buffer.
+        self.is_contiguous().then(|| unsafe { self.buffer.slice(self.offset, self.len()) })
+    }
+
+    /// The elements for writing, after making the buffer unique and contiguous.
+    pub(crate) fn make_mut<T: Prim>(&mut self) -> &mut [T] {
+        if !self.is_contiguous() || !self.buffer.is_unique() {
+            *self = copy::contiguous_copy(self);
+        }
+        let n = self.len();
+        // SAFETY: unique and contiguous, every element written.
+        unsafe { self.buffer.slice_mut(self.offset, n) }
+    }
+
+    /// This tensor, copied if it is not contiguous.
+    pub(crate) fn contiguous(&self) -> RawTensor {
+        if self.is_contiguous() { self.clone() } else { copy::contiguous_copy(self) }
+    }
+
+    /// The elements in row-major order.
+    pub(crate) fn to_vec<T: Prim>(&self) -> Vec<T> {
+        match self.as_slice() {
+            Some(slice) => slice.to_vec(),
+            None => copy::contiguous_copy(self).as_slice().map_or(Vec::new(), <[T]>::to_vec),
+        }
+    }
+
+    /// The element at a multi-index that is in range.
+    pub(crate) fn get<T: Prim>(&self, index: &[usize]) -> T {
+        *self.get_ref(index)
+    }
+
+    /// The element at a multi-index that is in range.
+    pub(crate) fn get_ref<T: Prim>(&self, index: &[usize]) -> &T {
+        assert_eq!(self.dtype, T::DTYPE);
+        assert!(index.len() == self.rank() && index.iter().zip(&self.shape).all(|(i, n)| i < n));
+        let step: isize = index.iter().zip(&self.strides).map(|(i, s)| *i as isize * s).sum();
+        // SAFETY: an index in range leads to an element of the view, which lies in the buffer.
+        unsafe { &self.buffer.slice::<T>(self.offset.wrapping_add_signed(step), 1)[0] }
+    }
+
+    /// The only element of a tensor of one element.
+    pub(crate) fn item(&self) -> Scalar {
+        let index: Sizes = SmallVec::from_elem(0, self.rank());
+        with_dtype!(self.dtype, T => self.get::<T>(&index).to_scalar())
+    }
+
+    /// A view with other sizes, strides and start.
+    pub(crate) fn view(&self, shape: Sizes, strides: Strides, offset: usize) -> RawTensor {
+        RawTensor { buffer: self.buffer.clone(), dtype: self.dtype, offset, shape, strides }
+    }
+
+    /// As plain data.
+    pub(crate) fn to_data(&self) -> TensorData {
+        let elements = match self.dtype {
+            DType::Bool => Elements::Bool(self.to_vec()),
+            DType::U8 => Elements::U8(self.to_vec()),
+            DType::I32 => Elements::I32(self.to_vec()),
+            DType::I64 | DType::Usize => Elements::I64(self.to_vec()),
+            DType::F32 => Elements::F32(self.to_vec()),
+            DType::F64 => Elements::F64(self.to_vec()),
+        };
+        TensorData { shape: self.shape.to_vec(), elements }
+    }
+
+    /// From plain data.
+    pub(crate) fn from_data(data: &TensorData) -> RawTensor {
+        match &data.elements {
+            Elements::Bool(v) => RawTensor::from_slice(v, &data.shape),
+            Elements::U8(v) => RawTensor::from_slice(v, &data.shape),
+            Elements::I32(v) => RawTensor::from_slice(v, &data.shape),
+            Elements::I64(v) => RawTensor::from_slice(v, &data.shape),
+            Elements::F32(v) => RawTensor::from_slice(v, &data.shape),
+            Elements::F64(v) => RawTensor::from_slice(v, &data.shape),
+        }
+    }
+
+    /// A rank-0 tensor.
+    pub(crate) fn scalar(value: Scalar) -> RawTensor {
+        let value = if let Scalar::Usize(v) = value { Scalar::I64(v as i64) } else { value };
+        with_dtype!(value.dtype(), T => RawTensor::from_slice(&[T::from_scalar(value)], &[]))
+    }
+
+    /// Equality of type, shape and bits, all NaNs alike.
+    pub(crate) fn same_bits(&self, other: &RawTensor) -> bool {
+        self.dtype == other.dtype
+            && self.shape == other.shape
+            && with_dtype!(self.dtype, T => {
+                let (a, b) = (self.to_vec::<T>(), other.to_vec::<T>());
+                a.iter().zip(&b).all(|(x, y)| x.canonical_bits() == y.canonical_bits())
+            })
+    }
+}
+
+/// A value of a run: a host scalar or a tensor.
+#[derive(Clone, Default)]
+pub enum Val {
+    /// Not set.
+    #[default]
+    Undef,
+    /// A host scalar.
+    Scalar(Scalar),
+    /// A tensor.
+    Tensor(RawTensor),
+}
+
+impl Val {
+    pub(crate) fn tensor(&self) -> Result<&RawTensor, String> {
+        match self {
+            Val::Tensor(t) => Ok(t),
+            Val::Scalar(s) => Err(format!("expected a tensor, got the host scalar {s}")),
+            Val::Undef => Err("reads a value that was never set".into()),
+        }
+    }
+
+    pub(crate) fn scalar(&self) -> Result<Scalar, String> {
+        match self {
+            Val::Scalar(s) => Ok(*s),
+            Val::Tensor(_) => Err("expected a host scalar, got a tensor".into()),
+            Val::Undef => Err("reads a value that was never set".into()),
+        }
+    }
+
+    /// Equality of type, shape and bits, all NaNs alike.
+    pub(crate) fn same_bits(&self, other: &Val) -> bool {
+        match (self, other) {
+            (Val::Scalar(a), Val::Scalar(b)) => a.same_bits(*b),
+            (Val::Tensor(a), Val::Tensor(b)) => a.same_bits(b),
+            _ => false,
+        }
+    }
+
+    /// From a graph's constant.
+    pub(crate) fn from_const(value: &jit_ir::Const) -> Val {
+        match value {
+            jit_ir::Const::Scalar(s) => Val::Scalar(*s),
+            jit_ir::Const::Tensor(t) => Val::Tensor(RawTensor::from_data(t)),
+        }
+    }
+
+    /// As a graph's constant.
+    pub(crate) fn to_const(&self) -> Option<jit_ir::Const> {
+        match self {
+            Val::Scalar(s) => Some(jit_ir::Const::Scalar(*s)),
+            Val::Tensor(t) => Some(jit_ir::Const::Tensor(Arc::new(t.to_data()))),
+            Val::Undef => None,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Buffers: aligned memory, recycled when large.
+//!
+//! A fresh page costs several times the work of writing it, so buffers of [`RECYCLED`] bytes and
+//! more go to a bounded free list when they are dropped.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Alignment of every buffer: a cache line, and the widest vector.
+const ALIGN: usize = 64;
+/// Capacities are multiples of this, so that kernels may work on whole groups of 64 elements.
+const GRAIN: usize = 512;
+/// Buffers of at least so many bytes are recycled.
+const RECYCLED: usize = 32 << 10;
+/// Bytes that the free list holds at most.
+const FREE_LIMIT: usize = 512 << 20;
+
+/// A block of memory with room for [`GRAIN`] bytes more than asked for: kernels work on whole groups
+/// of elements and may read and write past the last one. Those bytes are initialised at once.
+pub(crate) struct Block {
+    start: NonNull<u8>,
+    capacity: usize,
+}
+
+// SAFETY: a block is plain memory, owned by one `Block`; shared access only reads.
+unsafe impl Send for Block {}
+// SAFETY: as above; writing needs `&mut Block` or a unique `Buffer`.
+unsafe impl Sync for Block {}
+
+struct FreeList {
+    blocks: Vec<(NonNull<u8>, usize)>,
+    bytes: usize,
+}
+
+// SAFETY: the list owns the memory that it points to.
+unsafe impl Send for FreeList {}
+
+static FREE: Mutex<FreeList> = Mutex::new(FreeList { blocks: Vec::new(), bytes: 0 });
+
+/// Rounds up to a size class: multiples of [`GRAIN`], for large blocks eighths of a power of two.
+fn class(bytes: usize) -> usize {
+    let grain = if bytes < RECYCLED { GRAIN } else { (bytes.next_power_of_two() / 16).max(GRAIN) };
+    bytes.max(1).div_ceil(grain) * grain
+}
+
+fn layout(capacity: usize) -> Layout {
+    Layout::from_size_align(capacity, ALIGN).unwrap_or_else(|_| panic!("a tensor of {capacity} bytes is too large"))
+}
+
+impl Block {
+    fn new(bytes: usize) -> Block {
+        let capacity = class(bytes + GRAIN);
+        let recycled = if capacity >= RECYCLED { take_free(capacity) } else { None };
+        let start = recycled.unwrap_or_else(|| {
+            // SAFETY: the layout's size is not zero.
+            let start = unsafe { alloc(layout(capacity)) };
+            NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout(capacity)))
+        });
+        // SAFETY: capacity is at least `bytes + GRAIN`.
+        unsafe { start.as_ptr().add(bytes).write_bytes(0, GRAIN) };
+        Block { start, capacity }
+    }
+}
+
+fn take_free(capacity: usize) -> Option<NonNull<u8>> {
+    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = free.blocks.iter().rposition(|b| b.1 == capacity)?;
+    let (start, _) = free.blocks.remove(at);
+    free.bytes -= capacity;
+    Some(start)
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if self.capacity >= RECYCLED {
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            if free.bytes + self.capacity <= FREE_LIMIT {
+                free.bytes += self.capacity;
+                free.blocks.push((self.start, self.capacity));
+                return;
+            }
+        }
+        // SAFETY: allocated with this layout, and not on the free list.
+        unsafe { dealloc(self.start.as_ptr(), layout(self.capacity)) }
+    }
+}
+
+/// A shared block.
+#[derive(Clone)]
+pub(crate) struct Buffer(Arc<Block>);
+
+impl Buffer {
+    /// A buffer of at least so many bytes, not initialised.
+    pub(crate) fn new(bytes: usize) -> Buffer {
+        Buffer(Arc::new(Block::new(bytes)))
+    }
+
+    /// The first byte.
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.0.start.as_ptr()
+    }
+
+    /// Bytes that may be touched.
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity
+    }
+
+    /// Whether nobody else holds the block.
+    pub(crate) fn is_unique(&mut self) -> bool {
+        Arc::get_mut(&mut self.0).is_some()
+    }
+
+    /// The elements `offset..offset + len`.
+    ///
+    /// # Safety
+    /// They lie within the block, were written as `T`, and nobody writes them meanwhile.
+    pub(crate) unsafe fn slice<T>(&self, offset: usize, len: usize) -> &[T] {
+        debug_assert!((offset + len) * size_of::<T>() <= self.capacity());
+        // SAFETY: by the caller; the start is aligned for every element type.
+        unsafe { std::slice::from_raw_parts(self.start().cast::<T>().add(offset), len) }
+    }
+
+    /// The elements `offset..offset + len`, for writing.
+    ///
+    /// # Safety
+    /// As [`Buffer::slice`]; the buffer is unique. Elements not yet written are only written.
+    pub(crate) unsafe fn slice_mut<T>(&mut self, offset: usize, len: usize) -> &mut [T] {
+        debug_assert!(self.is_unique() && (offset + len) * size_of::<T>() <= self.capacity());
+        // SAFETY: by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.start().cast::<T>().add(offset), len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_aligned_and_large_ones_recycled() {
+        for bytes in [0, 1, 511, 513, 40_000, 1 << 20] {
+            let buffer = Buffer::new(bytes);
+            assert!(buffer.capacity() >= bytes && buffer.capacity().is_multiple_of(GRAIN));
+            assert_eq!(buffer.start() as usize % ALIGN, 0);
+        }
+        // An odd size that no other test uses.
+        let bytes = 7_654_321;
+        let first = Buffer::new(bytes).start() as usize;
+        assert_eq!(Buffer::new(bytes).start() as usize, first);
+    }
+
+    #[test]
+    fn a_shared_buffer_is_not_unique() {
+        let mut a = Buffer::new(8);
+        assert!(a.is_unique());
+        let b = a.clone();
+        assert!(!a.is_unique());
+        drop(b);
+        assert!(a.is_unique());
+    }
+}
