@@ -77,8 +77,12 @@ pub fn try_script<H: CallWith<A> + Scripted, A>(args: A) -> Result<H::Output> {
 }
 
 /// Compiles a script for arguments like these.
-pub fn lower_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<Compiled> {
-    H::script().lower(&leaves::<H, A>(args).0)
+#[track_caller]
+pub fn lower_script<H: CallWith<A> + Scripted, A>(args: &A) -> Compiled {
+    match H::script().lower(&leaves::<H, A>(args).0) {
+        Ok(compiled) => compiled,
+        Err(error) => fail(error),
+    }
 }
 
 /// Runs a script's body and its plan, and compares the bits of the results.
@@ -126,3 +130,51 @@ pub fn check_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> Result<()> {
     catch(|| H::function().check(&vals, &|inputs| H::traced(&args, inputs)))?
 }
 
+/// A call of a compiled script.
+#[track_caller]
+pub fn call_compiled<H: CallWith<A> + Scripted, A>(compiled: &Compiled, args: A) -> H::Output {
+    let values = compiled.run(|| leaves::<H, A>(&args).0);
+    match values {
+        Ok(values) => H::Output::restore(&mut Outputs(values.into_iter())),
+        Err(error) => fail(error),
+    }
+}
+
+/// A recording, compiled.
+#[derive(Clone)]
+pub struct CompiledTrace {
+    pub(crate) graph: jit_ir::Graph,
+    pub(crate) explain: String,
+}
+
+impl CompiledTrace {
+    /// The typed, optimised graph.
+    pub fn graph(&self) -> jit_ir::Graph {
+        self.graph.clone()
+    }
+
+    /// The passes, the kernels and the time it took.
+    pub fn explain(&self) -> String {
+        self.explain.clone()
+    }
+}
+
+/// Records and compiles a traced function for arguments like these.
+#[track_caller]
+pub fn lower_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> CompiledTrace {
+    let vals = leaves::<H, A>(&args).0;
+    match H::function().lower(&vals, &|inputs| H::traced(&args, inputs)) {
+        Ok(compiled) => compiled,
+        Err(error) => fail(error),
+    }
+}
+
+/// A call of a traced function as a step of a script's plan.
+pub fn trace_step<R: Returns>(vals: &[Val], call: impl FnOnce(&mut Outputs) -> R) -> Result<Vec<Val>> {
+    let values: crate::exec::run::Vals = vals.iter().cloned().collect();
+    catch(|| {
+        let mut results = Results::default();
+        call(&mut Outputs(values.into_iter())).collect(&mut results);
+        results.0.into_iter().map(|a| a.val).collect()
+    })
+}

@@ -16,6 +16,9 @@ pub trait Argument {
     /// The same argument for a recording, its tensors taken from `inputs`.
     #[doc(hidden)]
     fn traced(&self, inputs: &mut Inputs) -> Self::Traced;
+    /// An argument made of concrete values.
+    #[doc(hidden)]
+    fn rebuild(values: &mut Outputs) -> Self::Traced;
 }
 
 /// A type that an annotated function gives: tensors, host scalars, tuples.
@@ -60,6 +63,9 @@ impl<T: Elem> Argument for Tensor<T> {
     fn traced(&self, inputs: &mut Inputs) -> Tensor<T> {
         Tensor::from_any(inputs.0.next().unwrap_or_else(|| self.any.clone()))
     }
+    fn rebuild(values: &mut Outputs) -> Tensor<T> {
+        <Tensor<T> as Returns>::restore(values)
+    }
 }
 
 impl<A: Argument> Argument for &A {
@@ -69,6 +75,9 @@ impl<A: Argument> Argument for &A {
     }
     fn traced(&self, inputs: &mut Inputs) -> A::Traced {
         (*self).traced(inputs)
+    }
+    fn rebuild(values: &mut Outputs) -> A::Traced {
+        A::rebuild(values)
     }
 }
 
@@ -90,6 +99,9 @@ macro_rules! scalars {
             }
             fn traced(&self, _: &mut Inputs) -> $T {
                 *self
+            }
+            fn rebuild(values: &mut Outputs) -> $T {
+                <$T as Returns>::restore(values)
             }
         }
         impl Returns for $T {
@@ -117,6 +129,10 @@ macro_rules! tuples {
             #[allow(clippy::unused_unit, reason = "one body for all lengths")]
             fn traced(&self, _inputs: &mut Inputs) -> Self::Traced {
                 ($(self.$i.traced(_inputs),)*)
+            }
+            #[allow(clippy::unused_unit, reason = "one body for all lengths")]
+            fn rebuild(_values: &mut Outputs) -> Self::Traced {
+                ($($T::rebuild(_values),)*)
             }
         }
         impl<$($T: Returns),*> Returns for ($($T,)*) {

@@ -123,7 +123,7 @@ impl Script {
     /// Compiles for these values ahead of a call.
     pub(crate) fn lower(&'static self, vals: &[Val]) -> Result<Compiled> {
         match self.entry(vals)? {
-            Some(entry) => Ok(Compiled { entry, name: self.name }),
+            Some(entry) => Ok(Compiled { entry, script: self }),
             None => Err(Error::Compile { message: format!("`{}` has too many plans", self.name), at: None }),
         }
     }
@@ -158,14 +158,10 @@ pub(crate) fn run_entry(
 #[derive(Clone, Copy)]
 pub struct Compiled {
     entry: &'static Entry,
-    name: &'static str,
+    script: &'static Script,
 }
 
 impl Compiled {
-    pub(crate) fn of_entry(entry: &'static Entry, name: &'static str) -> Compiled {
-        Compiled { entry, name }
-    }
-
     /// The typed, optimised graph.
     pub fn graph(&self) -> Graph {
         self.entry.compiled.graph.clone()
@@ -177,23 +173,13 @@ impl Compiled {
     }
 
     /// Runs the plan on values of the types that it was compiled for.
-    ///
-    /// # Errors
-    /// What the function's body would fail with; values of other types.
-    pub fn call<A: Argument, R: Returns>(&self, args: A) -> Result<R> {
-        let leaves = || {
-            let mut leaves = Leaves::default();
-            args.push_leaves(&mut leaves);
-            leaves.0
-        };
+    pub(crate) fn run(&self, leaves: impl Fn() -> Vals) -> Result<Vals> {
         let vals = leaves();
         if super::key_of(&vals) != *self.entry.key() {
-            let message = format!("`{}` was compiled for arguments of other types or ranks", self.name);
+            let message = format!("`{}` was compiled for arguments of other types or ranks", self.script.name);
             return Err(Error::Compile { message, at: None });
         }
-        let none = |_: &str| None;
-        let values = run_entry(self.entry, vals, leaves, &none)?;
-        Ok(R::restore(&mut Outputs(values.into_iter())))
+        run_entry(self.entry, vals, leaves, &|name| self.script.call_step(name))
     }
 }
 

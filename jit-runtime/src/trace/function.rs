@@ -338,6 +338,29 @@ impl TraceFn {
         self.keep(&tree, &leaves, Ok(graph));
         Ok(())
     }
+
+    /// The recording that these values lead to, made now if there is none.
+    pub(crate) fn lower<R: Returns>(
+        &self,
+        vals: &[Val],
+        traced: &dyn Fn(&mut Inputs) -> R,
+    ) -> Result<crate::__private::CompiledTrace> {
+        let leaves: Vals = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
+        let none = || Error::Compile { message: format!("`{}` cannot be replayed", self.name), at: None };
+        let tree = self.tree(&signature(vals)).ok_or_else(none)?;
+        for recorded in [true, false] {
+            let holds = |p: &&Arc<Recorded>| run::run(&p.compiled.plan, leaves.clone()).is_ok();
+            if let Some(path) = read(&tree.paths).iter().find(holds) {
+                let explain = compile::explain(&path.compiled);
+                return Ok(crate::__private::CompiledTrace { graph: path.compiled.graph.clone(), explain });
+            }
+            if recorded {
+                let (_, graph, _) = self.record(&leaves, traced);
+                self.keep(&tree, &leaves, graph);
+            }
+        }
+        Err(none())
+    }
 }
 
 fn warn_once(name: &str, what: &str) {

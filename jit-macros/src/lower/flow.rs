@@ -1,0 +1,231 @@
+//! Branches: regions, and what the two sides of an `if` leave behind.
+
+use jit_ir::ops::Attrs;
+use jit_ir::{Op, RegionId, Type, ValueId};
+use proc_macro2::Span;
+use syn::Stmt;
+use syn::spanned::Spanned;
+
+use super::{Item, Lowered, Lowerer, Stop, VarId, location};
+use crate::diag::Code;
+use crate::types::Ty;
+
+/// One side of an `if` after it was walked.
+pub(super) struct Branch {
+    region: RegionId,
+    env: Vec<Option<Item>>,
+    outcome: Lowered,
+    maybe: Vec<VarId>,
+}
+
+impl Lowerer<'_> {
+    /// Walks one side in a region of its own; variables are as before afterwards.
+    pub(super) fn branch(&mut self, body: impl FnOnce(&mut Self) -> Lowered) -> Branch {
+        let region = self.graph.region();
+        let outer = std::mem::replace(&mut self.region, region);
+        let env = self.env.clone();
+        let scopes = self.scopes.clone();
+        let maybe = std::mem::take(&mut self.maybe);
+        let outcome = body(self);
+        let mut after = std::mem::replace(&mut self.env, env);
+        after.truncate(self.env.len());
+        self.scopes = scopes;
+        self.region = outer;
+        let maybe = std::mem::replace(&mut self.maybe, maybe);
+        Branch { region, env: after, outcome, maybe }
+    }
+
+    /// An `if` of two sides; gives the value of both.
+    pub(super) fn join(&mut self, condition: ValueId, then: Branch, other: Branch, at: Span) -> Lowered {
+        if [&then, &other].iter().any(|b| b.outcome == Err(Stop::Error)) {
+            return Err(Stop::Error);
+        }
+        let mut joined = Joined { sides: [then.region, other.region], leaves: Vec::new() };
+        for var in 0..self.env.len() {
+            if then.env[var] == other.env[var] {
+                self.env[var] = then.env[var].clone();
+                continue;
+            }
+            let item = self.join_items(&mut joined, then.env[var].clone(), other.env[var].clone(), at)?;
+            self.env[var] = item;
+        }
+        for flag in then.maybe.iter().chain(&other.maybe) {
+            if !self.maybe.contains(flag) {
+                self.maybe.push(*flag);
+            }
+        }
+        let value = match (then.outcome, other.outcome) {
+            (Ok(a), Ok(b)) => self.join_items(&mut joined, Some(a), Some(b), at)?,
+            (Ok(a), Err(_)) => self.join_items(&mut joined, Some(a), None, at)?,
+            (Err(_), Ok(b)) => self.join_items(&mut joined, None, Some(b), at)?,
+            (Err(_), Err(_)) => None,
+        };
+        let types = vec![Type::Hole; joined.leaves.len()];
+        let node = self.graph.push(self.region, Op::If, vec![condition], Attrs::default(), types, Some(location(at)));
+        self.graph.nodes[node].regions = joined.sides.to_vec();
+        let results = self.graph.nodes[node].results.clone();
+        for (side, region) in joined.sides.iter().enumerate() {
+            self.graph.regions[*region].results = joined.leaves.iter().map(|l| l.values[side]).collect();
+        }
+        for (leaf, result) in joined.leaves.iter().zip(&results) {
+            self.types.insert(*result, leaf.ty);
+            self.graph.values[*result].name = leaf.name.clone();
+        }
+        // Until now the joined leaves stood as numbers of places; here they become the results.
+        for item in self.env.iter_mut().flatten() {
+            *item = place_results(item, &results);
+        }
+        value.map(|v| place_results(&v, &results)).ok_or(Stop::Diverged)
+    }
+
+    fn join_items(&mut self, joined: &mut Joined, a: Option<Item>, b: Option<Item>, at: Span) -> Lowered<Option<Item>> {
+        let (a, b) = match (a, b) {
+            (None, None) => return Ok(None),
+            (Some(a), None) => {
+                let b = self.undefined_like(&a, joined.sides[1]);
+                (a, b)
+            }
+            (None, Some(b)) => {
+                let a = self.undefined_like(&b, joined.sides[0]);
+                (a, b)
+            }
+            (Some(a), Some(b)) => (a, b),
+        };
+        if a == b {
+            return Ok(Some(a));
+        }
+        if !a.same_structure(&b) {
+            self.errors.push_span(
+                at,
+                Code::Joined,
+                "the branches give values of different kinds",
+                "give the same kind of value in both; name the type of a call's result: `let y: (Tensor, f32) = f(x);`",
+            );
+            return Err(Stop::Error);
+        }
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        a.leaves(&mut x);
+        b.leaves(&mut y);
+        let mut places = Vec::new();
+        for (x, y) in x.into_iter().zip(y) {
+            if x == y {
+                places.push(x);
+                continue;
+            }
+            let ty = self.join_types(self.ty(x), self.ty(y))?;
+            let name = self.graph.values[x].name.clone().or(self.graph.values[y].name.clone());
+            joined.leaves.push(Leaf { values: [x, y], ty, name });
+            places.push(placeholder(joined.leaves.len() - 1));
+        }
+        Ok(Some(a.with_leaves(&mut places.into_iter())))
+    }
+
+    /// The type of a value that is one of two.
+    pub(super) fn join_types(&mut self, a: Ty, b: Ty) -> Lowered<Ty> {
+        match (a, b) {
+            (Ty::Scalar(x), Ty::Scalar(y)) | (Ty::Tensor(x), Ty::Tensor(y)) => {
+                self.vars.unify(x, y);
+                Ok(a)
+            }
+            (Ty::Hole, other) | (other, Ty::Hole) => {
+                if let Ty::Scalar(v) | Ty::Tensor(v) = other {
+                    self.vars.link(v);
+                }
+                Ok(other)
+            }
+            // rustc reports it.
+            _ => Err(Stop::Error),
+        }
+    }
+
+    /// Values that are never read, in the structure of an item.
+    pub(super) fn undefined_like(&mut self, item: &Item, region: RegionId) -> Item {
+        let outer = std::mem::replace(&mut self.region, region);
+        let mut leaves = Vec::new();
+        item.leaves(&mut leaves);
+        let values: Vec<ValueId> = leaves.iter().map(|v| self.undef(self.ty(*v))).collect();
+        self.region = outer;
+        item.with_leaves(&mut values.into_iter())
+    }
+
+    /// Whether any of the flags is set.
+    pub(super) fn any_flag(&mut self, flags: &[VarId], at: Span) -> ValueId {
+        let mut value = None;
+        for flag in flags {
+            let Some(Item::Value(v)) = self.env[*flag] else { continue };
+            value = Some(match value {
+                None => v,
+                Some(before) => {
+                    let ty = self.ty(v);
+                    self.node(Op::Or, vec![before, v], Attrs::default(), ty, Some(at))
+                }
+            });
+        }
+        value.unwrap_or_else(|| self.known(jit_ir::Scalar::Bool(false)))
+    }
+
+    /// Statements that run unless one of the flags is set.
+    pub(super) fn guarded(&mut self, flags: &[VarId], rest: &[Stmt]) -> Lowered {
+        let at = super::statement::span_of(rest);
+        let condition = self.any_flag(flags, at);
+        let mut left = self.branch(|_| Err(Stop::Diverged));
+        left.maybe = flags.to_vec();
+        let stayed = self.branch(|l| l.statements(rest));
+        self.join(condition, left, stayed, at)
+    }
+
+    /// An `if` one of whose sides leaves the block: the statements after it belong to the other one.
+    pub(super) fn if_with_rest(&mut self, branch: &syn::ExprIf, rest: &[Stmt]) -> Lowered {
+        let condition = self.condition(&branch.cond);
+        let then = self.branch(|l| {
+            let first = l.block(&branch.then_branch);
+            l.then_rest(first, rest)
+        });
+        let other = self.branch(|l| {
+            let first = match &branch.else_branch {
+                Some((_, e)) => l.expr(e),
+                None => Ok(Item::unit()),
+            };
+            l.then_rest(first, rest)
+        });
+        self.join(condition?, then, other, branch.if_token.span())
+    }
+
+    fn then_rest(&mut self, first: Lowered, rest: &[Stmt]) -> Lowered {
+        first?;
+        if self.maybe.is_empty() {
+            return self.statements(rest);
+        }
+        let flags = std::mem::take(&mut self.maybe);
+        self.guarded(&flags, rest)
+    }
+}
+
+/// A value that differs between the sides.
+struct Leaf {
+    values: [ValueId; 2],
+    ty: Ty,
+    name: Option<std::sync::Arc<str>>,
+}
+
+struct Joined {
+    sides: [RegionId; 2],
+    leaves: Vec<Leaf>,
+}
+
+/// Ids from here on stand for the results of an `if` that is not made yet.
+const PLACEHOLDERS: usize = 1 << 31;
+
+fn placeholder(i: usize) -> ValueId {
+    jit_ir::Id::from_index(PLACEHOLDERS + i)
+}
+
+fn place_results(item: &Item, results: &[ValueId]) -> Item {
+    let mut leaves = Vec::new();
+    item.leaves(&mut leaves);
+    let placed = leaves.iter().map(|v| match jit_ir::Id::index(*v).checked_sub(PLACEHOLDERS) {
+        Some(i) => results[i],
+        None => *v,
+    });
+    item.with_leaves(&mut placed.collect::<Vec<_>>().into_iter())
+}

@@ -1,0 +1,173 @@
+//! Literals and constant arguments.
+
+use jit_ir::{DType, Prim, Scalar};
+use syn::{Expr, Lit};
+
+use super::{Item, Lowered, Lowerer, Stop};
+use crate::diag::Code;
+use crate::types::{Fallback, Ty};
+
+/// A literal number with its sign, or a bool.
+pub(super) fn scalar_literal(expr: &Expr) -> Option<(Scalar, Option<DType>)> {
+    match expr {
+        Expr::Lit(e) => match &e.lit {
+            Lit::Bool(b) => Some((Scalar::Bool(b.value), Some(DType::Bool))),
+            Lit::Int(i) => {
+                let dtype = suffix(i.suffix())?;
+                if dtype.is_some_and(DType::is_float) {
+                    return Some((Scalar::F64(i.base10_parse().ok()?), dtype));
+                }
+                match i.base10_parse::<i64>() {
+                    Ok(v) => Some((Scalar::I64(v), dtype)),
+                    Err(_) => Some((Scalar::Usize(i.base10_parse().ok()?), dtype)),
+                }
+            }
+            // A literal is rounded once, to its own type: f64 holds what f32 needs only if parsed so.
+            Lit::Float(f) => match suffix(f.suffix())? {
+                Some(DType::F32) => Some((Scalar::F32(f.base10_parse().ok()?), Some(DType::F32))),
+                dtype => Some((Scalar::F64(f.base10_parse().ok()?), dtype)),
+            },
+            _ => None,
+        },
+        Expr::Unary(u) if matches!(u.op, syn::UnOp::Neg(_)) => {
+            let (value, dtype) = scalar_literal(&u.expr)?;
+            Some((negative(value)?, dtype))
+        }
+        Expr::Paren(p) => scalar_literal(&p.expr),
+        Expr::Group(g) => scalar_literal(&g.expr),
+        Expr::Reference(r) => scalar_literal(&r.expr),
+        _ => None,
+    }
+}
+
+fn negative(value: Scalar) -> Option<Scalar> {
+    match value {
+        Scalar::I64(v) => v.checked_neg().map(Scalar::I64),
+        Scalar::F64(v) => Some(Scalar::F64(-v)),
+        Scalar::F32(v) => Some(Scalar::F32(-v)),
+        _ => None,
+    }
+}
+
+/// The suffix's type; `Some(None)` without one, `None` for one that scripts do not know.
+fn suffix(text: &str) -> Option<Option<DType>> {
+    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+}
+
+/// The constants of std that scripts know.
+pub(super) fn std_constant(path: &syn::Path) -> Option<Scalar> {
+    let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let names = names.strip_prefix(&["std"]).or(names.strip_prefix(&["core"])).unwrap_or(&names);
+    macro_rules! float {
+        ($T:ident, $name:expr) => {
+            match $name {
+                ["MAX"] => $T::MAX,
+                ["MIN"] => $T::MIN,
+                ["INFINITY"] => $T::INFINITY,
+                ["NEG_INFINITY"] => $T::NEG_INFINITY,
+                ["NAN"] => $T::NAN,
+                ["EPSILON"] => $T::EPSILON,
+                ["MIN_POSITIVE"] => $T::MIN_POSITIVE,
+                ["consts", "PI"] => std::$T::consts::PI,
+                ["consts", "TAU"] => std::$T::consts::TAU,
+                ["consts", "E"] => std::$T::consts::E,
+                ["consts", "LN_2"] => std::$T::consts::LN_2,
+                ["consts", "LN_10"] => std::$T::consts::LN_10,
+                ["consts", "SQRT_2"] => std::$T::consts::SQRT_2,
+                ["consts", "FRAC_1_SQRT_2"] => std::$T::consts::FRAC_1_SQRT_2,
+                ["consts", "FRAC_2_SQRT_PI"] => std::$T::consts::FRAC_2_SQRT_PI,
+                _ => return None,
+            }
+            .to_scalar()
+        };
+    }
+    macro_rules! int {
+        ($T:ident, $name:expr) => {
+            match $name {
+                ["MAX"] => $T::MAX,
+                ["MIN"] => $T::MIN,
+                _ => return None,
+            }
+            .to_scalar()
+        };
+    }
+    Some(match names.split_first()? {
+        (&"f32", rest) => float!(f32, rest),
+        (&"f64", rest) => float!(f64, rest),
+        (&"u8", rest) => int!(u8, rest),
+        (&"i32", rest) => int!(i32, rest),
+        (&"i64", rest) => int!(i64, rest),
+        (&"usize", rest) => int!(usize, rest),
+        _ => return None,
+    })
+}
+
+impl Lowerer<'_> {
+    /// A literal as a value.
+    pub(super) fn literal(&mut self, value: Scalar, dtype: Option<DType>) -> Item {
+        let ty = match dtype {
+            Some(d) => Ty::Scalar(self.vars.known(d)),
+            None if value.dtype().is_float() => self.literal_ty(Fallback::Float),
+            None => self.literal_ty(Fallback::Int),
+        };
+        Item::Value(self.constant(value, ty))
+    }
+
+    /// An axis: an integer literal.
+    pub(super) fn axis(&mut self, expr: &Expr) -> Lowered<i64> {
+        match scalar_literal(expr) {
+            Some((value, _)) if value.dtype().is_int() => Ok(value.as_i64()),
+            _ => self.error(
+                expr,
+                Code::Constant,
+                "an axis in a script is an integer literal",
+                "write the axis as a number, such as `0` or `-1`",
+            ),
+        }
+    }
+
+    /// Axes: an integer literal or an array of them.
+    pub(super) fn axes(&mut self, expr: &Expr) -> Lowered<Vec<i64>> {
+        match expr {
+            Expr::Reference(r) => self.axes(&r.expr),
+            Expr::Paren(p) => self.axes(&p.expr),
+            Expr::Array(a) => {
+                let axes: Vec<Lowered<i64>> = a.elems.iter().map(|e| self.axis(e)).collect();
+                axes.into_iter().collect()
+            }
+            _ => self.axis(expr).map(|a| vec![a]),
+        }
+    }
+
+    /// A tensor of literals: `Tensor::from([[1.0, 2.0], [3.0, 4.0]])`.
+    pub(super) fn literal_tensor(&mut self, expr: &Expr) -> Lowered<(Vec<usize>, Vec<Scalar>, Option<DType>)> {
+        if let Expr::Reference(r) = expr {
+            return self.literal_tensor(&r.expr);
+        }
+        let Expr::Array(array) = expr else {
+            return match scalar_literal(expr) {
+                Some((value, dtype)) => Ok((vec![], vec![value], dtype)),
+                None => self.error(
+                    expr,
+                    Code::Constant,
+                    "`Tensor::from` in a script takes an array of literals",
+                    "make the tensor outside and pass it as an argument",
+                ),
+            };
+        };
+        let (mut shape, mut values, mut dtype) = (None, Vec::new(), None);
+        for element in &array.elems {
+            let (inner, more, found) = self.literal_tensor(element)?;
+            if *shape.get_or_insert_with(|| inner.clone()) != inner {
+                // Rows of different lengths are a type error, which rustc reports.
+                return Err(Stop::Error);
+            }
+            values.extend(more);
+            dtype = dtype.or(found);
+        }
+        let mut shape = shape.unwrap_or_default();
+        shape.insert(0, array.elems.len());
+        Ok((shape, values, dtype))
+    }
+}

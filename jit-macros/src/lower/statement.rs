@@ -1,0 +1,264 @@
+//! Blocks, statements and patterns.
+
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::{Block, Expr, Pat, Stmt};
+
+use super::{Item, Lowered, Lowerer, Stop};
+use crate::diag::Code;
+use crate::types::{Declared, Ty};
+
+impl Lowerer<'_> {
+    /// A block in a scope of its own.
+    pub(super) fn block(&mut self, block: &Block) -> Lowered {
+        self.scopes.push(Default::default());
+        let outcome = self.statements(&block.stmts);
+        self.scopes.pop();
+        outcome
+    }
+
+    /// Statements up to the block's value. After one that may have left the block, the others run
+    /// under a condition.
+    pub(super) fn statements(&mut self, statements: &[Stmt]) -> Lowered {
+        let mut failed = false;
+        for (i, statement) in statements.iter().enumerate() {
+            let rest = &statements[i + 1..];
+            if let Some(branch) = leaving_if(statement)
+                && !rest.is_empty()
+            {
+                return self.if_with_rest(branch, rest);
+            }
+            let before = self.maybe.len();
+            match self.statement(statement, rest.is_empty()) {
+                Ok(item) if rest.is_empty() => return if failed { Err(Stop::Error) } else { Ok(item) },
+                Ok(_) => {}
+                // What stands behind an error is looked at for more errors.
+                Err(Stop::Error) => failed = true,
+                Err(Stop::Diverged) => return Err(if failed { Stop::Error } else { Stop::Diverged }),
+            }
+            if self.maybe.len() > before {
+                let flags = self.maybe.split_off(before);
+                return self.guarded(&flags, rest);
+            }
+        }
+        if failed { Err(Stop::Error) } else { Ok(Item::unit()) }
+    }
+
+    fn statement(&mut self, statement: &Stmt, last: bool) -> Lowered {
+        match statement {
+            Stmt::Local(local) => self.local(local).map(|()| Item::unit()),
+            Stmt::Expr(expr, semi) => {
+                let item = self.expr(expr)?;
+                Ok(if semi.is_some() || !last { Item::unit() } else { item })
+            }
+            Stmt::Macro(m) => self.macro_call(&m.mac),
+            Stmt::Item(item) => self.error(
+                item,
+                Code::Statement,
+                "items inside a script are not supported",
+                "move the item out of the function",
+            ),
+        }
+    }
+
+    fn local(&mut self, local: &syn::Local) -> Lowered<()> {
+        let Some(init) = &local.init else {
+            return self.declare_later(&local.pat);
+        };
+        if let Some((_, diverge)) = &init.diverge {
+            return self.error(
+                diverge,
+                Code::Statement,
+                "`let .. else` is not supported in a script",
+                "write an `if` with an early `return`",
+            );
+        }
+        let (pattern, declared) = self.typed_pattern(&local.pat)?;
+        let item = self.expr(&init.expr);
+        let item = match item {
+            // The names are known, so that later uses are no errors of their own.
+            Err(Stop::Error) => {
+                self.declare_names(pattern);
+                return Err(Stop::Error);
+            }
+            other => other?,
+        };
+        let item = match declared {
+            Some(declared) => self.coerce(item, &declared, &init.expr)?,
+            None => item,
+        };
+        self.bind(pattern, item)
+    }
+
+    fn typed_pattern<'p>(&mut self, pattern: &'p Pat) -> Lowered<(&'p Pat, Option<Declared>)> {
+        let Pat::Type(typed) = pattern else { return Ok((pattern, None)) };
+        match Declared::read(&typed.ty) {
+            Some(declared) => Ok((&typed.pat, Some(declared))),
+            None => {
+                self.declare_names(&typed.pat);
+                let ty = typed.ty.to_token_stream();
+                self.error(
+                    &typed.ty,
+                    Code::Pattern,
+                    format!("`{ty}` is not a type that scripts know"),
+                    "use tensors, the scalars f32 f64 i32 i64 u8 usize bool, and tuples of them",
+                )
+            }
+        }
+    }
+
+    fn declare_later(&mut self, pattern: &Pat) -> Lowered<()> {
+        let (pattern, _) = self.typed_pattern(pattern)?;
+        match pattern {
+            Pat::Ident(p) => {
+                self.declare(&p.ident.to_string(), None);
+                Ok(())
+            }
+            other => self.error(
+                other,
+                Code::Pattern,
+                "only a single name can be declared without a value",
+                "write `let name;`",
+            ),
+        }
+    }
+
+    /// Declares the names of a pattern without values, after an error.
+    fn declare_names(&mut self, pattern: &Pat) {
+        match pattern {
+            Pat::Ident(p) => {
+                self.declare(&p.ident.to_string(), None);
+            }
+            Pat::Tuple(t) => t.elems.iter().for_each(|p| self.declare_names(p)),
+            Pat::Type(t) => self.declare_names(&t.pat),
+            _ => {}
+        }
+    }
+
+    /// Binds the names of a pattern.
+    pub(super) fn bind(&mut self, pattern: &Pat, item: Item) -> Lowered<()> {
+        match (pattern, item) {
+            (Pat::Ident(p), item) if p.by_ref.is_none() && p.subpat.is_none() => {
+                self.declare(&p.ident.to_string(), Some(item));
+                Ok(())
+            }
+            (Pat::Wild(_), _) => Ok(()),
+            (Pat::Paren(p), item) => self.bind(&p.pat, item),
+            (Pat::Type(t), item) => self.bind(&t.pat, item),
+            (Pat::Tuple(t), Item::Tuple(parts)) if t.elems.len() == parts.len() => {
+                for (p, part) in t.elems.iter().zip(parts) {
+                    self.bind(p, part)?;
+                }
+                Ok(())
+            }
+            (Pat::Tuple(t), Item::Value(v)) if self.ty(v) == Ty::Hole => {
+                // The result of a call: as many values as the pattern has places.
+                let parts = self.split_call(v, t.elems.len());
+                for (p, part) in t.elems.iter().zip(parts) {
+                    self.bind(p, Item::Value(part))?;
+                }
+                Ok(())
+            }
+            (Pat::Tuple(_), _) => Err(Stop::Error),
+            (other, _) => {
+                self.declare_names(other);
+                self.error(
+                    other,
+                    Code::Pattern,
+                    "this pattern is not supported in a script",
+                    "bind names, `_` or tuples of them",
+                )
+            }
+        }
+    }
+
+    /// Gives a value a declared type: settles open literals and results of calls.
+    pub(super) fn coerce(&mut self, item: Item, declared: &Declared, at: &Expr) -> Lowered {
+        match (item, declared) {
+            (Item::Value(v), Declared::Scalar(d)) => {
+                match self.ty(v) {
+                    Ty::Scalar(var) => {
+                        let known = self.vars.known(*d);
+                        self.vars.unify(var, known);
+                    }
+                    Ty::Hole => {
+                        let ty = Ty::Scalar(self.vars.known(*d));
+                        self.types.insert(v, ty);
+                    }
+                    // rustc reports it.
+                    Ty::Tensor(_) => return Err(Stop::Error),
+                }
+                Ok(Item::Value(v))
+            }
+            (Item::Value(v), Declared::Tensor(d)) => {
+                match self.ty(v) {
+                    Ty::Tensor(var) => {
+                        let known = self.vars.known(*d);
+                        self.vars.unify(var, known);
+                    }
+                    Ty::Hole => {
+                        let ty = Ty::Tensor(self.vars.known(*d));
+                        self.types.insert(v, ty);
+                    }
+                    Ty::Scalar(_) => return Err(Stop::Error),
+                }
+                Ok(Item::Value(v))
+            }
+            (Item::Value(v), Declared::Tuple(parts)) if self.ty(v) == Ty::Hole => {
+                let values = self.split_call(v, parts.len());
+                let items = values.into_iter().zip(parts).map(|(v, d)| self.coerce(Item::Value(v), d, at));
+                Ok(Item::Tuple(items.collect::<Lowered<_>>()?))
+            }
+            (Item::Tuple(items), Declared::Tuple(parts)) if items.len() == parts.len() => {
+                let items = items.into_iter().zip(parts).map(|(i, d)| self.coerce(i, d, at));
+                Ok(Item::Tuple(items.collect::<Lowered<_>>()?))
+            }
+            (item, Declared::Open) => Ok(item),
+            _ => Err(Stop::Error),
+        }
+    }
+
+    /// Sets the function's result.
+    pub(super) fn set_result(&mut self, item: Item, at: proc_macro2::Span) -> Lowered<()> {
+        let declared = self.signature.result.clone();
+        let here = syn::Expr::Verbatim(quote::quote_spanned!(at=> ()));
+        let item = self.coerce(item, &declared, &here)?;
+        self.env[self.result] = Some(item);
+        Ok(())
+    }
+}
+
+/// An `if` statement one of whose branches surely leaves the block, and the other not.
+fn leaving_if(statement: &Stmt) -> Option<&syn::ExprIf> {
+    let Stmt::Expr(Expr::If(branch), _) = statement else { return None };
+    let then = block_leaves(&branch.then_branch);
+    let other = branch.else_branch.as_ref().is_some_and(|(_, e)| expr_leaves(e));
+    (then != other).then_some(branch)
+}
+
+fn block_leaves(block: &Block) -> bool {
+    block.stmts.iter().any(|s| match s {
+        Stmt::Expr(e, _) => expr_leaves(e),
+        Stmt::Macro(m) => m.mac.path.is_ident("panic") || m.mac.path.is_ident("unreachable"),
+        _ => false,
+    })
+}
+
+/// Whether control surely does not come back.
+fn expr_leaves(expr: &Expr) -> bool {
+    match expr {
+        Expr::Return(_) | Expr::Break(_) | Expr::Continue(_) => true,
+        Expr::Block(b) => block_leaves(&b.block),
+        Expr::Paren(p) => expr_leaves(&p.expr),
+        Expr::Macro(m) => m.mac.path.is_ident("panic") || m.mac.path.is_ident("unreachable"),
+        Expr::If(e) => {
+            block_leaves(&e.then_branch) && e.else_branch.as_ref().is_some_and(|(_, e)| expr_leaves(e))
+        }
+        _ => false,
+    }
+}
+
+/// The span of a list of statements, for messages.
+pub(super) fn span_of(statements: &[Stmt]) -> proc_macro2::Span {
+    statements.first().map_or_else(proc_macro2::Span::call_site, |s| s.span())
+}
