@@ -36,7 +36,17 @@ impl fmt::Display for Misfit {
 pub fn infer(graph: &mut Graph) -> Result<(), Misfit> {
     let mut state = Infer { graph, known: HashMap::new(), literals: HashMap::new() };
     let body = state.graph.body;
-    state.region(body)
+    state.region(body)?;
+    for (i, value) in graph.regions[body].results.clone().into_iter().enumerate() {
+        // A declared type stays where nothing more is known.
+        if let Some(ty) = graph.result_types.get(i).and_then(|d| d.join(&Type::Hole))
+            && ty.join(graph.ty(value)).is_some()
+            && *graph.ty(value) != Type::Hole
+        {
+            graph.result_types[i] = graph.ty(value).clone();
+        }
+    }
+    Ok(())
 }
 
 struct Infer<'a> {
@@ -119,7 +129,11 @@ impl Infer<'_> {
     fn literals(&mut self, node: &Node) -> Result<(), String> {
         let skip = usize::from(node.op == Op::Select);
         let others = node.operands.iter().skip(skip).filter(|v| !self.literals.contains_key(v));
-        let known = others.filter_map(|v| self.graph.ty(*v).dtype()).next();
+        let known = others.clone().filter_map(|v| self.graph.ty(*v).dtype()).next();
+        if known.is_none() && others.clone().next().is_some() {
+            // The result of a call that is not linked yet will tell.
+            return Ok(());
+        }
         for value in node.operands.iter().skip(skip) {
             let Some(literal) = self.literals.get(value).copied() else { continue };
             let Some(Const::Scalar(s)) = self.graph.nodes[literal].attrs.value else { continue };

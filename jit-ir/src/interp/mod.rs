@@ -120,6 +120,10 @@ impl Machine<'_> {
     fn node(&mut self, node: &Node) -> Result<Vec<Value>, Stop> {
         let stop = |message: String| Stop { op: node.op, message, location: node.location.clone() };
         let operands: Vec<Value> = node.operands.iter().map(|v| self.get(*v)).collect();
+        // What depends on a value that was never set was never set either.
+        if node.op != Op::Loop && operands.iter().any(|v| matches!(v, Value::Undef)) {
+            return Ok(vec![Value::Undef; node.results.len()]);
+        }
         match node.op {
             Op::If => {
                 let taken = matches!(operands[0], Value::Scalar(Scalar::Bool(true)));

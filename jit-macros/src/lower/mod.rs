@@ -132,13 +132,24 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
     l.set_flag(l.returned, false);
     let placeholder = l.undefined(&signature.result);
     l.env[l.result] = Some(placeholder);
-    match l.block(body) {
-        Ok(item) => {
-            let _ = l.set_result(item, body.span());
-        }
-        Err(Stop::Diverged | Stop::Error) => {}
+    let failed = l.block(&returning(body, &signature.result)) == Err(Stop::Error);
+    l.finish(body, failed)
+}
+
+/// The body with its value as a `return`: then every result is set where control ends.
+fn returning(body: &syn::Block, result: &Declared) -> syn::Block {
+    let mut body = body.clone();
+    if *result == Declared::Tuple(vec![]) {
+        return body;
     }
-    l.finish(body)
+    if let Some(syn::Stmt::Expr(expr, None)) = body.stmts.last() {
+        let expr = expr.clone();
+        let at = expr.span();
+        let value = syn::ExprReturn { attrs: vec![], return_token: syn::Token![return](at), expr: Some(Box::new(expr)) };
+        body.stmts.pop();
+        body.stmts.push(syn::Stmt::Expr(syn::Expr::Return(value), None));
+    }
+    body
 }
 
 impl Lowerer<'_> {
@@ -262,7 +273,7 @@ impl Lowerer<'_> {
     }
 
     /// Settles the types and writes the text.
-    fn finish(mut self, body: &syn::Block) -> Result<Captured, Errors> {
+    fn finish(mut self, body: &syn::Block, failed: bool) -> Result<Captured, Errors> {
         let results = match &self.env[self.result] {
             Some(item) => {
                 let mut leaves = Vec::new();
@@ -275,7 +286,7 @@ impl Lowerer<'_> {
         self.graph.regions[body_region].results = results;
         self.signature.result.leaves(&mut self.graph.result_types);
         self.settle(body);
-        if self.errors.any() {
+        if failed || self.errors.any() {
             return Err(self.errors);
         }
         // Shapes as far as the source tells; what does not fit is left to rustc, or to the first call.

@@ -99,6 +99,35 @@ impl Group {
         self.run_parts(inputs, &shapes)
     }
 
+    /// Runs the members that depend on no value that was never set, one by one.
+    pub(crate) fn run_poisoned(&self, inputs: &[&Val]) -> Result<Vec<Val>, Failure> {
+        let mut made: Vec<Val> = Vec::with_capacity(self.members.len());
+        for (k, m) in self.members.iter().enumerate() {
+            let args: SmallVec<[Val; 3]> = m
+                .args
+                .iter()
+                .map(|a| match a {
+                    Arg::Input(i) => inputs[*i].clone(),
+                    Arg::Member(j) => made[*j].clone(),
+                })
+                .collect();
+            if args.iter().any(|v| matches!(v, Val::Undef)) {
+                made.push(Val::Undef);
+                continue;
+            }
+            let mut types: Vec<DType> = vec![m.from; args.len()];
+            if m.op == Op::Select {
+                types[0] = DType::Bool;
+            }
+            let alone = Member { args: (0..args.len()).map(Arg::Input).collect(), ..m.clone() };
+            let group = Group::new(vec![alone], types, vec![0]).map_err(|e| (k, e))?;
+            let refs: SmallVec<[&Val; 3]> = args.iter().collect();
+            let mut results = group.run(&refs).map_err(|(_, e)| (k, e))?;
+            made.push(results.pop().map_or(Val::Undef, Val::Tensor));
+        }
+        Ok(self.outputs.iter().map(|k| made[*k].clone()).collect())
+    }
+
     /// The shape of all members, in the common case that inputs have one shape or one element.
     fn one_shape(&self, operands: &[Operand]) -> Option<Sizes> {
         let mut full: Option<&[usize]> = None;

@@ -104,6 +104,9 @@ impl Machine<'_> {
 
     fn step(&mut self, step: &Step) -> Result<(), Halt> {
         let wrong = |message: String| Halt::Error(Error::op(step.op, message, step.at.clone()));
+        if !matches!(step.kind, Kind::Loop(_)) && self.is_poisoned(step) {
+            return self.poison(step);
+        }
         match &step.kind {
             Kind::Host(dtype) => {
                 let value = self.host(step, *dtype).map_err(wrong)?;
@@ -143,6 +146,28 @@ impl Machine<'_> {
                 let values = callee(&args).map_err(Halt::Error)?;
                 self.set(step, values);
             }
+        }
+        Ok(())
+    }
+
+    /// Whether an operand was never set. Such a value stands only on a path whose results nobody
+    /// reads: code between an early exit and the place where the exit is asked for.
+    fn is_poisoned(&self, step: &Step) -> bool {
+        step.args.iter().any(|r| matches!(self.get(*r), Val::Undef))
+    }
+
+    /// What depends on a value that was never set was never set either, and has no effect.
+    fn poison(&mut self, step: &Step) -> Result<(), Halt> {
+        if let Kind::Group(group) = &step.kind {
+            let results = group.run_poisoned(&self.gather(step)).map_err(|(k, message)| {
+                let member = &group.members[k];
+                Halt::Error(Error::op(member.op, message, member.at.clone()))
+            })?;
+            self.set(step, results);
+            return Ok(());
+        }
+        for slot in &step.outs {
+            self.env[*slot as usize] = Val::Undef;
         }
         Ok(())
     }

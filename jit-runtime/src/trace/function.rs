@@ -223,7 +223,7 @@ impl TraceFn {
                     path.runs.fetch_add(1, Ordering::Relaxed);
                     self.replays.fetch_add(1, Ordering::Relaxed);
                     if !path.checked.swap(true, Ordering::Relaxed) {
-                        return self.check_path(&tree, path, &leaves, values, traced);
+                        return self.check_path(&tree, path, vals, values, traced);
                     }
                     return R::restore(&mut Outputs(values.into_iter()));
                 }
@@ -237,7 +237,7 @@ impl TraceFn {
             return plain();
         }
         self.recordings.fetch_add(1, Ordering::Relaxed);
-        let (result, graph, _) = self.record(&leaves, traced);
+        let (result, graph, _) = self.record(vals, traced);
         self.keep(&tree, &leaves, graph);
         result
     }
@@ -245,17 +245,15 @@ impl TraceFn {
     /// Runs the body while its ops are recorded.
     fn record<R: Returns>(
         &self,
-        leaves: &[Val],
+        vals: &[Val],
         traced: &dyn Fn(&mut Inputs) -> R,
     ) -> (R, std::result::Result<Graph, String>, Vec<Val>) {
         let recording = Recording::start(self.name);
         let closing = Closing(recording.clone());
-        let named = (leaves.len() == self.params.len()).then_some(self.params);
-        let inputs: Vec<Any> = leaves
-            .iter()
-            .enumerate()
-            .map(|(i, v)| recording.input(v.clone(), named.map(|n| n[i])))
-            .collect();
+        // Names fit where no parameter is a tuple.
+        let named = (vals.len() == self.params.len()).then_some(self.params);
+        let tensors = vals.iter().enumerate().filter(|(_, v)| is_leaf(v));
+        let inputs: Vec<Any> = tensors.map(|(i, v)| recording.input(v.clone(), named.map(|n| n[i]))).collect();
         let result = traced(&mut Inputs(inputs.into_iter()));
         let mut results = Results::default();
         result.collect(&mut results);
@@ -297,12 +295,12 @@ impl TraceFn {
         &self,
         tree: &Tree,
         path: &Recorded,
-        leaves: &[Val],
+        vals: &[Val],
         values: Vals,
         traced: &dyn Fn(&mut Inputs) -> R,
     ) -> R {
         self.checks.fetch_add(1, Ordering::Relaxed);
-        let (result, graph, body) = self.record(leaves, traced);
+        let (result, graph, body) = self.record(vals, traced);
         let found = match &graph {
             Err(reason) => Some(Difference { what: reason.clone(), at: None }),
             Ok(graph) => difference(&path.graph, graph),
@@ -321,7 +319,7 @@ impl TraceFn {
     /// Compares body and plan for these values.
     pub(crate) fn check<R: Returns>(&self, vals: &[Val], traced: &dyn Fn(&mut Inputs) -> R) -> Result<()> {
         let leaves: Vals = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
-        let (_, graph, body) = self.record(&leaves, traced);
+        let (_, graph, body) = self.record(vals, traced);
         let graph = graph.map_err(|reason| Error::Differs(format!("`{}`: {reason}", self.name)))?;
         let Some(tree) = self.tree(&signature(vals)) else { return Ok(()) };
         for path in read(&tree.paths) {
@@ -355,7 +353,7 @@ impl TraceFn {
                 return Ok(crate::__private::CompiledTrace { graph: path.compiled.graph.clone(), explain });
             }
             if recorded {
-                let (_, graph, _) = self.record(&leaves, traced);
+                let (_, graph, _) = self.record(vals, traced);
                 self.keep(&tree, &leaves, graph);
             }
         }
