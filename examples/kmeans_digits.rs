@@ -132,7 +132,13 @@ fn main() -> std::io::Result<()> {
     println!("\n  k  seed  iterations  first inertia   last inertia  purity");
     for r in &best {
         let (first, last) = (r.inertias[0], r.inertias[r.inertias.len() - 1]);
-        println!("{:3}  {:4}  {:10}  {first:13.0}  {last:13.0}  {:.3}", r.k, r.seed, r.inertias.len(), r.purity);
+        println!(
+            "{:3}  {:4}  {:10}  {first:13.0}  {last:13.0}  {:.3}",
+            r.k,
+            r.seed,
+            r.inertias.len(),
+            r.purity
+        );
     }
     let top = best.iter().max_by(|a, b| a.purity.total_cmp(&b.purity)).expect("there are runs");
     println!("\nbest purity {:.3} at k = {}; its inertias:", top.purity, top.k);

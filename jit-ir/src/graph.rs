@@ -226,12 +226,12 @@ impl Graph {
         if !self.ty(value).is_scalar() {
             return None;
         }
-        self.nodes.ids().map(|id| &self.nodes[id]).find(|n| n.results.first() == Some(&value)).and_then(
-            |n| match &n.attrs.value {
+        self.nodes.ids().map(|id| &self.nodes[id]).find(|n| n.results.first() == Some(&value)).and_then(|n| {
+            match &n.attrs.value {
                 Some(Const::Scalar(s)) if n.op == Op::Const => Some(*s),
                 _ => None,
-            },
-        )
+            }
+        })
     }
 
     /// Visits every region below and including `region`, outer ones first.

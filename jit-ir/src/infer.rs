@@ -88,7 +88,8 @@ impl Infer<'_> {
             _ => {
                 self.literals(&node)?;
                 let operands: Vec<Type> = node.operands.iter().map(|v| self.graph.ty(*v).clone()).collect();
-                let values: Vec<Option<i64>> = node.operands.iter().map(|v| self.known.get(v).copied()).collect();
+                let values: Vec<Option<i64>> =
+                    node.operands.iter().map(|v| self.known.get(v).copied()).collect();
                 let ty = types::result(node.op, &operands, &values, &node.attrs)?;
                 if node.op == Op::Dim {
                     self.known_dim(&node);
@@ -167,7 +168,8 @@ impl Infer<'_> {
     fn repeat(&mut self, node: &Node) -> Result<Result<(), Misfit>, String> {
         let counted = usize::from(node.attrs.keep);
         let [condition, body] = [node.regions[0], node.regions[1]];
-        let mut carried: Vec<Type> = node.operands[counted..].iter().map(|v| self.graph.ty(*v).clone()).collect();
+        let mut carried: Vec<Type> =
+            node.operands[counted..].iter().map(|v| self.graph.ty(*v).clone()).collect();
         loop {
             let arg_sets = [
                 self.graph.regions[condition].args.clone(),

@@ -150,9 +150,7 @@ impl Type {
         match (self, other) {
             (Type::Hole, t) | (t, Type::Hole) => Some(t.clone()),
             (Type::Scalar(a), Type::Scalar(b)) => (a == b).then_some(Type::Scalar(*a)),
-            (Type::Tensor(a, x), Type::Tensor(b, y)) if a == b => {
-                Some(Type::Tensor(*a, join_dims(x, y)))
-            }
+            (Type::Tensor(a, x), Type::Tensor(b, y)) if a == b => Some(Type::Tensor(*a, join_dims(x, y))),
             _ => None,
         }
     }

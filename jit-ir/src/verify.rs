@@ -121,9 +121,22 @@ impl Check<'_> {
                 };
             }
             Op::Undef => return Ok(()),
-            Op::Cast | Op::Zeros | Op::Ones | Op::Eye | Op::OneHot => missing(node.attrs.dtype.is_some(), "element type")?,
-            Op::CumSum | Op::Softmax | Op::LogSoftmax | Op::Flip | Op::Unsqueeze | Op::Squeeze | Op::IndexAxis
-            | Op::SliceAxis | Op::Take | Op::Concat | Op::Stack | Op::Dim | Op::LogSumExp => {
+            Op::Cast | Op::Zeros | Op::Ones | Op::Eye | Op::OneHot => {
+                missing(node.attrs.dtype.is_some(), "element type")?
+            }
+            Op::CumSum
+            | Op::Softmax
+            | Op::LogSoftmax
+            | Op::Flip
+            | Op::Unsqueeze
+            | Op::Squeeze
+            | Op::IndexAxis
+            | Op::SliceAxis
+            | Op::Take
+            | Op::Concat
+            | Op::Stack
+            | Op::Dim
+            | Op::LogSumExp => {
                 missing(node.attrs.axes.as_ref().is_some_and(|a| a.len() == 1), "axis")?;
             }
             Op::Transpose => missing(node.attrs.axes.as_ref().is_some_and(|a| a.len() == 2), "pair of axes")?,

@@ -62,7 +62,8 @@ fn the_text_form_parses_back() {
 
 #[test]
 fn locations_survive_the_text() {
-    let text = "files \"a b.rs\"\nfn f(%x: f32[*]) -> f32[*] {\n  %0: f32[*] = exp(%x) @0:3:7\n  return %0\n}\n";
+    let text =
+        "files \"a b.rs\"\nfn f(%x: f32[*]) -> f32[*] {\n  %0: f32[*] = exp(%x) @0:3:7\n  return %0\n}\n";
     let graph = Graph::parse(text).unwrap();
     assert_eq!(graph.to_text_with_locations(), text);
     assert!(!graph.to_string().contains('@'));
@@ -201,7 +202,8 @@ fn constants_fold() {
 
 #[test]
 fn calls_are_inlined() {
-    let callee = Graph::parse("fn g(%a: f32[*]) -> f32[*] {\n  %0: f32[*] = exp(%a)\n  return %0\n}").unwrap();
+    let callee =
+        Graph::parse("fn g(%a: f32[*]) -> f32[*] {\n  %0: f32[*] = exp(%a)\n  return %0\n}").unwrap();
     let text = "fn f(%x: f32[*]) -> f32[*] {\n  %0: _ = call(%x) {text = \"g\"}\n  %1: _ = mul(%0, 2.0)\n  return %1\n}";
     let mut graph = Graph::parse(text).unwrap();
     let resolve = |name: &str| (name == "g").then(|| callee.clone());

@@ -54,7 +54,13 @@ pub(crate) struct Errors {
 
 impl Errors {
     /// Adds a message for the tokens of `at`: one sentence, and what to write instead.
-    pub(crate) fn push(&mut self, at: &impl ToTokens, code: Code, message: impl AsRef<str>, help: impl AsRef<str>) {
+    pub(crate) fn push(
+        &mut self,
+        at: &impl ToTokens,
+        code: Code,
+        message: impl AsRef<str>,
+        help: impl AsRef<str>,
+    ) {
         self.push_dyn(at, code, message.as_ref(), help.as_ref());
     }
 
@@ -64,7 +70,13 @@ impl Errors {
     }
 
     /// Adds a message at a span.
-    pub(crate) fn push_span(&mut self, at: Span, code: Code, message: impl AsRef<str>, help: impl AsRef<str>) {
+    pub(crate) fn push_span(
+        &mut self,
+        at: Span,
+        code: Code,
+        message: impl AsRef<str>,
+        help: impl AsRef<str>,
+    ) {
         let text = format!("[{}] {}\n\nhelp: {}", code.text(), message.as_ref(), help.as_ref());
         self.push_error(syn::Error::new(at, text));
     }

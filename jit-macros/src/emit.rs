@@ -83,7 +83,7 @@ impl Parts {
     /// The original body and how arguments become values.
     fn impls(&self) -> TokenStream {
         let Parts { name, args, named_types, output, body, .. } = self;
-            quote! {
+        quote! {
             #[allow(clippy::all, clippy::pedantic)]
             impl #name::Handle {
                 #[track_caller]

@@ -34,7 +34,11 @@ pub(crate) fn check_header(item: &ItemFn, what: &str, errors: &mut Errors) {
         refuse(&sig.safety, "unsafe", "remove `unsafe`");
     }
     if !sig.generics.params.is_empty() {
-        refuse(&sig.generics.params, "generic yet", "write the function for one element type, such as `Tensor<f32>`");
+        refuse(
+            &sig.generics.params,
+            "generic yet",
+            "write the function for one element type, such as `Tensor<f32>`",
+        );
     }
     if let Some(FnArg::Receiver(receiver)) = sig.inputs.first() {
         refuse(receiver, "a method yet", "write a free function that takes the tensors as arguments");

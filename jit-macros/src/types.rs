@@ -131,7 +131,9 @@ impl Declared {
             syn::Type::Reference(r) if r.mutability.is_none() => Declared::read(&r.elem),
             syn::Type::Paren(p) => Declared::read(&p.elem),
             syn::Type::Group(g) => Declared::read(&g.elem),
-            syn::Type::Tuple(t) => Some(Declared::Tuple(t.elems.iter().map(Declared::read).collect::<Option<_>>()?)),
+            syn::Type::Tuple(t) => {
+                Some(Declared::Tuple(t.elems.iter().map(Declared::read).collect::<Option<_>>()?))
+            }
             syn::Type::Infer(_) => Some(Declared::Open),
             syn::Type::Path(p) if p.qself.is_none() => {
                 let last = p.path.segments.last()?;

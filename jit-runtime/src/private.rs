@@ -1,7 +1,8 @@
 //! What the code that the macros emit may name. Not for users: no promise is made about it.
 
-
-pub use crate::script::{Argument, Callee, Compiled, Inputs, Leaves, Outputs, Results, Returns, Script, Stats};
+pub use crate::script::{
+    Argument, Callee, Compiled, Inputs, Leaves, Outputs, Results, Returns, Script, Stats,
+};
 pub use crate::tensor::raw::Val;
 pub use crate::trace::{Path, TraceFn, TraceStats};
 

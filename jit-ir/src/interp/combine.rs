@@ -66,7 +66,8 @@ fn matmul(a: &TensorData, b: &TensorData, to: &[usize]) -> Result<Value> {
     let (batch_a, [m, k]) = matrix(a, true);
     let (batch_b, [_, n]) = matrix(b, false);
     let batch = shape::broadcast(&known(&batch_a), &known(&batch_b))?.dims.unwrap_or_default();
-    let batch: Vec<usize> = batch.iter().map(|d| if let crate::types::Dim::Known(n) = d { *n } else { 0 }).collect();
+    let batch: Vec<usize> =
+        batch.iter().map(|d| if let crate::types::Dim::Known(n) = d { *n } else { 0 }).collect();
     let mut out = Vec::new();
     for i in 0..batch.iter().product() {
         let from_a = broadcast_index(i, &batch, &batch_a) * m * k;

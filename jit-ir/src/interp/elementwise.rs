@@ -74,7 +74,13 @@ pub(super) fn element(
         (Op::Clamp, [x, lo, hi]) => {
             let below = matches!(binary(Op::Lt, *x, *lo)?, Scalar::Bool(true));
             let above = matches!(binary(Op::Gt, *x, *hi)?, Scalar::Bool(true));
-            Ok(if below { *lo } else if above { *hi } else { *x })
+            Ok(if below {
+                *lo
+            } else if above {
+                *hi
+            } else {
+                *x
+            })
         }
         (_, [Scalar::F32(a)]) if op.info().approx => {
             unary(op, Scalar::F64(f64::from(*a))).map(|v| v.cast(DType::F32))

@@ -23,9 +23,8 @@ pub(super) fn position(at: &[usize], shape: &[usize]) -> usize {
 
 /// The element at each position of the result, found by `from`.
 fn picked(x: &TensorData, to: &[usize], from: impl Fn(&[usize]) -> Vec<usize>) -> Value {
-    let out: Vec<Scalar> = (0..to.iter().product())
-        .map(|i| x.get(position(&from(&coordinates(i, to)), &x.shape)))
-        .collect();
+    let out: Vec<Scalar> =
+        (0..to.iter().product()).map(|i| x.get(position(&from(&coordinates(i, to)), &x.shape))).collect();
     made(x.dtype(), to, &out)
 }
 

@@ -185,8 +185,7 @@ impl Machine<'_> {
             return Ok(Value::Scalar(*s));
         }
         let types: Vec<Type> = operands.iter().map(Value::ty).collect();
-        let sizes: Vec<Option<i64>> =
-            operands.iter().map(|v| v.scalar().ok().map(Scalar::as_i64)).collect();
+        let sizes: Vec<Option<i64>> = operands.iter().map(|v| v.scalar().ok().map(Scalar::as_i64)).collect();
         crate::ops::types::result(op, &types, &sizes, &node.attrs)?;
         let found = shape::infer(op, &types, &sizes, &node.attrs)?;
         let known = |d| if let crate::types::Dim::Known(n) = d { n } else { 0 };

@@ -77,7 +77,11 @@ fn position(op: Op, values: &[Scalar]) -> Scalar {
 }
 
 /// The exps of the distances from the largest element, their sum, and that element.
-fn exps(values: &[Scalar], dtype: DType, approx: Option<Approx<'_>>) -> Result<(Vec<Scalar>, Scalar, Scalar)> {
+fn exps(
+    values: &[Scalar],
+    dtype: DType,
+    approx: Option<Approx<'_>>,
+) -> Result<(Vec<Scalar>, Scalar, Scalar)> {
     let max = tree(Op::Maximum, values, dtype).unwrap_or(identity(Op::Maximum, dtype));
     // Where all are -inf (or one is inf) the distance would be NaN for no reason.
     let infinite = matches!(element(Op::IsFinite, &[max], None, None)?, Scalar::Bool(false))
@@ -130,7 +134,13 @@ fn groups(shape: &[usize], reduced: &[bool]) -> Vec<Vec<usize>> {
     groups
 }
 
-pub(super) fn eval(op: Op, x: &TensorData, to: &[usize], attrs: &Attrs, approx: Option<Approx<'_>>) -> Result<Value> {
+pub(super) fn eval(
+    op: Op,
+    x: &TensorData,
+    to: &[usize],
+    attrs: &Attrs,
+    approx: Option<Approx<'_>>,
+) -> Result<Value> {
     let reduced = shape::reduced(&attrs.axes, x.shape.len())?;
     let dtype = x.dtype();
     let mut out = Vec::new();

@@ -193,9 +193,7 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
         Op::Triu | Op::Tril if rank < 2 => Err(format!("needs a matrix, got {}", show(x))),
         Op::Triu | Op::Tril => Ok(Shape::sure(x.to_vec())),
         Op::Reshape => reshape(x, values),
-        Op::Flatten => {
-            Ok(Shape::sure(vec![count(x)?.map_or(Dim::Unknown, Dim::Known)]))
-        }
+        Op::Flatten => Ok(Shape::sure(vec![count(x)?.map_or(Dim::Unknown, Dim::Known)])),
         Op::T if rank != 2 => Err(format!("needs a matrix, got {}", show(x))),
         Op::T => Ok(Shape::sure(vec![x[1], x[0]])),
         Op::Transpose | Op::Permute => permuted(op, x, attrs),
@@ -295,9 +293,8 @@ fn reshape(x: &[Dim], values: &[Option<i64>]) -> Rule {
         .collect::<Result<_, _>>()?;
     let from = count(x)?;
     let to = count(&dims)?;
-    let misfit = |dims: &[Dim]| {
-        Err(format!("{} has another number of elements than {}", show(x), show(dims)))
-    };
+    let misfit =
+        |dims: &[Dim]| Err(format!("{} has another number of elements than {}", show(x), show(dims)));
     let (Some(from), Some(to)) = (from, to) else {
         for (d, v) in dims.iter_mut().zip(values) {
             if *v == Some(-1) {
@@ -308,7 +305,9 @@ fn reshape(x: &[Dim], values: &[Option<i64>]) -> Rule {
     };
     if let Some(at) = values.iter().position(|v| *v == Some(-1)) {
         if to == 0 || from % to != 0 {
-            return Err(format!("{} does not divide into the sizes {values:?}", show(x)).replace("Some(", "").replace(')', ""));
+            return Err(format!("{} does not divide into the sizes {values:?}", show(x))
+                .replace("Some(", "")
+                .replace(')', ""));
         }
         dims[at] = Dim::Known(from / to);
     } else if from != to {

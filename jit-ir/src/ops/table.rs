@@ -211,10 +211,7 @@ impl Op {
 
     /// Fails on overflow if the operands are host integers.
     pub fn overflows(self) -> bool {
-        matches!(
-            self,
-            Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Abs | Op::Square | Op::Shl | Op::Shr
-        )
+        matches!(self, Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Abs | Op::Square | Op::Shl | Op::Shr)
     }
 
     /// Must keep its place among its kind: it may end the run or change its course.

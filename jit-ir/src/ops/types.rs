@@ -42,9 +42,7 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
             must(is(DType::is_float), "float")
         }
         Op::All | Op::Any => must(is(|d| d == DType::Bool), "bool"),
-        Op::ArgMax | Op::ArgMin => {
-            must(is(|d| d != DType::Bool), "numeric").map(|_| Some(DType::I64))
-        }
+        Op::ArgMax | Op::ArgMin => must(is(|d| d != DType::Bool), "numeric").map(|_| Some(DType::I64)),
         Op::Take => {
             let index = operands[1].dtype();
             if index.is_none_or(|d| d == DType::I64) {
@@ -89,7 +87,9 @@ fn elementwise(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>
         return Ok(op.is_test().then_some(DType::Bool));
     };
     let accepted = match op {
-        Op::Abs | Op::Neg | Op::Signum | Op::Square | Op::Relu | Op::Add | Op::Sub | Op::Mul => d != DType::Bool,
+        Op::Abs | Op::Neg | Op::Signum | Op::Square | Op::Relu | Op::Add | Op::Sub | Op::Mul => {
+            d != DType::Bool
+        }
         Op::Clamp | Op::Div | Op::Rem | Op::DivEuclid | Op::RemEuclid => d != DType::Bool,
         Op::Maximum | Op::Minimum => d != DType::Bool,
         Op::And | Op::Or | Op::Xor | Op::Not => !d.is_float(),

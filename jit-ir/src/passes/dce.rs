@@ -154,7 +154,10 @@ fn drop_results(graph: &mut Graph, id: NodeId, node: &Node, live: &HashSet<Value
         let dead = match node.op {
             Op::If => !live.contains(&node.results[i]),
             _ => {
-                let args = [graph.regions[node.regions[0]].args[i], graph.regions[node.regions[1]].args[i + counted]];
+                let args = [
+                    graph.regions[node.regions[0]].args[i],
+                    graph.regions[node.regions[1]].args[i + counted],
+                ];
                 !live.contains(&node.results[i]) && args.iter().all(|v| !live.contains(v))
             }
         };

@@ -86,7 +86,9 @@ fn reciprocal(node: &Node, constant: impl Fn(usize) -> Option<Scalar>) -> Option
         Scalar::F32(v) if v.is_normal() && v.to_bits() & 0x007f_ffff == 0 && (1.0 / v).is_normal() => {
             Some(Scalar::F32(1.0 / v))
         }
-        Scalar::F64(v) if v.is_normal() && v.to_bits() & 0x000f_ffff_ffff_ffff == 0 && (1.0 / v).is_normal() => {
+        Scalar::F64(v)
+            if v.is_normal() && v.to_bits() & 0x000f_ffff_ffff_ffff == 0 && (1.0 / v).is_normal() =>
+        {
             Some(Scalar::F64(1.0 / v))
         }
         _ => None,

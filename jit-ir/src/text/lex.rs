@@ -37,11 +37,15 @@ pub(super) fn lex(text: &str) -> Result<Vec<(Token, u32)>, ParseError> {
                 }
                 Token::Value(name)
             }
-            '"' => Token::Text(string(&mut chars).ok_or_else(|| ParseError::new(line, "a string has no end"))?),
+            '"' => {
+                Token::Text(string(&mut chars).ok_or_else(|| ParseError::new(line, "a string has no end"))?)
+            }
             '-' if chars.next_if_eq(&'>').is_some() => Token::Arrow,
             _ if c.is_alphanumeric() || c == '_' || c == '-' => {
                 let mut text = String::from(c);
-                let exponent = |text: &str| text.ends_with('e') && text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+                let exponent = |text: &str| {
+                    text.ends_with('e') && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+                };
                 while let Some(c) = chars.next_if(|d| word(*d) || (*d == '-' && exponent(&text))) {
                     text.push(c);
                 }

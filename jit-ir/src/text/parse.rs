@@ -155,8 +155,7 @@ impl Parser<'_> {
         if !matches!(self.next()?, Token::Arrow) {
             return self.error("expected `->`");
         }
-        self.graph.result_types =
-            if self.eat('(') { self.list(')', Self::ty)? } else { vec![self.ty()?] };
+        self.graph.result_types = if self.eat('(') { self.list(')', Self::ty)? } else { vec![self.ty()?] };
         self.expect('{')?;
         self.region(body, "return")?;
         if self.peek().is_some() {
@@ -379,7 +378,9 @@ impl Parser<'_> {
     }
 
     fn constant_type(&mut self) -> Result<(DType, Vec<usize>)> {
-        let Type::Tensor(dtype, Some(dims)) = self.ty()? else { return self.error("expected a shaped tensor type") };
+        let Type::Tensor(dtype, Some(dims)) = self.ty()? else {
+            return self.error("expected a shaped tensor type");
+        };
         let known = |d: &Dim| if let Dim::Known(n) = d { Some(*n) } else { None };
         match dims.iter().map(known).collect() {
             Some(shape) => Ok((dtype, shape)),
@@ -395,7 +396,9 @@ impl Parser<'_> {
         let hash = self.word()?;
         let index = name.strip_prefix('c').and_then(|n| n.parse::<usize>().ok());
         match index.and_then(|i| self.constants.get(i)) {
-            Some(Const::Tensor(t)) if t.dtype() == dtype && t.shape == shape && format!("{:016x}", t.hash()) == hash => {
+            Some(Const::Tensor(t))
+                if t.dtype() == dtype && t.shape == shape && format!("{:016x}", t.hash()) == hash =>
+            {
                 Ok(Const::Tensor(t.clone()))
             }
             Some(_) => self.error(format!("constant @{name} is not the one that the text was printed with")),

@@ -54,7 +54,10 @@ impl Lowerer<'_> {
             return self.powi(e, x);
         }
         let Some((op, arity)) = methods::find_scalar(name) else {
-            let known = ["max", "min", "abs", "sqrt", "exp", "ln", "powi", "powf", "floor", "ceil", "round", "tanh", "sin", "cos"];
+            let known = [
+                "max", "min", "abs", "sqrt", "exp", "ln", "powi", "powf", "floor", "ceil", "round", "tanh",
+                "sin", "cos",
+            ];
             return self.unknown_method(e, &known.map(String::from));
         };
         self.count(e, name, arity, e.args.len())?;
@@ -91,7 +94,13 @@ impl Lowerer<'_> {
         let ty = self.ty(x);
         let cell = std::cell::RefCell::new(self);
         let op = |op, operands| cell.borrow_mut().node(op, operands, Attrs::default(), ty, Some(at));
-        let power = powi(x, n, |a, b| op(Op::Mul, vec![a, b]), |x| op(Op::OnesLike, vec![x]), |p| op(Op::Recip, vec![p]));
+        let power = powi(
+            x,
+            n,
+            |a, b| op(Op::Mul, vec![a, b]),
+            |x| op(Op::OnesLike, vec![x]),
+            |p| op(Op::Recip, vec![p]),
+        );
         Ok(Item::Value(power))
     }
 
@@ -167,7 +176,13 @@ impl Lowerer<'_> {
         Ok(Item::Value(self.node(op, operands, attrs, ty, Some(at))))
     }
 
-    fn argument_of(&mut self, kind: Arg, expr: &Expr, operands: &mut Vec<ValueId>, attrs: &mut Attrs) -> Lowered<()> {
+    fn argument_of(
+        &mut self,
+        kind: Arg,
+        expr: &Expr,
+        operands: &mut Vec<ValueId>,
+        attrs: &mut Attrs,
+    ) -> Lowered<()> {
         match kind {
             Arg::Axis => {
                 let axis = self.axis(expr)?;
@@ -206,7 +221,12 @@ impl Lowerer<'_> {
 
     pub(super) fn call(&mut self, e: &syn::ExprCall) -> Lowered {
         let Expr::Path(path) = &*e.func else {
-            return self.error(&e.func, Code::Call, "only functions can be called in a script", "call a `#[script]` function by its name");
+            return self.error(
+                &e.func,
+                Code::Call,
+                "only functions can be called in a script",
+                "call a `#[script]` function by its name",
+            );
         };
         let segments: Vec<&syn::PathSegment> = path.path.segments.iter().collect();
         if let [.., ty, name] = segments[..] {
@@ -250,7 +270,12 @@ impl Lowerer<'_> {
     /// `f32::max(a, b)`: a method of the first argument.
     fn scalar_function(&mut self, e: &syn::ExprCall, _: DType, name: &syn::Ident) -> Lowered {
         let Some((op, arity)) = methods::find_scalar(&name.to_string()) else {
-            return self.error(&e.func, Code::Call, format!("scripts do not know `{name}` of scalars"), "write the arithmetic out");
+            return self.error(
+                &e.func,
+                Code::Call,
+                format!("scripts do not know `{name}` of scalars"),
+                "write the arithmetic out",
+            );
         };
         self.count(e, &name.to_string(), arity + 1, e.args.len())?;
         let operands: Lowered<Vec<ValueId>> = e.args.iter().map(|a| self.scalar(a)).collect();
@@ -280,7 +305,9 @@ impl Lowerer<'_> {
     /// Gives the call behind a value several results.
     pub(super) fn split_call(&mut self, value: ValueId, parts: usize) -> Vec<ValueId> {
         let call = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [value]);
-        let Some(call) = call.filter(|id| self.graph.nodes[*id].op == Op::Call) else { return vec![value; parts] };
+        let Some(call) = call.filter(|id| self.graph.nodes[*id].op == Op::Call) else {
+            return vec![value; parts];
+        };
         let mut results = vec![value];
         results.truncate(parts);
         while results.len() < parts {
@@ -298,7 +325,14 @@ impl Lowerer<'_> {
             syn::PathArguments::None => None,
             given => match element(given) {
                 Some(d) => Some(d),
-                None => return self.error(ty, Code::OpenType, "this is not an element type", "use f32 f64 i32 i64 u8 bool"),
+                None => {
+                    return self.error(
+                        ty,
+                        Code::OpenType,
+                        "this is not an element type",
+                        "use f32 f64 i32 i64 u8 bool",
+                    );
+                }
             },
         };
         let text = name.to_string();
@@ -354,11 +388,22 @@ impl Lowerer<'_> {
         let Some(arg) = e.args.first() else { return Err(Stop::Error) };
         let (shape, values, found) = self.literal_tensor(arg)?;
         if shape.is_empty() {
-            return self.error(arg, Code::Constant, "`Tensor::from` takes an array", "write `Tensor::scalar(x)` for rank 0");
+            return self.error(
+                arg,
+                Code::Constant,
+                "`Tensor::from` takes an array",
+                "write `Tensor::scalar(x)` for rank 0",
+            );
         }
         let float = values.iter().any(|v| v.dtype().is_float());
         let boolean = values.iter().any(|v| v.dtype() == DType::Bool);
-        let guess = if boolean { DType::Bool } else if float { DType::F32 } else { DType::I32 };
+        let guess = if boolean {
+            DType::Bool
+        } else if float {
+            DType::F32
+        } else {
+            DType::I32
+        };
         let dtype = match dtype.or(found) {
             Some(d) => d,
             None if boolean => DType::Bool,
@@ -402,10 +447,12 @@ impl Lowerer<'_> {
         let name = m.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let parser = Punctuated::<Expr, Token![,]>::parse_terminated;
         let args: Vec<Expr> = match name.as_str() {
-            "assert" | "assert_eq" | "assert_ne" | "panic" | "unreachable" => match parser.parse2(m.tokens.clone()) {
-                Ok(args) => args.into_iter().collect(),
-                Err(_) => return Err(Stop::Error),
-            },
+            "assert" | "assert_eq" | "assert_ne" | "panic" | "unreachable" => {
+                match parser.parse2(m.tokens.clone()) {
+                    Ok(args) => args.into_iter().collect(),
+                    Err(_) => return Err(Stop::Error),
+                }
+            }
             _ => {
                 return self.error(
                     m,
@@ -436,7 +483,8 @@ impl Lowerer<'_> {
                 Ok(Item::unit())
             }
             (_, [left, right, rest @ ..]) => {
-                let op: syn::BinOp = if name == "assert_eq" { syn::parse_quote!(==) } else { syn::parse_quote!(!=) };
+                let op: syn::BinOp =
+                    if name == "assert_eq" { syn::parse_quote!(==) } else { syn::parse_quote!(!=) };
                 let text = format!("assertion `left {} right` failed", op.to_token_stream());
                 let compared = Expr::Binary(syn::ExprBinary {
                     attrs: vec![],
@@ -457,7 +505,9 @@ impl Lowerer<'_> {
     fn message(&mut self, args: &[Expr]) -> Lowered<Option<String>> {
         match args {
             [] => Ok(None),
-            [Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })] if !text.value().contains('{') => Ok(Some(text.value())),
+            [Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })] if !text.value().contains('{') => {
+                Ok(Some(text.value()))
+            }
             [first, ..] => self.error(
                 first,
                 Code::Macro,

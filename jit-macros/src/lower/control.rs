@@ -140,7 +140,8 @@ impl Lowerer<'_> {
         let usize_ty = Ty::Scalar(self.vars.known(jit_ir::DType::Usize));
         let full = self.branch(|l| {
             let distance = l.node(Op::Sub, vec![to, from], Attrs::default(), ty, Some(at));
-            let mut count = l.node(Op::Cast, vec![distance], Attrs::dtype(jit_ir::DType::Usize), usize_ty, Some(at));
+            let mut count =
+                l.node(Op::Cast, vec![distance], Attrs::dtype(jit_ir::DType::Usize), usize_ty, Some(at));
             let one = l.known(Scalar::Usize(1));
             // The last value's number, or one more.
             let add = |l: &mut Self, v| l.node(Op::Add, vec![v, one], Attrs::default(), usize_ty, Some(at));
@@ -169,11 +170,8 @@ impl Lowerer<'_> {
             let fits = self.node(Op::Gt, vec![step, zero], Attrs::default(), bool_ty, Some(at));
             self.assert(fits, "assertion failed: step != 0", at);
         }
-        let first = if down {
-            Some(if inclusive { to } else { self.last_below(some, to, ty, at)? })
-        } else {
-            first
-        };
+        let first =
+            if down { Some(if inclusive { to } else { self.last_below(some, to, ty, at)? }) } else { first };
         Ok(Range { count, first, down, step, ty })
     }
 
@@ -384,7 +382,8 @@ impl Lowerer<'_> {
         }
         // Arguments of the body in the order of the carried values, those for new variables added.
         let counted = matches!(trips, Trips::Counted { .. });
-        let mut args: Vec<ValueId> = self.graph.regions[body].args.iter().take(usize::from(counted)).copied().collect();
+        let mut args: Vec<ValueId> =
+            self.graph.regions[body].args.iter().take(usize::from(counted)).copied().collect();
         for (c, ty) in carried.iter().zip(&types) {
             let arg = c.arg.unwrap_or_else(|| {
                 let arg = self.graph.value(Type::Hole);
@@ -417,7 +416,8 @@ impl Lowerer<'_> {
                 self.graph.values[c.init].name.clone().or(self.graph.values[c.next].name.clone());
             self.set_leaf(c, *result);
         }
-        self.maybe.extend(outer_flags.iter().filter(|f| !self.maybe.contains(f)).copied().collect::<Vec<_>>());
+        self.maybe
+            .extend(outer_flags.iter().filter(|f| !self.maybe.contains(f)).copied().collect::<Vec<_>>());
         if matches!(trips, Trips::Forever) {
             if !changed(broken) {
                 return Err(Stop::Diverged);
@@ -478,7 +478,12 @@ impl Lowerer<'_> {
         };
         match found {
             Some(i) => Ok(i),
-            None => self.error(at, Code::Exit, "there is no such loop here", "use it inside a loop, with a label of one"),
+            None => self.error(
+                at,
+                Code::Exit,
+                "there is no such loop here",
+                "use it inside a loop, with a label of one",
+            ),
         }
     }
 

@@ -52,17 +52,34 @@ impl Lowerer<'_> {
 
     fn unsupported(&mut self, expr: &Expr) -> Lowered {
         let (what, help) = match expr {
-            Expr::Closure(_) => ("closures are not supported in a script", "write the code in place, or call another `#[script]` function"),
+            Expr::Closure(_) => (
+                "closures are not supported in a script",
+                "write the code in place, or call another `#[script]` function",
+            ),
             Expr::Match(_) => ("`match` is not supported in a script yet", "write it as `if` / `else if`"),
-            Expr::Try(_) => ("`?` is not supported in a script yet", "let errors panic, and call the script by `try_call`"),
+            Expr::Try(_) => (
+                "`?` is not supported in a script yet",
+                "let errors panic, and call the script by `try_call`",
+            ),
             Expr::Range(_) => ("a range stands in a script only in `for`", "write `for i in 0..n`"),
-            Expr::Async(_) | Expr::Await(_) => ("a script cannot wait", "await outside and pass the value as an argument"),
-            Expr::Unsafe(_) => ("`unsafe` is not supported in a script", "do it outside and pass the value as an argument"),
+            Expr::Async(_) | Expr::Await(_) => {
+                ("a script cannot wait", "await outside and pass the value as an argument")
+            }
+            Expr::Unsafe(_) => {
+                ("`unsafe` is not supported in a script", "do it outside and pass the value as an argument")
+            }
             Expr::Struct(_) => ("struct literals are not supported in a script yet", "return a tuple"),
-            Expr::Reference(_) => ("`&mut` is not supported in a script", "assign a new value to the variable"),
+            Expr::Reference(_) => {
+                ("`&mut` is not supported in a script", "assign a new value to the variable")
+            }
             Expr::Block(_) => ("labelled blocks are not supported in a script", "use a `loop` with `break`"),
-            Expr::Let(_) => ("`if let` and `while let` are not supported in a script", "compare values with `if`"),
-            _ => ("this expression is not supported in a script", "compute it outside and pass it as an argument"),
+            Expr::Let(_) => {
+                ("`if let` and `while let` are not supported in a script", "compare values with `if`")
+            }
+            _ => (
+                "this expression is not supported in a script",
+                "compute it outside and pass it as an argument",
+            ),
         };
         self.error(expr, Code::Expression, what, help)
     }
@@ -173,7 +190,12 @@ impl Lowerer<'_> {
     }
 
     /// An elementwise op whose operands have one element type.
-    pub(super) fn elementwise(&mut self, op: Op, operands: Vec<ValueId>, at: proc_macro2::Span) -> Lowered<ValueId> {
+    pub(super) fn elementwise(
+        &mut self,
+        op: Op,
+        operands: Vec<ValueId>,
+        at: proc_macro2::Span,
+    ) -> Lowered<ValueId> {
         let skip = usize::from(op == Op::Select);
         let mut ty = self.ty(operands[skip]);
         let shifts = matches!(op, Op::Shl | Op::Shr);
@@ -249,7 +271,13 @@ impl Lowerer<'_> {
             if op == Op::Eq {
                 return Ok(Item::Value(equal));
             }
-            return Ok(Item::Value(self.node(Op::Not, vec![equal], Attrs::default(), bool_ty, Some(e.span()))));
+            return Ok(Item::Value(self.node(
+                Op::Not,
+                vec![equal],
+                Attrs::default(),
+                bool_ty,
+                Some(e.span()),
+            )));
         }
         let mut scalar = |v: ValueId| {
             let ty = match self.ty(v) {

@@ -61,7 +61,14 @@ impl Lowerer<'_> {
             (Err(_), Err(_)) => None,
         };
         let types = vec![Type::Hole; joined.leaves.len()];
-        let node = self.graph.push(self.region, Op::If, vec![condition], Attrs::default(), types, Some(location(at)));
+        let node = self.graph.push(
+            self.region,
+            Op::If,
+            vec![condition],
+            Attrs::default(),
+            types,
+            Some(location(at)),
+        );
         self.graph.nodes[node].regions = joined.sides.to_vec();
         let results = self.graph.nodes[node].results.clone();
         for (side, region) in joined.sides.iter().enumerate() {
@@ -78,7 +85,13 @@ impl Lowerer<'_> {
         value.map(|v| place_results(&v, &results)).ok_or(Stop::Diverged)
     }
 
-    fn join_items(&mut self, joined: &mut Joined, a: Option<Item>, b: Option<Item>, at: Span) -> Lowered<Option<Item>> {
+    fn join_items(
+        &mut self,
+        joined: &mut Joined,
+        a: Option<Item>,
+        b: Option<Item>,
+        at: Span,
+    ) -> Lowered<Option<Item>> {
         let (a, b) = match (a, b) {
             (None, None) => return Ok(None),
             (Some(a), None) => {

@@ -141,7 +141,10 @@ impl Lowerer<'_> {
     }
 
     /// A tensor of literals: `Tensor::from([[1.0, 2.0], [3.0, 4.0]])`.
-    pub(super) fn literal_tensor(&mut self, expr: &Expr) -> Lowered<(Vec<usize>, Vec<Scalar>, Option<DType>)> {
+    pub(super) fn literal_tensor(
+        &mut self,
+        expr: &Expr,
+    ) -> Lowered<(Vec<usize>, Vec<Scalar>, Option<DType>)> {
         if let Expr::Reference(r) = expr {
             return self.literal_tensor(&r.expr);
         }

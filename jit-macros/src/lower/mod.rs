@@ -145,7 +145,11 @@ fn returning(body: &syn::Block, result: &Declared) -> syn::Block {
     if let Some(syn::Stmt::Expr(expr, None)) = body.stmts.last() {
         let expr = expr.clone();
         let at = expr.span();
-        let value = syn::ExprReturn { attrs: vec![], return_token: syn::Token![return](at), expr: Some(Box::new(expr)) };
+        let value = syn::ExprReturn {
+            attrs: vec![],
+            return_token: syn::Token![return](at),
+            expr: Some(Box::new(expr)),
+        };
         body.stmts.pop();
         body.stmts.push(syn::Stmt::Expr(syn::Expr::Return(value), None));
     }
@@ -347,7 +351,10 @@ impl Lowerer<'_> {
             if node.op == Op::Cast {
                 node.attrs.dtype = node.attrs.dtype.or(dtype);
             }
-            if matches!(node.op, Op::Zeros | Op::Ones | Op::Eye | Op::Arange | Op::Linspace | Op::ToTensor | Op::Full) {
+            if matches!(
+                node.op,
+                Op::Zeros | Op::Ones | Op::Eye | Op::Arange | Op::Linspace | Op::ToTensor | Op::Full
+            ) {
                 node.attrs.dtype = dtype;
             }
         }

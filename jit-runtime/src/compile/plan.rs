@@ -78,8 +78,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(graph: &Graph, calls: super::Calls<'_>) -> Result<Plan> {
-        let mut builder =
-            Builder { graph, calls, places: HashMap::new(), slots: 0, constants: Vec::new() };
+        let mut builder = Builder { graph, calls, places: HashMap::new(), slots: 0, constants: Vec::new() };
         for value in graph.params() {
             builder.slot(*value);
         }
@@ -232,7 +231,8 @@ impl Builder<'_> {
         let mut members: Vec<Member> = Vec::new();
         let mut position: HashMap<ValueId, usize> = HashMap::new();
         let mut inputs: Vec<ValueId> = Vec::new();
-        let broken = |message: String| Error::Compile { message, at: node.location.as_ref().map(Place::from) };
+        let broken =
+            |message: String| Error::Compile { message, at: node.location.as_ref().map(Place::from) };
         for id in &region.nodes {
             let inner = &graph.nodes[*id];
             if inner.op == Op::Const {

@@ -62,7 +62,11 @@ pub(crate) struct Group {
 
 impl Group {
     /// A group that gives the values of the members `outputs`.
-    pub(crate) fn new(members: Vec<Member>, inputs: Vec<DType>, outputs: Vec<usize>) -> Result<Group, String> {
+    pub(crate) fn new(
+        members: Vec<Member>,
+        inputs: Vec<DType>,
+        outputs: Vec<usize>,
+    ) -> Result<Group, String> {
         let program = Builder::new(&members, &inputs, &outputs).build()?;
         let mut depends: Vec<u64> = Vec::with_capacity(members.len());
         for m in &members {
@@ -236,9 +240,14 @@ impl Group {
         }
         let used_later = |k: usize| {
             self.outputs.contains(&k)
-                || self.members.iter().enumerate().any(|(j, m)| classes[j] != class && m.args.contains(&Arg::Member(k)))
+                || self
+                    .members
+                    .iter()
+                    .enumerate()
+                    .any(|(j, m)| classes[j] != class && m.args.contains(&Arg::Member(k)))
         };
-        let given: Vec<usize> = (0..classes.len()).filter(|k| classes[*k] == class && used_later(*k)).collect();
+        let given: Vec<usize> =
+            (0..classes.len()).filter(|k| classes[*k] == class && used_later(*k)).collect();
         let outputs = given.iter().map(|k| position[*k]).collect();
         let group = Group::new(members, dtypes, outputs).expect("its members have kernels already");
         Part { group, inputs, members: given }
@@ -291,7 +300,15 @@ impl<'a> Builder<'a> {
             }
         }
         let program = Program { inputs: inputs.iter().map(|d| d.size()).collect(), ..Program::default() };
-        Builder { members, outputs, program, places: vec![None; members.len()], last_use, uses, free: Vec::new() }
+        Builder {
+            members,
+            outputs,
+            program,
+            places: vec![None; members.len()],
+            last_use,
+            uses,
+            free: Vec::new(),
+        }
     }
 
     fn build(mut self) -> Result<Program, String> {
@@ -351,7 +368,11 @@ impl<'a> Builder<'a> {
                 continue;
             }
             if let Some(kernel) = table::pair(inner.op, m.op, left, m.from) {
-                return Some((j, kernel, SmallVec::from_slice(&[inner.args[0], inner.args[1], m.args[1 - i]])));
+                return Some((
+                    j,
+                    kernel,
+                    SmallVec::from_slice(&[inner.args[0], inner.args[1], m.args[1 - i]]),
+                ));
             }
         }
         None

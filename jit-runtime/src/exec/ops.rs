@@ -81,7 +81,8 @@ fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         _ if op.is_test() => DType::Bool,
         _ => from,
     };
-    let inputs = (0..args.len()).map(|i| if op == Op::Select && i == 0 { DType::Bool } else { from }).collect();
+    let inputs =
+        (0..args.len()).map(|i| if op == Op::Select && i == 0 { DType::Bool } else { from }).collect();
     let member = Member { op, args: (0..args.len()).map(Arg::Input).collect(), from, to, at: None };
     let group = Group::new(vec![member], inputs, vec![0])?;
     let mut results = group.run(args).map_err(|(_, message)| message)?;
@@ -104,7 +105,10 @@ fn ask(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         Op::Len => count(x.len()),
         Op::Rank => count(x.rank()),
         Op::Index => {
-            let at: Sizes = args[1..].iter().map(|v| v.scalar().map(|s| s.as_i64() as usize)).collect::<Result<_, _>>()?;
+            let at: Sizes = args[1..]
+                .iter()
+                .map(|v| v.scalar().map(|s| s.as_i64() as usize))
+                .collect::<Result<_, _>>()?;
             with_dtype!(x.dtype, T => Val::Scalar(x.get::<T>(&at).to_scalar()))
         }
         _ => Val::Scalar(Scalar::Bool(equal(x, args[1].tensor()?))),
@@ -182,7 +186,10 @@ fn with_numeric(dtype: DType, x: &RawTensor) -> RawTensor {
     use jit_ir::ops::lanes::Add;
     macro_rules! sum {
         ($T:ident) => {
-            RawTensor::from_slice(&[folds::fold::<Add, $T>(x.as_slice().unwrap_or(&[])).unwrap_or($T::ZERO)], &[])
+            RawTensor::from_slice(
+                &[folds::fold::<Add, $T>(x.as_slice().unwrap_or(&[])).unwrap_or($T::ZERO)],
+                &[],
+            )
         };
     }
     match dtype {

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use jit_ir::ops::host;
 use jit_ir::Scalar;
+use jit_ir::ops::host;
 use smallvec::SmallVec;
 
 use super::ops;

@@ -190,16 +190,18 @@ impl Nest {
                 (Operand::Scalar(_), None) => SmallVec::from_elem(0, sizes.len()),
             })
             .collect();
-        let mut nest = Nest { sizes: Sizes::new(), strides: SmallVec::from_elem(Strides::new(), views.len()) };
+        let mut nest =
+            Nest { sizes: Sizes::new(), strides: SmallVec::from_elem(Strides::new(), views.len()) };
         for axis in 0..sizes.len() {
             if sizes[axis] == 1 {
                 continue;
             }
             let step = |v: &Strides| v[axis];
             let merges = nest.sizes.last().is_some()
-                && views.iter().zip(&nest.strides).all(|(v, s)| {
-                    s.last().is_some_and(|outer| *outer == step(v) * sizes[axis] as isize)
-                });
+                && views
+                    .iter()
+                    .zip(&nest.strides)
+                    .all(|(v, s)| s.last().is_some_and(|outer| *outer == step(v) * sizes[axis] as isize));
             if merges {
                 *nest.sizes.last_mut().expect("checked above") *= sizes[axis];
                 for (v, s) in views.iter().zip(&mut nest.strides) {
@@ -231,7 +233,13 @@ impl Nest {
         self.strides[operand][self.sizes.len() - 1]
     }
 
-    fn run(&self, program: &Program, operands: &[Operand], copies: &[Option<RawTensor>], results: &mut [RawTensor]) {
+    fn run(
+        &self,
+        program: &Program,
+        operands: &[Operand],
+        copies: &[Option<RawTensor>],
+        results: &mut [RawTensor],
+    ) {
         let outer = self.loops() - 1;
         let inner = self.inner();
         let rows: usize = self.sizes[..outer].iter().product();

@@ -85,7 +85,13 @@ impl Approx for f32 {
     #[inline(always)]
     fn softplus(self) -> f32 {
         let tail = lanes_ln_1p(exp(-self.abs()));
-        if self > 0.0 { self + tail } else if self.is_nan() { self } else { tail }
+        if self > 0.0 {
+            self + tail
+        } else if self.is_nan() {
+            self
+        } else {
+            tail
+        }
     }
 }
 
@@ -167,7 +173,13 @@ fn tanh(x: f32) -> f32 {
     let near = (x * u).mul_add(p, x);
     let far = 1.0 - 2.0 / (exp(2.0 * a) + 1.0);
     let far = far.copysign(x);
-    if a < 0.625 { near } else if x.is_nan() { x } else { far }
+    if a < 0.625 {
+        near
+    } else if x.is_nan() {
+        x
+    } else {
+        far
+    }
 }
 
 /// 1 / (1 + e^-x), from the side where nothing cancels.
@@ -200,7 +212,18 @@ mod tests {
     /// The largest error over a spread of all f32.
     fn worst(ours: fn(f32) -> f32, exact: fn(f64) -> f64) -> (f64, f32) {
         let mut worst = (0.0, 0.0);
-        let edges = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN, 1e-45, 88.72284, -103.97];
+        let edges = [
+            0.0,
+            -0.0,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::NAN,
+            f32::MAX,
+            f32::MIN,
+            1e-45,
+            88.72284,
+            -103.97,
+        ];
         let spread = (0..=u32::MAX).step_by(4099).map(f32::from_bits);
         for x in edges.into_iter().chain(spread) {
             let error = ulps(ours(x), exact(f64::from(x)));

@@ -179,11 +179,7 @@ fn vectors<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     let (first_a, ..) = split(a, true);
     let row = first_a.rows == 1;
     // The kernel wants the matrix with contiguous rows of results.
-    let (a, b) = if row {
-        (a.contiguous(), b.contiguous())
-    } else {
-        (transposed(a), b.contiguous())
-    };
+    let (a, b) = if row { (a.contiguous(), b.contiguous()) } else { (transposed(a), b.contiguous()) };
     let k = first_a.columns;
     let n = out.len() / batch_len(&a, &b, out);
     let (av, bv) = (a.as_slice::<T>().unwrap_or(&[]), b.as_slice::<T>().unwrap_or(&[]));
@@ -275,7 +271,9 @@ fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     let (first_b, ..) = split(&b, false);
     let (m, k, n) = (first_a.rows, first_a.columns, first_b.columns);
     let mut jobs = Vec::new();
-    for_batches(&a, &b, out, |i, x, y| jobs.push((i, x.offset as usize - a.offset, y.offset as usize - b.offset)));
+    for_batches(&a, &b, out, |i, x, y| {
+        jobs.push((i, x.offset as usize - a.offset, y.offset as usize - b.offset))
+    });
     let to = out.fresh::<T>();
     to.fill(T::ZERO);
     for (i, x, y) in jobs {
@@ -326,8 +324,21 @@ mod tests {
     #[test]
     fn every_element_is_one_chain() {
         for (m, k, n) in [
-            (1, 5, 3), (1, 513, 200), (3, 5, 1), (200, 1030, 1), (1, 7, 1), (2, 2, 2), (4, 4, 4), (7, 16, 9),
-            (16, 16, 16), (17, 33, 18), (2, 700, 3), (64, 784, 50), (33, 512, 33), (40, 1025, 40), (5, 2000, 70),
+            (1, 5, 3),
+            (1, 513, 200),
+            (3, 5, 1),
+            (200, 1030, 1),
+            (1, 7, 1),
+            (2, 2, 2),
+            (4, 4, 4),
+            (7, 16, 9),
+            (16, 16, 16),
+            (17, 33, 18),
+            (2, 700, 3),
+            (64, 784, 50),
+            (33, 512, 33),
+            (40, 1025, 40),
+            (5, 2000, 70),
         ] {
             for transpose in [(false, false), (true, false), (false, true), (true, true)] {
                 check::<f32>(m, k, n, transpose, |v| v as f32);

@@ -104,7 +104,8 @@ impl Program {
                 unsafe { fill(copies[i], input.start, self.inputs[i], len) };
             }
         }
-        let mut pointers: smallvec::SmallVec<[*const u8; 12]> = smallvec::SmallVec::from_elem(std::ptr::null(), inputs.len());
+        let mut pointers: smallvec::SmallVec<[*const u8; 12]> =
+            smallvec::SmallVec::from_elem(std::ptr::null(), inputs.len());
         let mut at = 0;
         while at < n {
             let m = len.min(n - at);

@@ -99,7 +99,12 @@ impl PlanCache {
     }
 
     /// The plan for these values, compiled if it is new. `None` if the cache is full.
-    pub(crate) fn get(&self, vals: &[Val], name: &str, compile: impl Fn() -> Result<Compiled>) -> Result<Option<&Entry>> {
+    pub(crate) fn get(
+        &self,
+        vals: &[Val],
+        name: &str,
+        compile: impl Fn() -> Result<Compiled>,
+    ) -> Result<Option<&Entry>> {
         let mut at = &self.first;
         let mut made: Option<Box<Entry>> = None;
         loop {

@@ -176,7 +176,8 @@ impl Compiled {
     pub(crate) fn run(&self, leaves: impl Fn() -> Vals) -> Result<Vals> {
         let vals = leaves();
         if super::key_of(&vals) != *self.entry.key() {
-            let message = format!("`{}` was compiled for arguments of other types or ranks", self.script.name);
+            let message =
+                format!("`{}` was compiled for arguments of other types or ranks", self.script.name);
             return Err(Error::Compile { message, at: None });
         }
         run_entry(self.entry, vals, leaves, &|name| self.script.call_step(name))
@@ -215,7 +216,10 @@ impl Function {
         let wrong = |message: String| Error::Compile { message, at: None };
         jit_ir::verify::verify(&graph).map_err(wrong)?;
         if graph.count_ops(Op::Call) > 0 {
-            return Err(wrong(format!("`{}` calls other functions, which this graph does not hold", graph.name)));
+            return Err(wrong(format!(
+                "`{}` calls other functions, which this graph does not hold",
+                graph.name
+            )));
         }
         Ok(Function { graph, plans: PlanCache::new() })
     }

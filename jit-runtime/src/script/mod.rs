@@ -4,11 +4,11 @@ mod arguments;
 mod cache;
 mod function;
 
-pub use arguments::{Argument, Inputs, Leaves, Outputs, Results, Returns};
 pub(crate) use arguments::is_leaf;
+pub use arguments::{Argument, Inputs, Leaves, Outputs, Results, Returns};
 pub use cache::Stats;
-pub use function::{Callee, Compiled, Function, Script};
 pub(crate) use cache::key_of;
+pub use function::{Callee, Compiled, Function, Script};
 
 use std::cell::Cell;
 use std::sync::OnceLock;

@@ -8,7 +8,9 @@ use jit_ir::{Op, Scalar};
 use smallvec::SmallVec;
 
 use super::convert::{signed_sizes, sizes};
-use super::{Any, Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor, ask, call, call_at};
+use super::{
+    Any, Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor, ask, call, call_at,
+};
 use crate::error::{Error, fail};
 use crate::trace;
 

@@ -45,7 +45,8 @@ fn class(bytes: usize) -> usize {
 }
 
 fn layout(capacity: usize) -> Layout {
-    Layout::from_size_align(capacity, ALIGN).unwrap_or_else(|_| panic!("a tensor of {capacity} bytes is too large"))
+    Layout::from_size_align(capacity, ALIGN)
+        .unwrap_or_else(|_| panic!("a tensor of {capacity} bytes is too large"))
 }
 
 impl Block {

@@ -181,11 +181,8 @@ impl TraceFn {
         if trees.len() >= MAX_SIGNATURES {
             return None;
         }
-        let tree = Arc::new(Tree {
-            signature: signature.clone(),
-            paths: RwLock::default(),
-            eager: OnceLock::new(),
-        });
+        let tree =
+            Arc::new(Tree { signature: signature.clone(), paths: RwLock::default(), eager: OnceLock::new() });
         trees.push(tree.clone());
         Some(tree)
     }
@@ -203,7 +200,10 @@ impl TraceFn {
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
         let Some(tree) = self.tree(&signature(vals)) else {
-            warn_once(self.name, "more signatures than are kept; further ones run eagerly. Pass values that change as tensors");
+            warn_once(
+                self.name,
+                "more signatures than are kept; further ones run eagerly. Pass values that change as tensors",
+            );
             return plain();
         };
         if tree.eager.get().is_some() {
@@ -233,7 +233,10 @@ impl TraceFn {
             }
         }
         if paths.len() >= MAX_PATHS {
-            warn_once(self.name, "the values it looks at led to more recordings than are kept; further ones run eagerly. Write data-dependent control flow as #[script]");
+            warn_once(
+                self.name,
+                "the values it looks at led to more recordings than are kept; further ones run eagerly. Write data-dependent control flow as #[script]",
+            );
             return plain();
         }
         self.recordings.fetch_add(1, Ordering::Relaxed);
@@ -253,7 +256,8 @@ impl TraceFn {
         // Names fit where no parameter is a tuple.
         let named = (vals.len() == self.params.len()).then_some(self.params);
         let tensors = vals.iter().enumerate().filter(|(_, v)| is_leaf(v));
-        let inputs: Vec<Any> = tensors.map(|(i, v)| recording.input(v.clone(), named.map(|n| n[i]))).collect();
+        let inputs: Vec<Any> =
+            tensors.map(|(i, v)| recording.input(v.clone(), named.map(|n| n[i]))).collect();
         let result = traced(&mut Inputs(inputs.into_iter()));
         let mut results = Results::default();
         result.collect(&mut results);
@@ -276,7 +280,12 @@ impl TraceFn {
                 let mut paths = tree.paths.write().unwrap_or_else(PoisonError::into_inner);
                 // Another thread may have recorded the same path meanwhile.
                 if !paths.iter().any(|p| difference(&p.graph, &graph).is_none()) {
-                    let recorded = Recorded { graph, compiled, checked: AtomicBool::new(false), runs: AtomicU64::new(0) };
+                    let recorded = Recorded {
+                        graph,
+                        compiled,
+                        checked: AtomicBool::new(false),
+                        runs: AtomicU64::new(0),
+                    };
                     paths.push(Arc::new(recorded));
                 }
             }
@@ -307,7 +316,8 @@ impl TraceFn {
         };
         let found = found.or_else(|| {
             let same = body.len() == values.len() && body.iter().zip(&values).all(|(a, b)| a.same_bits(b));
-            (!same).then(|| Difference { what: "the plan gives another result than the body".into(), at: None })
+            (!same)
+                .then(|| Difference { what: "the plan gives another result than the body".into(), at: None })
         });
         if let Some(Difference { what, at }) = found {
             let at = at.map_or(String::new(), |at| format!(" (at {at})"));
