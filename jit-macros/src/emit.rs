@@ -86,7 +86,6 @@ impl Parts {
         quote! {
             #[allow(clippy::all, clippy::pedantic)]
             impl #name::Handle {
-                #[track_caller]
                 fn eager #body
             }
             impl<'__jit> ::jit_runtime::__private::CallWith<(#(#named_types,)*)> for #name::Handle {
@@ -96,7 +95,6 @@ impl Parts {
                     let (#(#args,)*) = args;
                     #(::jit_runtime::__private::Argument::push_leaves(#args, out);)*
                 }
-                #[track_caller]
                 fn eager((#(#args,)*): (#(#named_types,)*)) -> #output {
                     <#name::Handle>::eager(#(#args),*)
                 }

@@ -69,6 +69,22 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
             let (axis, start) = (axis(x.shape.len())?, count(1)?);
             picked(x, to, |at| with(at, axis, at[axis] + start))
         }
+        Op::Take => {
+            let (axis, indices) = (axis(x.shape.len())?, operands[1].tensor()?);
+            let n = x.shape[axis];
+            let bad = |i: &Scalar| i.as_i64() < 0 || i.as_i64() as usize >= n;
+            if let Some(i) = indices.scalars().iter().find(|i| bad(i)) {
+                return Err(format!("index {i} is out of range for size {n}"));
+            }
+            let rank = indices.shape.len();
+            picked(x, to, |at| {
+                let chosen = indices.get(position(&at[axis..axis + rank], &indices.shape)).as_i64();
+                let mut from = at[..axis].to_vec();
+                from.push(chosen as usize);
+                from.extend_from_slice(&at[axis + rank..]);
+                from
+            })
+        }
         Op::Triu | Op::Tril => triangle(op, x, operands[1].scalar()?.as_i64()),
         Op::OneHot => one_hot(x, to, count(1)?, attrs)?,
         Op::ZerosLike => made(x.dtype(), to, &vec![Scalar::U8(0).cast(x.dtype()); x.len()]),

@@ -1,0 +1,90 @@
+//! Ways in for this workspace's tests: counters, and graphs run on plain data.
+
+use jit_ir::interp::Value;
+use jit_ir::{Graph, Op, Scalar, TensorData, with_dtype};
+
+pub use crate::exec::counters::kernels;
+pub use crate::tensor::is_traced;
+
+use crate::compile::{self, argument_types};
+use crate::error::{Error, Result};
+use crate::exec::run::{self, Halt, Vals};
+use crate::tensor::raw::{RawTensor, Val};
+
+/// How arguments lie in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// Row-major.
+    Plain,
+    /// Every second element of a larger buffer, not from its start.
+    Gaps,
+    /// The first axis moves fastest.
+    Transposed,
+}
+
+/// The runtime's value of an approximated op, as its kernels compute it.
+pub fn approx(op: Op, args: &[Scalar]) -> Option<Scalar> {
+    crate::kernels::math::approx(op, args)
+}
+
+/// Runs a graph on plain data, with or without the passes.
+///
+/// # Errors
+/// What the run fails with.
+pub fn run(graph: &Graph, args: &[Value], layout: Layout, optimise: bool) -> Result<Vec<Value>> {
+    let vals: Vals = args.iter().map(|v| to_val(v, layout)).collect();
+    let none = |_: &str| None;
+    let compiled = compile::compile(graph, &argument_types(&vals), &none)?;
+    let outcome = if optimise {
+        run::run(&compiled.plan, vals)
+    } else {
+        run::run(&compile::plain(&compiled, &none)?, vals)
+    };
+    let values = outcome.map_err(|halt| match halt {
+        Halt::Error(e) => e,
+        Halt::Guard => Error::msg("a guard does not hold"),
+    })?;
+    Ok(values.iter().map(from_val).collect())
+}
+
+/// A tensor in a layout.
+fn to_val(value: &Value, layout: Layout) -> Val {
+    match value {
+        Value::Scalar(s) => Val::Scalar(*s),
+        Value::Tensor(t) => Val::Tensor(laid_out(t, layout)),
+        Value::Undef => Val::Undef,
+    }
+}
+
+fn laid_out(data: &TensorData, layout: Layout) -> RawTensor {
+    let plain = RawTensor::from_data(data);
+    let rank = plain.rank();
+    if layout == Layout::Plain || rank == 0 {
+        return plain;
+    }
+    let order: Vec<usize> = (0..rank).rev().collect();
+    if layout == Layout::Transposed {
+        let attrs = jit_ir::Attrs::axes(order.iter().map(|a| *a as i64));
+        let flip = |x: RawTensor| match crate::exec::ops::apply(Op::Permute, &attrs, &[&Val::Tensor(x)]) {
+            Ok(Val::Tensor(t)) => t,
+            _ => unreachable!("a permutation of all axes"),
+        };
+        return flip(crate::kernels::copy::contiguous_copy(&flip(plain)));
+    }
+    with_dtype!(plain.dtype, T => {
+        let values = plain.to_vec::<T>();
+        let wide = RawTensor::from_fn(&[2 * values.len() + 1], |i| {
+            if i % 2 == 1 { values[i / 2] } else { <T as jit_ir::Prim>::ZERO }
+        });
+        let strides = plain.strides.iter().map(|s| 2 * s).collect();
+        wide.view(plain.shape.clone(), strides, 1)
+    })
+}
+
+fn from_val(val: &Val) -> Value {
+    match val {
+        Val::Scalar(s) => Value::Scalar(*s),
+        Val::Tensor(t) => Value::Tensor(std::sync::Arc::new(t.to_data())),
+        Val::Undef => Value::Undef,
+    }
+}

@@ -1,0 +1,193 @@
+//! Bad input: a clear message with op, shapes and the user's line, as `Err` or as a panic at the
+//! caller; nothing from a branch that is not taken.
+
+use jit_runtime::eager;
+use jit_runtime::prelude::*;
+
+#[script]
+fn product(a: &Tensor, b: &Tensor) -> Tensor {
+    a.matmul(b)
+}
+
+#[script]
+fn chain(a: &Tensor, b: &Tensor) -> Tensor {
+    let c = a + 1.0;
+    let d = &c * b;
+    d.exp()
+}
+
+#[script]
+fn row(x: &Tensor, i: usize) -> Tensor {
+    x.index_axis(0, i)
+}
+
+#[script]
+fn element(x: &Tensor, i: usize) -> f32 {
+    x[i]
+}
+
+#[script]
+fn largest(x: &Tensor) -> Tensor {
+    x.max()
+}
+
+#[script]
+fn divide(a: i64, b: i64) -> i64 {
+    a / b
+}
+
+#[script]
+fn overflow(a: i32) -> i32 {
+    a * 2
+}
+
+#[script]
+fn below_zero(n: usize) -> usize {
+    n - 1
+}
+
+#[script]
+fn divide_tensor(x: &Tensor<i64>, y: &Tensor<i64>) -> Tensor<i64> {
+    x / y
+}
+
+#[script]
+fn compares_vector(x: &Tensor) -> bool {
+    x > &x.sum() || true
+}
+
+#[script]
+fn asserts(x: &Tensor) -> Tensor {
+    assert!(x.sum() > 0.0, "the sum is positive");
+    x / 2.0
+}
+
+#[script]
+fn untaken(x: &Tensor, y: &Tensor, flag: bool, n: usize) -> Tensor {
+    let mut z = x.clone();
+    if flag {
+        z = x + y;
+    }
+    for _ in 0..n {
+        // Invariant: may run before the loop, must not complain if there is no trip.
+        z = &z * &x.matmul(y);
+    }
+    z
+}
+
+#[script]
+fn first_error(x: &Tensor, y: &Tensor, i: usize) -> Tensor {
+    let a = x + 1.0;
+    let b = x.index_axis(0, i);
+    let c = &a * y;
+    c + b
+}
+
+fn v(values: &[f32]) -> Tensor {
+    Tensor::from(values)
+}
+
+/// The message, the same from the plan and from the body.
+fn message<R: std::fmt::Debug>(call: impl Fn() -> Result<R>) -> String {
+    let plan = call().unwrap_err().to_string();
+    let body = eager(&call).unwrap_err().to_string();
+    let strip = |s: &str| s.split(" (at ").next().unwrap_or_default().to_string();
+    assert_eq!(strip(&plan), strip(&body));
+    assert!(plan.contains("(at tests/tests/errors.rs:"), "{plan}");
+    strip(&plan)
+}
+
+#[test]
+fn messages_name_op_and_shapes() {
+    let m = |a, b| Tensor::<f32>::ones([a, b]);
+    assert_eq!(message(|| product::try_call(&m(2, 3), &m(4, 5))), "matmul: inner sizes differ: [2, 3] x [4, 5]");
+    assert_eq!(message(|| chain::try_call(&v(&[1.0, 2.0]), &v(&[1.0, 2.0, 3.0]))), "mul: shapes do not broadcast: [2] and [3]");
+    assert_eq!(message(|| row::try_call(&m(2, 3), 2)), "index_axis: index 2 is out of range for size 2");
+    assert_eq!(message(|| element::try_call(&v(&[1.0]), 1)), "index: index 1 is out of range for size 1");
+    assert_eq!(message(|| element::try_call(&m(1, 1), 0)), "index: 1 indices for a tensor of shape [1, 1]");
+    assert_eq!(message(|| largest::try_call(&v(&[]))), "max: has no value for no elements: shape [0]");
+    assert_eq!(
+        message(|| divide_tensor::try_call(&Tensor::from([1, 2]), &Tensor::from([1, 0]))),
+        "div: division by zero: the divisor holds a 0"
+    );
+    assert_eq!(
+        message(|| compares_vector::try_call(&v(&[1.0, 2.0]))),
+        "item: `>` compares a rank-0 tensor, this one has shape [2]; compare element by element with a method such as `.gt(..)`, or reduce first"
+    );
+}
+
+#[test]
+fn scalars_are_checked_in_every_profile() {
+    let text = |r: Result<i64>| r.unwrap_err().to_string();
+    assert!(text(divide::try_call(7, 0)).starts_with("div: 7 / 0: division by zero (at tests/tests/errors.rs:"));
+    assert!(text(divide::try_call(i64::MIN, -1)).contains("overflows"));
+    assert!(overflow::try_call(i32::MAX).unwrap_err().to_string().contains("2147483647 * 2 overflows"));
+    assert!(below_zero::try_call(0).unwrap_err().to_string().contains("0 - 1 overflows"));
+    assert_eq!(below_zero::try_call(1).unwrap(), 0);
+}
+
+#[test]
+fn asserts_carry_the_message() {
+    let error = asserts::try_call(&v(&[-1.0])).unwrap_err();
+    assert!(error.to_string().starts_with("the sum is positive (at tests/tests/errors.rs:"), "{error}");
+    assert!(asserts::try_call(&v(&[1.0])).is_ok());
+}
+
+#[test]
+fn a_branch_not_taken_never_complains() {
+    let (x, y) = (v(&[1.0, 2.0]), v(&[1.0, 2.0, 3.0]));
+    for _ in 0..2 {
+        assert_eq!(untaken(&x, &y, false, 0), x);
+        assert!(untaken::try_call(&x, &y, true, 0).unwrap_err().to_string().starts_with("add: shapes"));
+        assert!(untaken::try_call(&x, &y, false, 1).unwrap_err().to_string().starts_with("matmul: inner"));
+    }
+}
+
+#[test]
+fn the_first_error_of_the_source_is_reported() {
+    let (x, y) = (v(&[1.0, 2.0]), v(&[1.0, 2.0, 3.0]));
+    assert_eq!(message(|| first_error::try_call(&x, &y, 9)), "index_axis: index 9 is out of range for size 2");
+    assert_eq!(message(|| first_error::try_call(&x, &y, 0)), "mul: shapes do not broadcast: [2] and [3]");
+}
+
+#[test]
+fn a_plain_call_panics_at_the_caller() {
+    use std::sync::{Arc, Mutex};
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    let old = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let at = info.location().map(|l| (l.file().to_string(), l.line()));
+        let text = info.payload().downcast_ref::<String>().cloned();
+        sink.lock().unwrap().push((at, text));
+    }));
+    let x = v(&[1.0, 2.0]);
+    let line = line!() + 1;
+    let outcome = std::panic::catch_unwind(|| product(&x, &v(&[1.0, 2.0, 3.0])));
+    let eager_line = line!() + 1;
+    let plain = std::panic::catch_unwind(|| &x + v(&[1.0, 2.0, 3.0]));
+    std::panic::set_hook(old);
+    assert!(outcome.is_err() && plain.is_err());
+    let seen = seen.lock().unwrap();
+    let mine: Vec<_> = seen.iter().filter(|(at, _)| at.as_ref().is_some_and(|(f, _)| f.ends_with("errors.rs"))).collect();
+    assert!(mine.iter().any(|(at, text)| at.as_ref().unwrap().1 == line && text.as_ref().unwrap().starts_with("matmul: inner sizes differ: [2] x [3] (at ")), "{mine:?}");
+    assert!(mine.iter().any(|(at, text)| at.as_ref().unwrap().1 == eager_line && text.as_ref().unwrap() == "add: shapes do not broadcast: [2] and [3]"), "{mine:?}");
+}
+
+#[test]
+fn eager_ops_report_their_line() {
+    let x = Tensor::<f32>::ones([2, 3]);
+    let error = std::panic::catch_unwind(|| x.reshape([4, -1])).unwrap_err();
+    let text = error.downcast_ref::<String>().unwrap();
+    assert!(text.starts_with("reshape: [2, 3] does not divide into the sizes [4, -1]"), "{text}");
+}
+
+#[test]
+fn huge_shapes_are_errors() {
+    #[script]
+    fn huge(n: usize) -> Tensor {
+        Tensor::<f32>::zeros([n, n])
+    }
+    let error = huge::try_call(1 << 40).unwrap_err().to_string();
+    assert!(error.contains("has too many elements"), "{error}");
+}

@@ -1,0 +1,300 @@
+//! Every op of the table against the interpreter: the same bits in every layout, with and without
+//! the passes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jit_ir::interp::{self, Value};
+use jit_ir::ops::Class;
+use jit_ir::{DType, Graph, Op, Scalar, TensorData};
+use jit_runtime::testing::{self, Layout};
+
+/// Values with every special one among them.
+fn values(dtype: DType, n: usize, seed: usize) -> Vec<Scalar> {
+    let special = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-40, -1e-310, 3e38, 0.5, -2.5];
+    (0..n)
+        .map(|i| {
+            let k = (i + seed) * 7919 % 1013;
+            let float = if k % 5 == 0 { special[k % 12] } else { k as f64 / 97.0 - 5.0 };
+            match dtype {
+                DType::Bool => Scalar::Bool(k % 3 == 0),
+                d if d.is_int() => Scalar::I64(k as i64 - 500).cast(d),
+                d => Scalar::F64(float).cast(d),
+            }
+        })
+        .collect()
+}
+
+fn tensor(dtype: DType, shape: &[usize], seed: usize) -> Value {
+    let n = shape.iter().product();
+    Value::Tensor(Arc::new(TensorData::from_scalars(dtype, shape.to_vec(), &values(dtype, n, seed))))
+}
+
+fn indices(shape: &[usize], below: i64) -> Value {
+    let n: usize = shape.iter().product();
+    let scalars: Vec<Scalar> = (0..n).map(|i| Scalar::I64((i as i64 * 7 + 1) % below)).collect();
+    Value::Tensor(Arc::new(TensorData::from_scalars(DType::I64, shape.to_vec(), &scalars)))
+}
+
+fn name(value: &Value) -> String {
+    match value {
+        Value::Scalar(s) => s.dtype().to_string(),
+        Value::Tensor(t) => format!("{}[*]", t.dtype()),
+        Value::Undef => "_".into(),
+    }
+}
+
+/// Runs `op(args) attrs` everywhere and compares.
+fn check(op: Op, args: &[Value], attrs: &str) {
+    let params: Vec<String> = args.iter().enumerate().map(|(i, v)| format!("%a{i}: {}", name(v))).collect();
+    let uses: Vec<String> = (0..args.len()).map(|i| format!("%a{i}")).collect();
+    let text = format!(
+        "fn f({}) -> _ {{\n  %r: _ = {}({}){attrs}\n  return %r\n}}\n",
+        params.join(", "),
+        op.name(),
+        uses.join(", ")
+    );
+    let graph = Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let expected = interp::run(&graph, args, Some(&testing::approx));
+    for layout in [Layout::Plain, Layout::Gaps, Layout::Transposed] {
+        for optimise in [true, false] {
+            let got = testing::run(&graph, args, layout, optimise);
+            match (&expected, &got) {
+                (Ok(e), Ok(g)) => {
+                    assert!(e[0].same_bits(&g[0]), "{text}{args:?}\n{layout:?}: {:?}\nexpected {:?}", g[0], e[0]);
+                }
+                (Err(_), Err(_)) => {}
+                _ => panic!("{text}{layout:?}: {got:?}\nexpected {expected:?}"),
+            }
+        }
+    }
+}
+
+const FLOATS: [DType; 2] = [DType::F32, DType::F64];
+const NUMBERS: [DType; 5] = [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8];
+const ALL: [DType; 6] = [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::Bool];
+
+/// Whether the op takes elements of this type.
+fn takes(op: Op, dtype: DType) -> bool {
+    let ty = jit_ir::Type::tensor(dtype);
+    let operands = vec![ty; op.info().operands.0];
+    jit_ir::ops::types::result(op, &operands, &[], &jit_ir::Attrs::dtype(DType::F32)).is_ok()
+}
+
+#[test]
+fn elementwise_ops() {
+    let shapes: [&[usize]; 6] = [&[], &[0], &[1], &[67], &[3, 5], &[130]];
+    let mut tested = BTreeSet::new();
+    for op in Op::ALL.iter().filter(|op| op.is_elementwise()) {
+        if matches!(op, Op::Shl | Op::Shr) {
+            continue;
+        }
+        for dtype in ALL.into_iter().filter(|d| *op == Op::Select || takes(*op, *d)) {
+            for shape in shapes {
+                let arity = op.info().operands.0;
+                let mut args: Vec<Value> = (0..arity).map(|i| tensor(dtype, shape, 31 * i)).collect();
+                if *op == Op::Select {
+                    args[0] = tensor(DType::Bool, shape, 5);
+                }
+                if *op == Op::Cast {
+                    for to in ALL {
+                        check(*op, &args, &format!(" {{dtype = {to}}}"));
+                    }
+                } else {
+                    check(*op, &args, "");
+                }
+            }
+            tested.insert(*op);
+        }
+    }
+    let missing: Vec<&Op> = Op::ALL.iter().filter(|op| op.is_elementwise() && !tested.contains(op)).collect();
+    assert_eq!(missing, [&Op::Shl, &Op::Shr], "shifts are for host scalars");
+}
+
+#[test]
+fn tails_of_every_length() {
+    for n in 0..=67 {
+        check(Op::Tanh, &[tensor(DType::F32, &[n], n)], "");
+        check(Op::Add, &[tensor(DType::F64, &[n], n), tensor(DType::F64, &[n], 2 * n)], "");
+        check(Op::Gt, &[tensor(DType::F32, &[n], n), tensor(DType::F32, &[n], 3)], "");
+        check(Op::Sum, &[tensor(DType::F32, &[n], n)], "");
+    }
+}
+
+#[test]
+fn broadcasting() {
+    let pairs: [(&[usize], &[usize]); 9] = [
+        (&[3, 4], &[4]),
+        (&[3, 1], &[1, 5]),
+        (&[2, 1, 70], &[3, 1]),
+        (&[70, 3], &[70, 1]),
+        (&[], &[5]),
+        (&[0, 3], &[1, 3]),
+        (&[1], &[0]),
+        (&[2, 3], &[3, 2]),
+        (&[65, 130], &[130]),
+    ];
+    for (a, b) in pairs {
+        for op in [Op::Add, Op::Sub, Op::Lt, Op::Maximum] {
+            check(op, &[tensor(DType::F32, a, 1), tensor(DType::F32, b, 2)], "");
+            check(op, &[tensor(DType::F32, b, 1), tensor(DType::F32, a, 2)], "");
+        }
+        check(Op::Select, &[tensor(DType::Bool, a, 1), tensor(DType::I64, b, 2), tensor(DType::I64, &[], 2)], "");
+    }
+}
+
+#[test]
+fn scalars_beside_tensors() {
+    let x = tensor(DType::F32, &[9], 1);
+    for op in [Op::Add, Op::Sub, Op::Div, Op::Powf, Op::Ge] {
+        check(op, &[x.clone(), Value::Scalar(Scalar::F32(1.5))], "");
+        check(op, &[Value::Scalar(Scalar::F32(1.5)), x.clone()], "");
+    }
+    check(Op::Clamp, &[x, Value::Scalar(Scalar::F32(-1.0)), Value::Scalar(Scalar::F32(1.0))], "");
+}
+
+#[test]
+fn reductions() {
+    let mut tested = BTreeSet::new();
+    let shapes: [(&[usize], &[&str]); 8] = [
+        (&[], &[""]),
+        (&[0], &["", " {axes = [0]}"]),
+        (&[5], &["", " {axes = [-1], keep}"]),
+        (&[4, 70], &["", " {axes = [0]}", " {axes = [1]}", " {axes = [0, 1], keep}", " {axes = [2]}"]),
+        (&[3, 4, 5], &[" {axes = [1]}", " {axes = [0, 2]}", " {axes = [2, 0], keep}", " {axes = [1, -2]}"]),
+        (&[0, 3], &["", " {axes = [0]}", " {axes = [1]}"]),
+        (&[9000], &[""]),
+        (&[4200, 2], &[" {axes = [0]}"]),
+    ];
+    for op in Op::ALL.iter().filter(|op| op.info().class == Class::Reduce) {
+        for dtype in ALL.into_iter().filter(|d| takes(*op, *d)) {
+            for (shape, attrs) in shapes {
+                if shape.iter().product::<usize>() > 1000 && dtype != DType::F32 {
+                    continue;
+                }
+                for a in attrs {
+                    if matches!(op, Op::ArgMax | Op::ArgMin) && a.contains(", ") {
+                        continue;
+                    }
+                    if *op == Op::LogSumExp && (a.is_empty() || a.contains("0, 1") || a.contains(", 0]") || a.contains("0, 2") || a.contains("1, -2")) {
+                        continue;
+                    }
+                    check(*op, &[tensor(dtype, shape, 3)], a);
+                    tested.insert(*op);
+                }
+            }
+        }
+    }
+    assert!(Op::ALL.iter().filter(|op| op.info().class == Class::Reduce).all(|op| tested.contains(op)));
+}
+
+#[test]
+fn along_an_axis() {
+    for dtype in FLOATS {
+        for (shape, axis) in [(&[5][..], 0), (&[3, 70], 1), (&[3, 70], 0), (&[2, 3, 4], -2), (&[0, 3], 1), (&[2, 3], 5)] {
+            for op in [Op::CumSum, Op::Softmax, Op::LogSoftmax, Op::Flip] {
+                check(op, &[tensor(dtype, shape, 2)], &format!(" {{axes = [{axis}]}}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn shapes_and_picks() {
+    let int = |n: i64| Value::Scalar(Scalar::I64(n));
+    let count = |n: usize| Value::Scalar(Scalar::Usize(n));
+    for dtype in ALL {
+        let x = tensor(dtype, &[3, 4], 1);
+        let y = tensor(dtype, &[2, 1, 5], 1);
+        for sizes in [&[12][..], &[2, -1], &[4, 3], &[5, 5], &[-1, -1], &[]] {
+            let args: Vec<Value> = std::iter::once(x.clone()).chain(sizes.iter().map(|n| int(*n))).collect();
+            check(Op::Reshape, &args, "");
+        }
+        for sizes in [&[2, 3, 4][..], &[3, 4], &[4], &[1, 4]] {
+            let args: Vec<Value> = std::iter::once(x.clone()).chain(sizes.iter().map(|n| count(*n))).collect();
+            check(Op::BroadcastTo, &args, "");
+        }
+        check(Op::Flatten, &[y.clone()], "");
+        check(Op::T, &[x.clone()], "");
+        check(Op::T, &[y.clone()], "");
+        check(Op::Transpose, &[y.clone()], " {axes = [0, -1]}");
+        check(Op::Permute, &[y.clone()], " {axes = [2, 0, 1]}");
+        check(Op::Permute, &[y.clone()], " {axes = [2, 0, 0]}");
+        check(Op::Unsqueeze, &[x.clone()], " {axes = [-1]}");
+        check(Op::Squeeze, &[y.clone()], " {axes = [1]}");
+        check(Op::Squeeze, &[y.clone()], " {axes = [0]}");
+        check(Op::Triu, &[x.clone(), int(1)], "");
+        check(Op::Tril, &[x.clone(), int(-1)], "");
+        for i in [0, 3, 4] {
+            check(Op::IndexAxis, &[x.clone(), count(i)], " {axes = [1]}");
+        }
+        for (a, b) in [(0, 2), (1, 1), (2, 4), (3, 2)] {
+            check(Op::SliceAxis, &[x.clone(), count(a), count(b)], " {axes = [0]}");
+        }
+        check(Op::Take, &[x.clone(), indices(&[2, 2], 3)], " {axes = [0]}");
+        check(Op::Take, &[x.clone(), indices(&[5], 9)], " {axes = [1]}");
+        check(Op::ZerosLike, &[x.clone()], "");
+        check(Op::OnesLike, &[x.clone()], "");
+        check(Op::Concat, &[x.clone(), x.clone(), x.clone()], " {axes = [1]}");
+        check(Op::Concat, &[x.clone(), y.clone()], " {axes = [0]}");
+        check(Op::Stack, &[x.clone(), x.clone()], " {axes = [-1]}");
+        check(Op::Equal, &[x.clone(), x.clone()], "");
+        check(Op::Dim, &[x.clone()], " {axes = [-1]}");
+        check(Op::Len, &[y.clone()], "");
+        check(Op::Rank, &[y.clone()], "");
+        check(Op::Item, &[tensor(dtype, &[1, 1], 4)], "");
+        check(Op::Item, &[x.clone()], "");
+        check(Op::Index, &[x.clone(), count(2), count(3)], "");
+        check(Op::Index, &[x, count(3), count(0)], "");
+    }
+    check(Op::OneHot, &[indices(&[2, 3], 4), count(4)], " {dtype = f32}");
+    check(Op::OneHot, &[indices(&[2, 3], 4), count(2)], " {dtype = i64}");
+}
+
+#[test]
+fn makers() {
+    let int = |n: i64| Value::Scalar(Scalar::I64(n));
+    let count = |n: usize| Value::Scalar(Scalar::Usize(n));
+    for dtype in ALL {
+        let attrs = format!(" {{dtype = {dtype}}}");
+        check(Op::Zeros, &[count(2), count(3)], &attrs);
+        check(Op::Ones, &[], &attrs);
+        check(Op::Full, &[count(3), Value::Scalar(Scalar::F64(2.5).cast(dtype))], "");
+        check(Op::ToTensor, &[Value::Scalar(Scalar::F64(2.5).cast(dtype))], "");
+        check(Op::Eye, &[count(3)], &attrs);
+    }
+    for (a, b, s) in [(0, 10, 3), (5, 0, -2), (3, 3, 1), (0, 5, 0)] {
+        check(Op::Arange, &[int(a), int(b), int(s)], "");
+    }
+    for n in [0, 1, 2, 5] {
+        let f = |v| Value::Scalar(Scalar::F32(v));
+        check(Op::Linspace, &[f(-1.0), f(2.0), count(n)], "");
+    }
+}
+
+#[test]
+fn products() {
+    let pairs: [(&[usize], &[usize]); 13] = [
+        (&[3, 4], &[4, 5]),
+        (&[4], &[4, 5]),
+        (&[3, 4], &[4]),
+        (&[4], &[4]),
+        (&[2, 3, 4], &[4, 5]),
+        (&[2, 1, 3, 4], &[5, 4, 2]),
+        (&[1, 600], &[600, 3]),
+        (&[7, 600], &[600, 1]),
+        (&[0, 4], &[4, 2]),
+        (&[3, 0], &[0, 2]),
+        (&[3, 4], &[5, 6]),
+        (&[2, 3, 4], &[3, 4, 5]),
+        (&[3, 2, 4], &[4]),
+    ];
+    for dtype in NUMBERS {
+        for (a, b) in pairs {
+            check(Op::Matmul, &[tensor(dtype, a, 1), tensor(dtype, b, 2)], "");
+        }
+        check(Op::Dot, &[tensor(dtype, &[70], 1), tensor(dtype, &[70], 2)], "");
+        check(Op::Dot, &[tensor(dtype, &[70], 1), tensor(dtype, &[7], 2)], "");
+        check(Op::Outer, &[tensor(dtype, &[3], 1), tensor(dtype, &[4], 2)], "");
+    }
+}
