@@ -8,7 +8,7 @@ pub use crate::tensor::is_traced;
 
 use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
-use crate::exec::run::{self, Halt, Vals};
+use crate::exec::run::{self, Halt};
 use crate::tensor::raw::{RawTensor, Val};
 
 /// How arguments lie in memory.
@@ -32,7 +32,7 @@ pub fn approx(op: Op, args: &[Scalar]) -> Option<Scalar> {
 /// # Errors
 /// What the run fails with.
 pub fn run(graph: &Graph, args: &[Value], layout: Layout, optimise: bool) -> Result<Vec<Value>> {
-    let vals: Vals = args.iter().map(|v| to_val(v, layout)).collect();
+    let vals: Vec<Val> = args.iter().map(|v| to_val(v, layout)).collect();
     let none = |_: &str| None;
     let compiled = compile::compile(graph, &argument_types(&vals), &none)?;
     let outcome = if optimise {

@@ -38,6 +38,28 @@ pub(super) fn eval(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Res
     }
 }
 
+/// All elements of a contiguous float tensor, of which there is at least one.
+pub(super) fn all(op: Op, x: &RawTensor) -> Option<RawTensor> {
+    fn on<T: Prim>(op: Op, values: &[T]) -> Option<RawTensor>
+    where
+        Add: Fold<T>,
+        Maximum: Fold<T>,
+        Minimum: Fold<T>,
+    {
+        let value = match op {
+            Op::Sum => fold::<Add, T>(values),
+            Op::Max => fold::<Maximum, T>(values),
+            _ => fold::<Minimum, T>(values),
+        };
+        value.map(|v| RawTensor::from_slice(&[v], &[]))
+    }
+    match x.dtype {
+        DType::F32 => on::<f32>(op, x.as_slice()?),
+        DType::F64 => on::<f64>(op, x.as_slice()?),
+        _ => None,
+    }
+}
+
 /// The elements as `[outer, reduced, inner]`, contiguous.
 struct Layout {
     x: RawTensor,

@@ -11,8 +11,8 @@ use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step};
 use crate::error::Error;
 use crate::tensor::raw::Val;
 
-/// Values of a call.
-pub(crate) type Vals = SmallVec<[Val; 4]>;
+/// What a run gives.
+pub(crate) type Vals = SmallVec<[Val; 2]>;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -31,19 +31,21 @@ thread_local! {
 /// Lists of slots that a thread keeps for later runs.
 const KEPT: usize = 4;
 
-/// Runs a plan.
-pub(crate) fn run(plan: &Plan, args: Vals) -> Result<Vals, Halt> {
+/// An empty list for the arguments of a call, which becomes the slots of its run. A nested call
+/// finds the list of the outer one taken and gets another.
+pub(crate) fn slots() -> Vec<Val> {
+    SLOTS.with(|s| s.borrow_mut().pop()).unwrap_or_default()
+}
+
+/// Runs a plan on its arguments.
+pub(crate) fn run(plan: &Plan, args: Vec<Val>) -> Result<Vals, Halt> {
     debug_assert_eq!(args.len(), plan.params);
-    // A nested call finds the list taken and gets another one.
-    let mut env = SLOTS.with(|s| s.borrow_mut().pop()).unwrap_or_default();
-    env.resize(plan.slots.max(env.len()), Val::Undef);
-    for (slot, arg) in env.iter_mut().zip(args) {
-        *slot = arg;
-    }
+    let mut env = args;
+    env.resize(plan.slots, Val::Undef);
     let mut machine = Machine { env, constants: &plan.constants };
     let outcome = machine.block(&plan.body).map(|()| machine.results(&plan.body));
     let mut env = machine.env;
-    env.iter_mut().for_each(|v| *v = Val::Undef);
+    env.clear();
     SLOTS.with(|s| {
         let mut kept = s.borrow_mut();
         if kept.len() < KEPT {

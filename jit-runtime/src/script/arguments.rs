@@ -2,7 +2,6 @@
 
 use jit_ir::Prim;
 
-use crate::exec::run::Vals;
 use crate::tensor::raw::Val;
 use crate::tensor::{Any, Elem, Tensor};
 
@@ -32,8 +31,13 @@ pub trait Returns: Sized {
 
 /// The values of the arguments of a call.
 #[doc(hidden)]
-#[derive(Default)]
-pub struct Leaves(pub(crate) Vals);
+pub struct Leaves(pub(crate) Vec<Val>);
+
+impl Default for Leaves {
+    fn default() -> Leaves {
+        Leaves(crate::exec::run::slots())
+    }
+}
 
 /// The tensors of a recording's arguments.
 #[doc(hidden)]
@@ -41,7 +45,7 @@ pub struct Inputs(pub(crate) std::vec::IntoIter<Any>);
 
 /// The values that a run gave.
 #[doc(hidden)]
-pub struct Outputs(pub(crate) smallvec::IntoIter<[Val; 4]>);
+pub struct Outputs(pub(crate) smallvec::IntoIter<[Val; 2]>);
 
 /// The values that a body gave.
 #[doc(hidden)]

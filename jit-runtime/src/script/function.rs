@@ -109,7 +109,7 @@ impl Script {
     }
 
     /// Runs the plan for these values; `again` gives them once more if the run fails.
-    pub(crate) fn run(&self, vals: Vals, again: impl FnOnce() -> Vals) -> Result<Vals> {
+    pub(crate) fn run(&self, vals: Vec<Val>, again: impl FnOnce() -> Vec<Val>) -> Result<Vals> {
         let Some(entry) = self.entry(&vals)? else {
             let graph = self.linked()?;
             let calls = |name: &str| self.call_step(name);
@@ -140,8 +140,8 @@ fn finish(outcome: std::result::Result<Vals, Halt>) -> Result<Vals> {
 /// moved out of a loop without trips), or another one first: the graph as it was written decides.
 pub(crate) fn run_entry(
     entry: &Entry,
-    vals: Vals,
-    again: impl FnOnce() -> Vals,
+    vals: Vec<Val>,
+    again: impl FnOnce() -> Vec<Val>,
     calls: compile::Calls<'_>,
 ) -> Result<Vals> {
     match run::run(&entry.compiled.plan, vals) {
@@ -173,7 +173,7 @@ impl Compiled {
     }
 
     /// Runs the plan on values of the types that it was compiled for.
-    pub(crate) fn run(&self, leaves: impl Fn() -> Vals) -> Result<Vals> {
+    pub(crate) fn run(&self, leaves: impl Fn() -> Vec<Val>) -> Result<Vals> {
         let vals = leaves();
         if super::key_of(&vals) != *self.entry.key() {
             let message =

@@ -1,9 +1,11 @@
 //! Buffers: aligned memory, recycled when large.
 //!
 //! A fresh page costs several times the work of writing it, so buffers of [`RECYCLED`] bytes and
-//! more go to a bounded free list when they are dropped.
+//! more go to a bounded free list when they are dropped. Smaller ones go to a short list of the
+//! thread: an aligned allocation costs more than the work on a few elements.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +15,8 @@ const ALIGN: usize = 64;
 const GRAIN: usize = 512;
 /// Buffers of at least so many bytes are recycled.
 const RECYCLED: usize = 32 << 10;
+/// Small blocks of one size that a thread keeps.
+const KEPT: usize = 8;
 /// Bytes that the free list holds at most.
 const FREE_LIMIT: usize = 512 << 20;
 
@@ -38,6 +42,24 @@ unsafe impl Send for FreeList {}
 
 static FREE: Mutex<FreeList> = Mutex::new(FreeList { blocks: Vec::new(), bytes: 0 });
 
+/// The small blocks that a thread keeps, by size.
+struct SmallBlocks([Vec<NonNull<u8>>; RECYCLED / GRAIN]);
+
+impl Drop for SmallBlocks {
+    fn drop(&mut self) {
+        for (i, blocks) in self.0.iter_mut().enumerate() {
+            for start in blocks.drain(..) {
+                // SAFETY: a kept block was allocated with this layout and nobody uses it.
+                unsafe { dealloc(start.as_ptr(), layout(i * GRAIN)) }
+            }
+        }
+    }
+}
+
+thread_local! {
+    static SMALL: RefCell<SmallBlocks> = const { RefCell::new(SmallBlocks([const { Vec::new() }; RECYCLED / GRAIN])) };
+}
+
 /// Rounds up to a size class: multiples of [`GRAIN`], for large blocks eighths of a power of two.
 fn class(bytes: usize) -> usize {
     let grain = if bytes < RECYCLED { GRAIN } else { (bytes.next_power_of_two() / 16).max(GRAIN) };
@@ -52,7 +74,11 @@ fn layout(capacity: usize) -> Layout {
 impl Block {
     fn new(bytes: usize) -> Block {
         let capacity = class(bytes + GRAIN);
-        let recycled = if capacity >= RECYCLED { take_free(capacity) } else { None };
+        let recycled = if capacity >= RECYCLED {
+            take_free(capacity)
+        } else {
+            SMALL.try_with(|s| s.borrow_mut().0[capacity / GRAIN].pop()).ok().flatten()
+        };
         let start = recycled.unwrap_or_else(|| {
             // SAFETY: the layout's size is not zero.
             let start = unsafe { alloc(layout(capacity)) };
@@ -79,6 +105,18 @@ impl Drop for Block {
             if free.bytes + self.capacity <= FREE_LIMIT {
                 free.bytes += self.capacity;
                 free.blocks.push((self.start, self.capacity));
+                return;
+            }
+        } else {
+            let kept = SMALL.try_with(|s| {
+                let blocks = &mut s.borrow_mut().0[self.capacity / GRAIN];
+                let room = blocks.len() < KEPT;
+                if room {
+                    blocks.push(self.start);
+                }
+                room
+            });
+            if kept == Ok(true) {
                 return;
             }
         }

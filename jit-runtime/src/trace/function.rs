@@ -215,7 +215,7 @@ impl TraceFn {
                 *last = Some(tree.clone());
             }
         }
-        let leaves: Vals = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
+        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
         let paths = read(&tree.paths);
         for path in &paths {
             match run::run(&path.compiled.plan, leaves.clone()) {
@@ -328,7 +328,7 @@ impl TraceFn {
 
     /// Compares body and plan for these values.
     pub(crate) fn check<R: Returns>(&self, vals: &[Val], traced: &dyn Fn(&mut Inputs) -> R) -> Result<()> {
-        let leaves: Vals = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
+        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
         let (_, graph, body) = self.record(vals, traced);
         let graph = graph.map_err(|reason| Error::Differs(format!("`{}`: {reason}", self.name)))?;
         let Some(tree) = self.tree(&signature(vals)) else { return Ok(()) };
@@ -353,7 +353,7 @@ impl TraceFn {
         vals: &[Val],
         traced: &dyn Fn(&mut Inputs) -> R,
     ) -> Result<crate::__private::CompiledTrace> {
-        let leaves: Vals = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
+        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
         let none = || Error::Compile { message: format!("`{}` cannot be replayed", self.name), at: None };
         let tree = self.tree(&signature(vals)).ok_or_else(none)?;
         for recorded in [true, false] {
