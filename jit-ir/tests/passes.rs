@@ -110,7 +110,7 @@ fn chains_fuse() {
   return %5
 }",
         expect![[r#"
-            fn f(%x: f32[n0], %a: f32) -> f32[*] {
+            fn f(%x: f32[n0], %a: f32) -> f32[n0] {
               %0: f32[n0] = fused {
                 %1: f32[n0] = mul(%x, %a)
                 %2: f32[n0] = add(%1, %1)
@@ -143,7 +143,7 @@ fn invariant_work_leaves_the_loop() {
   return %y
 }",
         expect![[r#"
-            fn f(%x: f32[n0], %n: usize) -> f32[*] {
+            fn f(%x: f32[n0], %n: usize) -> f32[n0] {
               %0: f32[n0] = exp(%x)
               %y: f32[n0] = loop(%n, %x) {keep} while (%1: f32[n0]) {
                 yield true
@@ -192,7 +192,7 @@ fn constants_fold() {
   return %0, %3
 }",
         expect![[r#"
-            fn f(%x: f32[4]) -> (usize, f32[*]) {
+            fn f(%x: f32[4]) -> (usize, f32[4]) {
               %0: f32[4] = mul(%x, 0.25_f32)
               return 5_usize, %0
             }
@@ -217,4 +217,38 @@ fn calls_are_inlined() {
         }
     "#]]
     .assert_eq(&graph.to_string());
+}
+
+#[test]
+fn independent_groups_merge_where_they_meet() {
+    let graph = optimised(
+        "fn f(%a: f32[n0], %x: f32[n0]) -> f32[*] {
+  %0: f32[*] = mul(%a, %x)
+  %1: f32[*] = tanh(%0)
+  %2: f32[*] = sigmoid(%x)
+  %3: f32[*] = mul(%1, %2)
+  %4: f32[*] = mul(0.5_f32, %x)
+  %5: f32[*] = sub(%3, %4)
+  return %5
+}",
+    );
+    assert_eq!(graph.count_ops(jit_ir::Op::Fused), 1, "{graph}");
+}
+
+#[test]
+fn groups_around_a_reduction_do_not_merge() {
+    let graph = optimised(
+        "fn f(%x: f32[n0]) -> f32[*] {
+  %0: f32[*] = mul(%x, %x)
+  %1: f32[*] = exp(%0)
+  %2: f32[] = sum(%1)
+  %3: f32[*] = sin(%x)
+  %4: f32[*] = cos(%3)
+  %5: f32[*] = mul(%4, %2)
+  %6: f32[*] = add(%5, %1)
+  %7: f32[*] = add(%6, %4)
+  return %7
+}",
+    );
+    assert_eq!(graph.count_ops(jit_ir::Op::Fused), 2, "{graph}");
 }

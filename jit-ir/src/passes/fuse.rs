@@ -36,14 +36,14 @@ struct Groups {
     of: HashMap<NodeId, usize>,
     /// For each group, those on which it depends through a node outside.
     behind: Vec<BTreeSet<usize>>,
+    /// For each node outside, the groups on which it depends.
+    reach: HashMap<NodeId, BTreeSet<usize>>,
 }
 
 impl Groups {
     fn of(graph: &Graph, region: RegionId) -> Groups {
-        let mut groups = Groups { of: HashMap::new(), behind: Vec::new() };
+        let mut groups = Groups { of: HashMap::new(), behind: Vec::new(), reach: HashMap::new() };
         let mut producer: HashMap<ValueId, NodeId> = HashMap::new();
-        // All groups that a node outside depends on.
-        let mut reach: HashMap<NodeId, BTreeSet<usize>> = HashMap::new();
         for id in &graph.regions[region].nodes {
             let node = &graph.nodes[*id];
             let mut direct = BTreeSet::new();
@@ -55,14 +55,14 @@ impl Groups {
                         direct.insert(*g);
                         behind.extend(groups.behind[*g].iter().copied());
                     }
-                    None => behind.extend(reach[from].iter().copied()),
+                    None => behind.extend(groups.reach[from].iter().copied()),
                 }
             }
             if fusible(graph, node) {
                 groups.join(*id, &direct, behind);
             } else {
                 behind.extend(direct);
-                reach.insert(*id, behind);
+                groups.reach.insert(*id, behind);
             }
             node.results.iter().for_each(|v| {
                 producer.insert(*v, *id);
@@ -78,14 +78,37 @@ impl Groups {
             self.behind.push(BTreeSet::new());
             self.behind.len() - 1
         });
-        behind.extend(direct.iter().filter(|g| **g != group).copied());
+        for other in direct.iter().filter(|g| **g != group) {
+            let apart = !self.behind[*other].contains(&group) && !self.behind[group].contains(other);
+            if apart && !behind.contains(other) && !behind.contains(&group) {
+                self.merge(*other, group);
+            } else {
+                behind.insert(*other);
+            }
+        }
         self.of.insert(id, group);
-        let grown: Vec<usize> = behind.into_iter().collect();
-        self.behind[group].extend(&grown);
-        // What depends on this group now depends on the same ones.
-        for g in 0..self.behind.len() {
-            if self.behind[g].contains(&group) {
-                self.behind[g].extend(&grown);
+        self.behind[group].extend(behind);
+        self.close(group);
+    }
+
+    /// Moves the members of one group to another; no path leads from one to the other outside.
+    fn merge(&mut self, from: usize, to: usize) {
+        self.of.values_mut().filter(|g| **g == from).for_each(|g| *g = to);
+        let moved = std::mem::take(&mut self.behind[from]);
+        self.behind[to].extend(moved);
+        for set in self.behind.iter_mut().chain(self.reach.values_mut()) {
+            if set.remove(&from) {
+                set.insert(to);
+            }
+        }
+    }
+
+    /// What depends on a group depends on all that it depends on.
+    fn close(&mut self, group: usize) {
+        let grown = self.behind[group].clone();
+        for set in self.behind.iter_mut().chain(self.reach.values_mut()) {
+            if set.contains(&group) {
+                set.extend(&grown);
             }
         }
     }
