@@ -52,7 +52,8 @@ impl<'a> Sampler<'a> {
             if once >= 1e-3 {
                 return sampler;
             }
-            sampler.inner = (sampler.inner * 2).max((sampler.inner as f64 * 1.2e-3 / once.max(1e-9)) as usize);
+            sampler.inner =
+                (sampler.inner * 2).max((sampler.inner as f64 * 1.2e-3 / once.max(1e-9)) as usize);
         }
     }
 

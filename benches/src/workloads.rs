@@ -79,7 +79,11 @@ fn options() -> Options {
 
 /// A result's elements for the checksum: outputs are materialised either way.
 fn first(x: Tensor, whole: &mut bool) -> Vec<f32> {
-    if std::mem::replace(whole, false) { x.to_vec() } else { vec![x.as_slice().map_or(0.0, |s| s[s.len() - 1])] }
+    if std::mem::replace(whole, false) {
+        x.to_vec()
+    } else {
+        vec![x.as_slice().map_or(0.0, |s| s[s.len() - 1])]
+    }
 }
 
 /// The script, and the same in eager mode.
@@ -218,7 +222,10 @@ fn main() {
 
 /// Microseconds of CPU time, and how many times the script's.
 fn table(results: &BTreeMap<&str, BTreeMap<&str, Figures>>) -> String {
-    let mut out = format!("{:22} {:12} {:>12} {:>12} {:>12} {:>8}\n", "workload", "system", "first us", "cpu min us", "wall med us", "x jit");
+    let mut out = format!(
+        "{:22} {:12} {:>12} {:>12} {:>12} {:>8}\n",
+        "workload", "system", "first us", "cpu min us", "wall med us", "x jit"
+    );
     for (name, _, _) in WORKLOADS {
         let Some(systems) = results.get(name) else { continue };
         let jit = &systems["jit"];

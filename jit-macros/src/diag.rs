@@ -120,7 +120,7 @@ impl<T: ToTokens> ToTokensDyn for T {
 /// The name most like `name`, if one is close.
 pub(crate) fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let best = known.into_iter().map(|k| (distance(name, k), k)).min()?;
-    (best.0 <= 1 + name.len() / 4).then(|| best.1.to_string())
+    (best.0 <= (name.len() + 1) / 3).then(|| best.1.to_string())
 }
 
 /// The number of letters to insert, remove or replace (Levenshtein).
@@ -137,4 +137,24 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// Tokens as a user writes them.
+pub(crate) fn source(tokens: &impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (spaced, tight) in [
+        (" < ", "<"),
+        (" >", ">"),
+        ("& ", "&"),
+        (" :: ", "::"),
+        (" ,", ","),
+        ("( ", "("),
+        (" )", ")"),
+        (" ( ", "("),
+        (" (", "("),
+        (" . ", "."),
+    ] {
+        text = text.replace(spaced, tight);
+    }
+    text
 }

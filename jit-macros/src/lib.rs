@@ -1,6 +1,6 @@
 //! The attributes of `jit-runtime`, which re-exports them; depend on that crate.
 //!
-//! `#[script]`: `syn` function → [`signature`] → [`mod@lower`] → [`emit`]. The graph is built here, at
+//! `#[script]`: `syn` function → `signature` → `lower` → `emit`. The graph is built here, at
 //! build time, and embedded as text.
 
 mod diag;

@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{FnArg, ItemFn, Pat, ReturnType};
 
-use crate::diag::{Code, Errors};
+use crate::diag::{Code, Errors, source};
 use crate::types::Declared;
 
 /// What the lowering needs to know of the header.
@@ -59,7 +59,7 @@ impl Signature {
             match Declared::read(&typed.ty) {
                 Some(declared) => params.push(((*typed.pat).clone(), declared)),
                 None => {
-                    let ty = typed.ty.to_token_stream();
+                    let ty = source(&typed.ty);
                     errors.push(
                         &typed.ty,
                         Code::Parameter,
@@ -73,7 +73,7 @@ impl Signature {
         let result = match &sig.output {
             ReturnType::Default => Declared::Tuple(vec![]),
             ReturnType::Type(_, ty) => Declared::read(ty).unwrap_or_else(|| {
-                let text = ty.to_token_stream();
+                let text = source(ty);
                 errors.push(
                     ty,
                     Code::Result,

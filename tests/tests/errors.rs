@@ -100,8 +100,14 @@ fn message<R: std::fmt::Debug>(call: impl Fn() -> Result<R>) -> String {
 #[test]
 fn messages_name_op_and_shapes() {
     let m = |a, b| Tensor::<f32>::ones([a, b]);
-    assert_eq!(message(|| product::try_call(&m(2, 3), &m(4, 5))), "matmul: inner sizes differ: [2, 3] x [4, 5]");
-    assert_eq!(message(|| chain::try_call(&v(&[1.0, 2.0]), &v(&[1.0, 2.0, 3.0]))), "mul: shapes do not broadcast: [2] and [3]");
+    assert_eq!(
+        message(|| product::try_call(&m(2, 3), &m(4, 5))),
+        "matmul: inner sizes differ: [2, 3] x [4, 5]"
+    );
+    assert_eq!(
+        message(|| chain::try_call(&v(&[1.0, 2.0]), &v(&[1.0, 2.0, 3.0]))),
+        "mul: shapes do not broadcast: [2] and [3]"
+    );
     assert_eq!(message(|| row::try_call(&m(2, 3), 2)), "index_axis: index 2 is out of range for size 2");
     assert_eq!(message(|| element::try_call(&v(&[1.0]), 1)), "index: index 1 is out of range for size 1");
     assert_eq!(message(|| element::try_call(&m(1, 1), 0)), "index: 1 indices for a tensor of shape [1, 1]");
@@ -119,7 +125,9 @@ fn messages_name_op_and_shapes() {
 #[test]
 fn scalars_are_checked_in_every_profile() {
     let text = |r: Result<i64>| r.unwrap_err().to_string();
-    assert!(text(divide::try_call(7, 0)).starts_with("div: 7 / 0: division by zero (at tests/tests/errors.rs:"));
+    assert!(
+        text(divide::try_call(7, 0)).starts_with("div: 7 / 0: division by zero (at tests/tests/errors.rs:")
+    );
     assert!(text(divide::try_call(i64::MIN, -1)).contains("overflows"));
     assert!(overflow::try_call(i32::MAX).unwrap_err().to_string().contains("2147483647 * 2 overflows"));
     assert!(below_zero::try_call(0).unwrap_err().to_string().contains("0 - 1 overflows"));
@@ -146,7 +154,10 @@ fn a_branch_not_taken_never_complains() {
 #[test]
 fn the_first_error_of_the_source_is_reported() {
     let (x, y) = (v(&[1.0, 2.0]), v(&[1.0, 2.0, 3.0]));
-    assert_eq!(message(|| first_error::try_call(&x, &y, 9)), "index_axis: index 9 is out of range for size 2");
+    assert_eq!(
+        message(|| first_error::try_call(&x, &y, 9)),
+        "index_axis: index 9 is out of range for size 2"
+    );
     assert_eq!(message(|| first_error::try_call(&x, &y, 0)), "mul: shapes do not broadcast: [2] and [3]");
 }
 
@@ -169,9 +180,18 @@ fn a_plain_call_panics_at_the_caller() {
     std::panic::set_hook(old);
     assert!(outcome.is_err() && plain.is_err());
     let seen = seen.lock().unwrap();
-    let mine: Vec<_> = seen.iter().filter(|(at, _)| at.as_ref().is_some_and(|(f, _)| f.ends_with("errors.rs"))).collect();
-    assert!(mine.iter().any(|(at, text)| at.as_ref().unwrap().1 == line && text.as_ref().unwrap().starts_with("matmul: inner sizes differ: [2] x [3] (at ")), "{mine:?}");
-    assert!(mine.iter().any(|(at, text)| at.as_ref().unwrap().1 == eager_line && text.as_ref().unwrap() == "add: shapes do not broadcast: [2] and [3]"), "{mine:?}");
+    let mine: Vec<_> =
+        seen.iter().filter(|(at, _)| at.as_ref().is_some_and(|(f, _)| f.ends_with("errors.rs"))).collect();
+    assert!(
+        mine.iter().any(|(at, text)| at.as_ref().unwrap().1 == line
+            && text.as_ref().unwrap().starts_with("matmul: inner sizes differ: [2] x [3] (at ")),
+        "{mine:?}"
+    );
+    assert!(
+        mine.iter().any(|(at, text)| at.as_ref().unwrap().1 == eager_line
+            && text.as_ref().unwrap() == "add: shapes do not broadcast: [2] and [3]"),
+        "{mine:?}"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Every op of the table against the interpreter: the same bits in every layout, with and without
 //! the passes.
 
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "all cases read alike")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,13 +13,14 @@ use jit_runtime::testing::{self, Layout};
 
 /// Values with every special one among them.
 fn values(dtype: DType, n: usize, seed: usize) -> Vec<Scalar> {
-    let special = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-40, -1e-310, 3e38, 0.5, -2.5];
+    let special =
+        [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-40, -1e-310, 3e38, 0.5, -2.5];
     (0..n)
         .map(|i| {
             let k = (i + seed) * 7919 % 1013;
-            let float = if k % 5 == 0 { special[k % 12] } else { k as f64 / 97.0 - 5.0 };
+            let float = if k.is_multiple_of(5) { special[k % 12] } else { k as f64 / 97.0 - 5.0 };
             match dtype {
-                DType::Bool => Scalar::Bool(k % 3 == 0),
+                DType::Bool => Scalar::Bool(k.is_multiple_of(3)),
                 d if d.is_int() => Scalar::I64(k as i64 - 500).cast(d),
                 d => Scalar::F64(float).cast(d),
             }
@@ -61,7 +64,12 @@ fn check(op: Op, args: &[Value], attrs: &str) {
             let got = testing::run(&graph, args, layout, optimise);
             match (&expected, &got) {
                 (Ok(e), Ok(g)) => {
-                    assert!(e[0].same_bits(&g[0]), "{text}{args:?}\n{layout:?}: {:?}\nexpected {:?}", g[0], e[0]);
+                    assert!(
+                        e[0].same_bits(&g[0]),
+                        "{text}{args:?}\n{layout:?}: {:?}\nexpected {:?}",
+                        g[0],
+                        e[0]
+                    );
                 }
                 (Err(_), Err(_)) => {}
                 _ => panic!("{text}{layout:?}: {got:?}\nexpected {expected:?}"),
@@ -139,7 +147,11 @@ fn broadcasting() {
             check(op, &[tensor(DType::F32, a, 1), tensor(DType::F32, b, 2)], "");
             check(op, &[tensor(DType::F32, b, 1), tensor(DType::F32, a, 2)], "");
         }
-        check(Op::Select, &[tensor(DType::Bool, a, 1), tensor(DType::I64, b, 2), tensor(DType::I64, &[], 2)], "");
+        check(
+            Op::Select,
+            &[tensor(DType::Bool, a, 1), tensor(DType::I64, b, 2), tensor(DType::I64, &[], 2)],
+            "",
+        );
     }
 }
 
@@ -176,7 +188,13 @@ fn reductions() {
                     if matches!(op, Op::ArgMax | Op::ArgMin) && a.contains(", ") {
                         continue;
                     }
-                    if *op == Op::LogSumExp && (a.is_empty() || a.contains("0, 1") || a.contains(", 0]") || a.contains("0, 2") || a.contains("1, -2")) {
+                    if *op == Op::LogSumExp
+                        && (a.is_empty()
+                            || a.contains("0, 1")
+                            || a.contains(", 0]")
+                            || a.contains("0, 2")
+                            || a.contains("1, -2"))
+                    {
                         continue;
                     }
                     check(*op, &[tensor(dtype, shape, 3)], a);
@@ -191,7 +209,9 @@ fn reductions() {
 #[test]
 fn along_an_axis() {
     for dtype in FLOATS {
-        for (shape, axis) in [(&[5][..], 0), (&[3, 70], 1), (&[3, 70], 0), (&[2, 3, 4], -2), (&[0, 3], 1), (&[2, 3], 5)] {
+        for (shape, axis) in
+            [(&[5][..], 0), (&[3, 70], 1), (&[3, 70], 0), (&[2, 3, 4], -2), (&[0, 3], 1), (&[2, 3], 5)]
+        {
             for op in [Op::CumSum, Op::Softmax, Op::LogSoftmax, Op::Flip] {
                 check(op, &[tensor(dtype, shape, 2)], &format!(" {{axes = [{axis}]}}"));
             }
@@ -211,7 +231,8 @@ fn shapes_and_picks() {
             check(Op::Reshape, &args, "");
         }
         for sizes in [&[2, 3, 4][..], &[3, 4], &[4], &[1, 4]] {
-            let args: Vec<Value> = std::iter::once(x.clone()).chain(sizes.iter().map(|n| count(*n))).collect();
+            let args: Vec<Value> =
+                std::iter::once(x.clone()).chain(sizes.iter().map(|n| count(*n))).collect();
             check(Op::BroadcastTo, &args, "");
         }
         check(Op::Flatten, &[y.clone()], "");

@@ -203,7 +203,10 @@ fn errors_of_a_replay_are_those_of_the_body() {
     assert!(fails::try_call(&good, &good).is_ok());
     for _ in 0..2 {
         let error = fails::try_call(&good, &bad).unwrap_err().to_string();
-        assert!(error.starts_with("matmul: inner sizes differ: [2, 2] x [3, 2] (at tests/tests/trace.rs:"), "{error}");
+        assert!(
+            error.starts_with("matmul: inner sizes differ: [2, 2] x [3, 2] (at tests/tests/trace.rs:"),
+            "{error}"
+        );
     }
     assert!(fails::try_call(&good, &good).is_ok(), "nothing is lost");
 }

@@ -4,6 +4,8 @@
 //! types that the row accepts. The interpreter evaluates one element by them, the runtime's
 //! kernels are loops over them.
 
+#![allow(clippy::excessive_precision, reason = "one body for f32 and f64")]
+
 use crate::data::Prim;
 
 /// An op of one operand.

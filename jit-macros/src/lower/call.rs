@@ -477,7 +477,7 @@ impl Lowerer<'_> {
             }
             ("assert", [condition, rest @ ..]) => {
                 let holds = self.condition(condition)?;
-                let default = format!("assertion failed: {}", condition.to_token_stream());
+                let default = format!("assertion failed: {}", crate::diag::source(condition));
                 let message = self.message(rest)?.unwrap_or(default);
                 self.assert(holds, &message, at);
                 Ok(Item::unit())

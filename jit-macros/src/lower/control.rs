@@ -64,6 +64,10 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn if_expr(&mut self, e: &syn::ExprIf) -> Lowered {
+        if let Expr::Let(_) = &*e.cond {
+            // The names that it would bind are missing in the block: one message is enough.
+            return self.condition(&e.cond).map(Item::Value);
+        }
         let condition = self.condition(&e.cond);
         let then = self.branch(|l| l.block(&e.then_branch));
         let other = self.branch(|l| match &e.else_branch {
@@ -509,7 +513,7 @@ impl Lowerer<'_> {
             Some(value) => self.expr(value)?,
             None => Item::unit(),
         };
-        self.set_result(item, e.return_token.span())?;
+        self.set_result(item)?;
         self.leave(self.returned)
     }
 

@@ -1,11 +1,10 @@
 //! Blocks, statements and patterns.
 
-use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Block, Expr, Pat, Stmt};
 
 use super::{Item, Lowered, Lowerer, Stop};
-use crate::diag::Code;
+use crate::diag::{Code, source};
 use crate::types::{Declared, Ty};
 
 impl Lowerer<'_> {
@@ -84,7 +83,7 @@ impl Lowerer<'_> {
             other => other?,
         };
         let item = match declared {
-            Some(declared) => self.coerce(item, &declared, &init.expr)?,
+            Some(declared) => self.coerce(item, &declared)?,
             None => item,
         };
         self.bind(pattern, item)
@@ -96,7 +95,7 @@ impl Lowerer<'_> {
             Some(declared) => Ok((&typed.pat, Some(declared))),
             None => {
                 self.declare_names(&typed.pat);
-                let ty = typed.ty.to_token_stream();
+                let ty = source(&typed.ty);
                 self.error(
                     &typed.ty,
                     Code::Pattern,
@@ -173,7 +172,7 @@ impl Lowerer<'_> {
     }
 
     /// Gives a value a declared type: settles open literals and results of calls.
-    pub(super) fn coerce(&mut self, item: Item, declared: &Declared, at: &Expr) -> Lowered {
+    pub(super) fn coerce(&mut self, item: Item, declared: &Declared) -> Lowered {
         match (item, declared) {
             (Item::Value(v), Declared::Scalar(d)) => {
                 match self.ty(v) {
@@ -206,11 +205,11 @@ impl Lowerer<'_> {
             }
             (Item::Value(v), Declared::Tuple(parts)) if self.ty(v) == Ty::Hole => {
                 let values = self.split_call(v, parts.len());
-                let items = values.into_iter().zip(parts).map(|(v, d)| self.coerce(Item::Value(v), d, at));
+                let items = values.into_iter().zip(parts).map(|(v, d)| self.coerce(Item::Value(v), d));
                 Ok(Item::Tuple(items.collect::<Lowered<_>>()?))
             }
             (Item::Tuple(items), Declared::Tuple(parts)) if items.len() == parts.len() => {
-                let items = items.into_iter().zip(parts).map(|(i, d)| self.coerce(i, d, at));
+                let items = items.into_iter().zip(parts).map(|(i, d)| self.coerce(i, d));
                 Ok(Item::Tuple(items.collect::<Lowered<_>>()?))
             }
             (item, Declared::Open) => Ok(item),
@@ -219,10 +218,9 @@ impl Lowerer<'_> {
     }
 
     /// Sets the function's result.
-    pub(super) fn set_result(&mut self, item: Item, at: proc_macro2::Span) -> Lowered<()> {
+    pub(super) fn set_result(&mut self, item: Item) -> Lowered<()> {
         let declared = self.signature.result.clone();
-        let here = syn::Expr::Verbatim(quote::quote_spanned!(at=> ()));
-        let item = self.coerce(item, &declared, &here)?;
+        let item = self.coerce(item, &declared)?;
         self.env[self.result] = Some(item);
         Ok(())
     }

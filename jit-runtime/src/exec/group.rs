@@ -331,12 +331,12 @@ impl<'a> Builder<'a> {
                 self.uses[j] = 0;
             }
         }
-        for k in 0..self.members.len() {
+        for (k, pair) in paired.into_iter().enumerate() {
             if self.uses[k] == 0 {
                 continue;
             }
             let m = &self.members[k];
-            let (kernel, args) = match paired[k].take() {
+            let (kernel, args) = match pair {
                 Some(pair) => pair,
                 None => (single(m)?, m.args.clone()),
             };

@@ -12,20 +12,26 @@ use crate::error::{Error, Result};
 use crate::exec::run::{self, Halt, Vals};
 use crate::tensor::raw::Val;
 
+/// A traced function as a step of a plan.
+type TraceStep = fn(&[Val]) -> Result<Vec<Val>>;
+
+/// The names that a script calls, and what stands behind them.
+type Callees = &'static [(&'static str, fn() -> Callee)];
+
 /// What a script may call.
 #[derive(Clone, Copy)]
 pub enum Callee {
     /// Another script: its graph is inlined.
     Script(&'static Script),
     /// A traced function: it is called with concrete values and runs by its own cache.
-    Trace(fn(&[Val]) -> Result<Vec<Val>>),
+    Trace(TraceStep),
 }
 
 /// The static behind a `#[script]` function.
 pub struct Script {
     name: &'static str,
     text: &'static str,
-    callees: &'static [(&'static str, fn() -> Callee)],
+    callees: Callees,
     graph: OnceLock<Result<Graph>>,
     linked: OnceLock<Result<Graph>>,
     plans: PlanCache,
@@ -34,11 +40,7 @@ pub struct Script {
 impl Script {
     /// A script from the text of its graph; used by `#[script]`.
     #[doc(hidden)]
-    pub const fn new(
-        name: &'static str,
-        text: &'static str,
-        callees: &'static [(&'static str, fn() -> Callee)],
-    ) -> Script {
+    pub const fn new(name: &'static str, text: &'static str, callees: Callees) -> Script {
         Script {
             name,
             text,
@@ -93,7 +95,7 @@ impl Script {
 
     fn call_step(&self, name: &str) -> Option<plan::Callee> {
         // Calls of traces may come from inlined scripts, too.
-        fn find(script: &Script, name: &str) -> Option<fn(&[Val]) -> Result<Vec<Val>>> {
+        fn find(script: &Script, name: &str) -> Option<TraceStep> {
             script.callees.iter().find_map(|(known, callee)| match callee() {
                 Callee::Trace(run) => (*known == name).then_some(run),
                 Callee::Script(inner) => find(inner, name),

@@ -1,0 +1,21 @@
+//! Compile-time messages: a golden for each code. `TRYBUILD=overwrite` renews them.
+
+#[test]
+fn messages() {
+    trybuild::TestCases::new().compile_fail("ui/*.rs");
+}
+
+#[test]
+fn no_code_lacks_a_golden() {
+    let source = include_str!("../../jit-macros/src/diag.rs");
+    let codes = source.split('"').filter(|s| s.len() == 4 && s.starts_with('J'));
+    // J099 is for functions that no other code covers.
+    for code in codes.filter(|c| *c != "J099") {
+        let found = std::fs::read_dir("ui").unwrap().any(|entry| {
+            let path = entry.unwrap().path();
+            path.extension().is_some_and(|e| e == "stderr")
+                && std::fs::read_to_string(&path).unwrap().contains(&format!("[{code}]"))
+        });
+        assert!(found, "{code} has no golden in tests/ui");
+    }
+}

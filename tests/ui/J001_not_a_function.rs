@@ -1,0 +1,6 @@
+use jit_runtime::prelude::*;
+
+#[script]
+struct NotAFunction;
+
+fn main() {}

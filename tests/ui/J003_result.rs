@@ -1,0 +1,8 @@
+use jit_runtime::prelude::*;
+
+#[script]
+fn listed(x: &Tensor) -> Vec<Tensor> {
+    vec![x.clone()]
+}
+
+fn main() {}
