@@ -1,1 +1,1 @@
-//! x
+//! Programs that a user would start from; run them from the root: `cargo run --release --example NAME`.
