@@ -232,9 +232,12 @@ pub(crate) fn trace(item: &ItemFn) -> TokenStream {
     let (params, args, tuple) = parts.generic();
     let trace_name = name.to_string();
     let names = user_args.iter().map(Ident::to_string);
-    let pass = |(arg, ty): (&Ident, &Type)| match ty {
-        Type::Reference(_) => quote! { &#arg },
-        _ => quote! { #arg },
+    let pass = |(arg, ty): (&Ident, &Type)| {
+        if is_reference(ty) {
+            quote! { &#arg }
+        } else {
+            quote! { #arg }
+        }
     };
     let passed: Vec<TokenStream> = user_args.iter().zip(types).map(pass).collect();
     let doc = format!("What the traced function [`{name}`](fn@{name}) carries.");
@@ -353,5 +356,15 @@ pub(crate) fn trace(item: &ItemFn) -> TokenStream {
                 }
             }
         };
+    }
+}
+
+/// Whether a type is a reference; one that comes through a `macro_rules` macro is wrapped.
+fn is_reference(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(_) => true,
+        Type::Group(g) => is_reference(&g.elem),
+        Type::Paren(p) => is_reference(&p.elem),
+        _ => false,
     }
 }

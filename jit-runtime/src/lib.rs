@@ -21,7 +21,7 @@
 //! }
 //! ```
 //!
-//! The way of a function through the crate: captured by `jit-macros` or [`mod@trace`], linked and
+//! The way of a function through the crate: captured by `jit-macros` or `trace`, linked and
 //! compiled by `compile`, run by `exec` with `kernels` on the tensors of `tensor`.
 
 mod compile;

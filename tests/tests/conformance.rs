@@ -1,5 +1,5 @@
-//! Each form of a script body in four modes: plain Rust without the attribute, eager, compiled, and
-//! the graph printed, parsed and run where the body is not available. All must give equal bits.
+//! Each form of a script body in five modes: plain Rust without the attribute, eager, compiled, traced,
+//! and the graph printed, parsed and run where the body is not available. All must give equal bits.
 #![allow(clippy::assign_op_pattern, clippy::needless_range_loop, unused_assignments)]
 
 use jit_runtime::prelude::*;
@@ -21,6 +21,14 @@ macro_rules! conform {
                 pub(super) fn $name($($arg: $ty),*) -> $ret $body
             )*
         }
+        mod traced {
+            use super::*;
+            $(
+                #[trace]
+                #[allow(clippy::all, unused)]
+                pub(super) fn $name($($arg: $ty),*) -> $ret $body
+            )*
+        }
         mod modes {
             use super::*;
             $(
@@ -36,6 +44,10 @@ macro_rules! conform {
                         let body = eager(|| crate::$name($($arg),*));
                         assert!(same(&body, &expected), "eager: {body:?}, expected {expected:?}");
                         crate::$name::check($($arg),*).unwrap();
+                        for call in ["recorded", "checked", "replayed"] {
+                            let got = traced::$name($($arg),*);
+                            assert!(same(&got, &expected), "{call}: {got:?}, expected {expected:?}");
+                        }
                         if !text.contains("call(") {
                             let graph = Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
                             let got: $ret = Function::new(graph).unwrap().call(($($arg,)*)).unwrap();

@@ -230,7 +230,8 @@ impl Lowerer<'_> {
             let ty = Ty::Scalar(self.vars.known(jit_ir::DType::Usize));
             self.types.insert(index, ty);
         }
-        let args: Vec<Option<Item>> = outer_env.iter().map(|i| self.arguments(body_region, i)).collect();
+        let args: Vec<Option<Item>> =
+            outer_env.iter().enumerate().map(|(var, i)| self.arguments(body_region, var, i)).collect();
         self.env = args.clone();
         self.loops.push(scope);
         let outcome = self.in_region(body_region, |l| {
@@ -264,7 +265,7 @@ impl Lowerer<'_> {
     }
 
     /// Arguments of a region for the leaves of a variable.
-    fn arguments(&mut self, region: RegionId, item: &Option<Item>) -> Option<Item> {
+    fn arguments(&mut self, region: RegionId, var: VarId, item: &Option<Item>) -> Option<Item> {
         let item = item.as_ref()?;
         let mut leaves = Vec::new();
         item.leaves(&mut leaves);
@@ -272,7 +273,7 @@ impl Lowerer<'_> {
             .into_iter()
             .map(|leaf| {
                 let arg = self.argument(region, Type::Hole);
-                self.graph.values[arg].name = self.graph.values[leaf].name.clone();
+                self.graph.values[arg].name = self.names.get(&var).cloned();
                 let ty = self.ty(leaf);
                 self.types.insert(arg, ty);
                 arg
@@ -381,7 +382,7 @@ impl Lowerer<'_> {
             types.push(self.join_types(self.ty(c.init), self.ty(c.next))?);
             let arg = self.argument(condition_region, Type::Hole);
             self.types.insert(arg, types[types.len() - 1]);
-            self.graph.values[arg].name = self.graph.values[c.init].name.clone();
+            self.graph.values[arg].name = self.names.get(&c.var).cloned();
             self.set_leaf(c, arg);
         }
         // Arguments of the body in the order of the carried values, those for new variables added.
@@ -416,8 +417,7 @@ impl Lowerer<'_> {
         let results = self.graph.nodes[node].results.clone();
         for ((c, result), ty) in carried.iter().zip(&results).zip(&types) {
             self.types.insert(*result, *ty);
-            self.graph.values[*result].name =
-                self.graph.values[c.init].name.clone().or(self.graph.values[c.next].name.clone());
+            self.graph.values[*result].name = self.names.get(&c.var).cloned();
             self.set_leaf(c, *result);
         }
         self.maybe

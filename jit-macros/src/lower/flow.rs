@@ -46,7 +46,11 @@ impl Lowerer<'_> {
                 self.env[var] = then.env[var].clone();
                 continue;
             }
+            let before = joined.leaves.len();
             let item = self.join_items(&mut joined, then.env[var].clone(), other.env[var].clone(), at)?;
+            for leaf in &mut joined.leaves[before..] {
+                leaf.name = self.names.get(&var).cloned();
+            }
             self.env[var] = item;
         }
         for flag in then.maybe.iter().chain(&other.maybe) {
@@ -126,8 +130,7 @@ impl Lowerer<'_> {
                 continue;
             }
             let ty = self.join_types(self.ty(x), self.ty(y))?;
-            let name = self.graph.values[x].name.clone().or(self.graph.values[y].name.clone());
-            joined.leaves.push(Leaf { values: [x, y], ty, name });
+            joined.leaves.push(Leaf { values: [x, y], ty, name: None });
             places.push(placeholder(joined.leaves.len() - 1));
         }
         Ok(Some(a.with_leaves(&mut places.into_iter())))

@@ -93,6 +93,8 @@ pub(crate) struct Lowerer<'a> {
     types: HashMap<ValueId, Ty>,
     /// The current value of each variable; `None` before its first assignment.
     env: Vec<Option<Item>>,
+    /// The users' names of variables.
+    names: HashMap<VarId, std::sync::Arc<str>>,
     scopes: Vec<HashMap<String, VarId>>,
     loops: Vec<LoopScope>,
     /// Flags that may be set where the walk stands: code after must ask them.
@@ -120,6 +122,7 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
         vars: Vars::default(),
         types: HashMap::new(),
         env: vec![None, None],
+        names: HashMap::new(),
         scopes: vec![HashMap::new()],
         loops: Vec::new(),
         maybe: Vec::new(),
@@ -248,6 +251,7 @@ impl Lowerer<'_> {
         }
         self.env.push(item);
         let id = self.env.len() - 1;
+        self.names.insert(id, name.into());
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name.to_string(), id);
         }
@@ -257,6 +261,7 @@ impl Lowerer<'_> {
     /// A variable without a name.
     fn hidden(&mut self) -> VarId {
         self.env.push(None);
+        self.names.remove(&(self.env.len() - 1));
         self.env.len() - 1
     }
 

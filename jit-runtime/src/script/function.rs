@@ -199,7 +199,7 @@ impl Compiled {
 /// fn main() -> Result<()> {
 ///     let graph = Graph::parse(&double::graph().to_string())?;
 ///     let again = Function::new(graph)?;
-///     let y: Tensor = again.call((&Tensor::from([1.0, 2.0]),))?;
+///     let y: Tensor = again.call((&Tensor::from([1.0_f32, 2.0]),))?;
 ///     assert_eq!(y, Tensor::from([2.0, 4.0]));
 ///     Ok(())
 /// }
