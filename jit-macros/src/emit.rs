@@ -102,136 +102,280 @@ impl Parts {
         }
     }
 
-    /// Type parameters and arguments for the functions of the module.
-    fn generic(&self) -> (Vec<Ident>, Vec<Ident>, TokenStream) {
+    /// A function of the module that takes the user's arguments. The module cannot see the user's
+    /// types, so that it is generic, and the handle's one impl says what they are.
+    fn entry(&self, entry: &Entry) -> TokenStream {
         let n = self.args.len();
         let params: Vec<Ident> = (0..n).map(|i| format_ident!("A{i}")).collect();
         let args: Vec<Ident> = (0..n).map(|i| format_ident!("a{i}")).collect();
+        let Entry { doc, name, receiver, cloned, bound, result, call, given } = entry;
+        let bounds = if *cloned {
+            quote! { : ::core::clone::Clone }
+        } else {
+            quote! {}
+        };
         let tuple = quote! { (#(#params,)*) };
-        (params, args, tuple)
+        let result = match result {
+            Gives::Output => quote! { <Handle as #PRIVATE::CallWith<#tuple>>::Output },
+            Gives::Fallible => {
+                quote! { ::jit_runtime::Result<<Handle as #PRIVATE::CallWith<#tuple>>::Output> }
+            }
+            Gives::Checked => quote! { ::jit_runtime::Result<()> },
+            Gives::Compiled => quote! { Compiled },
+        };
+        let values = match given {
+            Given::Tuple => quote! { (#(#args,)*) },
+            Given::Reference => quote! { &(#(#args,)*) },
+            Given::WithCompiled => quote! { &self.0, (#(#args,)*) },
+        };
+        let called = quote! { #PRIVATE::#call::<Handle, #tuple>(#values) };
+        let called = if matches!(entry.result, Gives::Compiled) {
+            quote! { Compiled(#called) }
+        } else {
+            called
+        };
+        quote! {
+            #[doc = #doc]
+            #[track_caller]
+            pub fn #name<#(#params #bounds),*>(#receiver #(#args: #params),*) -> #result
+            where
+                Handle: #PRIVATE::#bound<#tuple>,
+            {
+                #called
+            }
+        }
+    }
+
+    /// The function's module.
+    fn module(
+        &self,
+        kind: &str,
+        inner: &TokenStream,
+        own: &TokenStream,
+        entries: &[Entry],
+        call: &Entry,
+    ) -> TokenStream {
+        let Parts { vis, name, cfgs, .. } = self;
+        let doc = format!("What the {kind} [`{name}`](fn@{name}) carries.");
+        let entries = entries.iter().map(|e| self.entry(e));
+        let call = self.entry(call);
+        quote! {
+            #(#cfgs)*
+            #[doc = #doc]
+            #[allow(dead_code, clippy::too_many_arguments)]
+            #vis mod #name {
+                /// Stands for the function.
+                #[derive(Clone, Copy, Debug)]
+                pub struct Handle;
+
+                #own
+                #(#entries)*
+
+                /// The function, compiled for certain element types and ranks.
+                #[derive(Clone)]
+                pub struct Compiled(#inner);
+
+                impl Compiled {
+                    /// The typed, optimised graph.
+                    pub fn graph(&self) -> ::jit_runtime::Graph {
+                        self.0.graph()
+                    }
+
+                    /// The passes, the kernels and the time it took.
+                    pub fn explain(&self) -> ::std::string::String {
+                        self.0.explain()
+                    }
+
+                    #call
+                }
+            }
+        }
     }
 }
+
+/// Where the emitted code finds the runtime.
+struct Private;
+const PRIVATE: Private = Private;
+
+impl quote::ToTokens for Private {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(quote! { ::jit_runtime::__private });
+    }
+}
+
+/// What an entry gives.
+#[derive(Clone, Copy)]
+enum Gives {
+    Output,
+    Fallible,
+    Checked,
+    Compiled,
+}
+
+/// How an entry hands the arguments on.
+#[derive(Clone, Copy)]
+enum Given {
+    Tuple,
+    Reference,
+    WithCompiled,
+}
+
+/// A function of the module.
+struct Entry {
+    doc: &'static str,
+    name: Ident,
+    receiver: TokenStream,
+    /// Whether the arguments are needed twice.
+    cloned: bool,
+    bound: Ident,
+    result: Gives,
+    call: Ident,
+    given: Given,
+}
+
+impl Entry {
+    fn new(doc: &'static str, name: &str, call: &str, bound: &str, result: Gives) -> Entry {
+        let [name, call, bound] = [name, call, bound].map(|n| format_ident!("{n}"));
+        Entry { doc, name, receiver: quote! {}, cloned: false, bound, result, call, given: Given::Tuple }
+    }
+
+    fn cloned(self) -> Entry {
+        Entry { cloned: true, ..self }
+    }
+
+    fn given(self, given: Given) -> Entry {
+        Entry { given, ..self }
+    }
+
+    fn method(self) -> Entry {
+        Entry { receiver: quote! { &self, }, ..self }
+    }
+}
+
+const TRY: &str = "Calls the function; an error is an `Err` instead of a panic.";
 
 /// A scripted function.
 pub(crate) fn script(item: &ItemFn, captured: &Captured) -> TokenStream {
     let parts = Parts::new(item);
-    let Parts { vis, name, cfgs, .. } = &parts;
-    let function = parts.function(&quote! { ::jit_runtime::__private::call_script });
+    let Parts { name, cfgs, .. } = &parts;
+    let function = parts.function(&quote! { #PRIVATE::call_script });
     let impls = parts.impls();
-    let (params, args, tuple) = parts.generic();
-    let text = &captured.text;
-    let script_name = name.to_string();
+    let own = quote! {
+        /// The captured graph.
+        pub fn graph() -> ::jit_runtime::Graph {
+            <Handle as #PRIVATE::Scripted>::script().graph()
+        }
+
+        /// What the script has done so far.
+        pub fn stats() -> ::jit_runtime::Stats {
+            <Handle as #PRIVATE::Scripted>::script().stats()
+        }
+    };
+    let entries = [
+        Entry::new(TRY, "try_call", "try_script", "CallWith", Gives::Fallible),
+        Entry::new(
+            "Compiles the function for arguments like these, ahead of the first call.",
+            "lower",
+            "lower_script",
+            "CallWith",
+            Gives::Compiled,
+        )
+        .given(Given::Reference),
+        Entry::new(
+            "Runs the body and the plan, and compares the bits of their results.",
+            "check",
+            "check_script",
+            "CallWith",
+            Gives::Checked,
+        )
+        .cloned(),
+    ];
+    let call = Entry::new("Runs the plan.", "call", "call_compiled", "CallWith", Gives::Output)
+        .given(Given::WithCompiled)
+        .method();
+    let module = parts.module("script", &quote! { ::jit_runtime::Compiled }, &own, &entries, &call);
+    let (script_name, text) = (name.to_string(), &captured.text);
     let callees = captured.callees.iter().map(|(callee, path)| {
         let span = path.segments.last().map_or_else(Span::call_site, |s| s.ident.span());
         let handle = quote_spanned! { span => #path::Handle };
-        quote! { (#callee, || <#handle as ::jit_runtime::__private::Callable>::callee()) }
+        quote! { (#callee, || <#handle as #PRIVATE::Callable>::callee()) }
     });
-    let doc = format!("What the script [`{name}`](fn@{name}) carries.");
     quote! {
         #function
-        #(#cfgs)*
-        #[doc = #doc]
-        #[allow(dead_code, clippy::too_many_arguments)]
-        #vis mod #name {
-            /// Stands for the function.
-            #[derive(Clone, Copy, Debug)]
-            pub struct Handle;
-
-            /// The captured graph.
-            pub fn graph() -> ::jit_runtime::Graph {
-                <Handle as ::jit_runtime::__private::Scripted>::script().graph()
-            }
-
-            /// What the script has done so far.
-            pub fn stats() -> ::jit_runtime::Stats {
-                <Handle as ::jit_runtime::__private::Scripted>::script().stats()
-            }
-
-            /// Calls the function; an error is an `Err` instead of a panic.
-            pub fn try_call<#(#params),*>(#(#args: #params),*)
-                -> ::jit_runtime::Result<<Handle as ::jit_runtime::__private::CallWith<#tuple>>::Output>
-            where
-                Handle: ::jit_runtime::__private::CallWith<#tuple>,
-            {
-                ::jit_runtime::__private::try_script::<Handle, #tuple>((#(#args,)*))
-            }
-
-            /// Compiles the function for arguments like these, ahead of the first call.
-            #[track_caller]
-            pub fn lower<#(#params),*>(#(#args: #params),*) -> Compiled
-            where
-                Handle: ::jit_runtime::__private::CallWith<#tuple>,
-            {
-                Compiled(::jit_runtime::__private::lower_script::<Handle, #tuple>(&(#(#args,)*)))
-            }
-
-            /// Runs the body and the plan, and compares the bits of their results.
-            pub fn check<#(#params: ::core::clone::Clone),*>(#(#args: #params),*) -> ::jit_runtime::Result<()>
-            where
-                Handle: ::jit_runtime::__private::CallWith<#tuple>,
-            {
-                ::jit_runtime::__private::check_script::<Handle, #tuple>((#(#args,)*))
-            }
-
-            /// The function, compiled for certain element types and ranks.
-            #[derive(Clone, Copy)]
-            pub struct Compiled(::jit_runtime::Compiled);
-
-            impl Compiled {
-                /// The typed, optimised graph.
-                pub fn graph(&self) -> ::jit_runtime::Graph {
-                    self.0.graph()
-                }
-
-                /// The passes, the kernels and the time it took.
-                pub fn explain(&self) -> ::std::string::String {
-                    self.0.explain()
-                }
-
-                /// Runs the plan.
-                #[track_caller]
-                pub fn call<#(#params),*>(&self, #(#args: #params),*)
-                    -> <Handle as ::jit_runtime::__private::CallWith<#tuple>>::Output
-                where
-                    Handle: ::jit_runtime::__private::CallWith<#tuple>,
-                {
-                    ::jit_runtime::__private::call_compiled::<Handle, #tuple>(&self.0, (#(#args,)*))
-                }
-            }
-        }
+        #module
         #(#cfgs)*
         const _: () = {
             #impls
-            impl ::jit_runtime::__private::Scripted for #name::Handle {
-                fn script() -> &'static ::jit_runtime::__private::Script {
-                    static SCRIPT: ::jit_runtime::__private::Script = ::jit_runtime::__private::Script::new(
-                        #script_name,
-                        #text,
-                        &[#(#callees),*],
-                    );
+            impl #PRIVATE::Scripted for #name::Handle {
+                fn script() -> &'static #PRIVATE::Script {
+                    static SCRIPT: #PRIVATE::Script = #PRIVATE::Script::new(#script_name, #text, &[#(#callees),*]);
                     &SCRIPT
                 }
             }
-            impl ::jit_runtime::__private::Callable for #name::Handle {
-                fn callee() -> ::jit_runtime::__private::Callee {
-                    ::jit_runtime::__private::Callee::Script(
-                        <#name::Handle as ::jit_runtime::__private::Scripted>::script(),
-                    )
+            impl #PRIVATE::Callable for #name::Handle {
+                fn callee() -> #PRIVATE::Callee {
+                    #PRIVATE::Callee::Script(<#name::Handle as #PRIVATE::Scripted>::script())
                 }
             }
         };
     }
 }
 
+/// The module of a traced function.
+fn trace_module(parts: &Parts) -> TokenStream {
+    let function = quote! { <Handle as #PRIVATE::TracedFn>::function() };
+    let own = quote! {
+        /// The first recording of the signature used last, if there is one.
+        pub fn graph() -> ::core::option::Option<::jit_runtime::Graph> {
+            #function.graph()
+        }
+
+        /// All recordings.
+        pub fn graphs() -> ::std::vec::Vec<::jit_runtime::Graph> {
+            #function.graphs()
+        }
+
+        /// All recordings with their guards.
+        pub fn traces() -> ::std::vec::Vec<::jit_runtime::Path> {
+            #function.traces()
+        }
+
+        /// What the function has done so far.
+        pub fn stats() -> ::jit_runtime::TraceStats {
+            #function.stats()
+        }
+    };
+    let entries = [
+        Entry::new(TRY, "try_call", "try_trace", "TraceWith", Gives::Fallible).cloned(),
+        Entry::new(
+            "Runs the body and the plan, and compares the bits of their results and the recordings.",
+            "check",
+            "check_trace",
+            "TraceWith",
+            Gives::Checked,
+        ),
+        Entry::new(
+            "Records and compiles the function for arguments like these, ahead of the first call.",
+            "lower",
+            "lower_trace",
+            "TraceWith",
+            Gives::Compiled,
+        ),
+    ];
+    let doc = "Calls the function: replays this recording where its guards hold.";
+    let call = Entry::new(doc, "call", "call_trace", "TraceWith", Gives::Output).cloned().method();
+    parts.module("traced function", &quote! { #PRIVATE::CompiledTrace }, &own, &entries, &call)
+}
+
 /// A traced function.
 pub(crate) fn trace(item: &ItemFn) -> TokenStream {
     let parts = Parts::new(item);
-    let Parts { vis, name, cfgs, args: user_args, types, named_types, output, .. } = &parts;
-    let function = parts.function(&quote! { ::jit_runtime::__private::call_trace });
+    let Parts { name, cfgs, args, types, named_types, output, .. } = &parts;
+    let function = parts.function(&quote! { #PRIVATE::call_trace });
     let impls = parts.impls();
-    let (params, args, tuple) = parts.generic();
+    let module = trace_module(&parts);
     let trace_name = name.to_string();
-    let names = user_args.iter().map(Ident::to_string);
+    let names = args.iter().map(Ident::to_string);
     let pass = |(arg, ty): (&Ident, &Type)| {
         if is_reference(ty) {
             quote! { &#arg }
@@ -239,120 +383,36 @@ pub(crate) fn trace(item: &ItemFn) -> TokenStream {
             quote! { #arg }
         }
     };
-    let passed: Vec<TokenStream> = user_args.iter().zip(types).map(pass).collect();
-    let doc = format!("What the traced function [`{name}`](fn@{name}) carries.");
-    let function_of = quote! { <Handle as ::jit_runtime::__private::TracedFn>::function() };
+    let passed: Vec<TokenStream> = args.iter().zip(types).map(pass).collect();
     quote! {
         #function
-        #(#cfgs)*
-        #[doc = #doc]
-        #[allow(dead_code, clippy::too_many_arguments)]
-        #vis mod #name {
-            /// Stands for the function.
-            #[derive(Clone, Copy, Debug)]
-            pub struct Handle;
-
-            /// The first recording of the signature used last, if there is one.
-            pub fn graph() -> ::core::option::Option<::jit_runtime::Graph> {
-                #function_of.graph()
-            }
-
-            /// All recordings.
-            pub fn graphs() -> ::std::vec::Vec<::jit_runtime::Graph> {
-                #function_of.graphs()
-            }
-
-            /// All recordings with their guards.
-            pub fn traces() -> ::std::vec::Vec<::jit_runtime::Path> {
-                #function_of.traces()
-            }
-
-            /// What the function has done so far.
-            pub fn stats() -> ::jit_runtime::TraceStats {
-                #function_of.stats()
-            }
-
-            /// Calls the function; an error is an `Err` instead of a panic.
-            pub fn try_call<#(#params: ::core::clone::Clone),*>(#(#args: #params),*)
-                -> ::jit_runtime::Result<<Handle as ::jit_runtime::__private::CallWith<#tuple>>::Output>
-            where
-                Handle: ::jit_runtime::__private::TraceWith<#tuple>,
-            {
-                ::jit_runtime::__private::try_trace::<Handle, #tuple>((#(#args,)*))
-            }
-
-            /// Runs the body and the plan, and compares the bits of their results and the recordings.
-            pub fn check<#(#params),*>(#(#args: #params),*) -> ::jit_runtime::Result<()>
-            where
-                Handle: ::jit_runtime::__private::TraceWith<#tuple>,
-            {
-                ::jit_runtime::__private::check_trace::<Handle, #tuple>((#(#args,)*))
-            }
-
-            /// Records and compiles the function for arguments like these, ahead of the first call.
-            #[track_caller]
-            pub fn lower<#(#params),*>(#(#args: #params),*) -> Compiled
-            where
-                Handle: ::jit_runtime::__private::TraceWith<#tuple>,
-            {
-                Compiled(::jit_runtime::__private::lower_trace::<Handle, #tuple>((#(#args,)*)))
-            }
-
-            /// A recording, compiled.
-            #[derive(Clone)]
-            pub struct Compiled(::jit_runtime::__private::CompiledTrace);
-
-            impl Compiled {
-                /// The typed, optimised graph.
-                pub fn graph(&self) -> ::jit_runtime::Graph {
-                    self.0.graph()
-                }
-
-                /// The passes, the kernels and the time it took.
-                pub fn explain(&self) -> ::std::string::String {
-                    self.0.explain()
-                }
-
-                /// Calls the function: replays this recording where its guards hold.
-                #[track_caller]
-                pub fn call<#(#params: ::core::clone::Clone),*>(&self, #(#args: #params),*)
-                    -> <Handle as ::jit_runtime::__private::CallWith<#tuple>>::Output
-                where
-                    Handle: ::jit_runtime::__private::TraceWith<#tuple>,
-                {
-                    ::jit_runtime::__private::call_trace::<Handle, #tuple>((#(#args,)*))
-                }
-            }
-        }
+        #module
         #(#cfgs)*
         const _: () = {
             #impls
-            impl<'__jit> ::jit_runtime::__private::TraceWith<(#(#named_types,)*)> for #name::Handle {
+            impl<'__jit> #PRIVATE::TraceWith<(#(#named_types,)*)> for #name::Handle {
                 #[allow(unused_variables)]
-                fn traced(args: &(#(#named_types,)*), inputs: &mut ::jit_runtime::__private::Inputs) -> #output {
-                    let (#(#user_args,)*) = args;
-                    #(let #user_args = ::jit_runtime::__private::Argument::traced(#user_args, inputs);)*
+                fn traced(args: &(#(#named_types,)*), inputs: &mut #PRIVATE::Inputs) -> #output {
+                    let (#(#args,)*) = args;
+                    #(let #args = ::jit_runtime::__private::Argument::traced(#args, inputs);)*
                     <#name::Handle>::eager(#(#passed),*)
                 }
             }
-            impl ::jit_runtime::__private::TracedFn for #name::Handle {
-                fn function() -> &'static ::jit_runtime::__private::TraceFn {
-                    static FUNCTION: ::jit_runtime::__private::TraceFn =
-                        ::jit_runtime::__private::TraceFn::new(#trace_name, &[#(#names),*]);
+            impl #PRIVATE::TracedFn for #name::Handle {
+                fn function() -> &'static #PRIVATE::TraceFn {
+                    static FUNCTION: #PRIVATE::TraceFn = #PRIVATE::TraceFn::new(#trace_name, &[#(#names),*]);
                     &FUNCTION
                 }
             }
-            impl ::jit_runtime::__private::Callable for #name::Handle {
-                fn callee() -> ::jit_runtime::__private::Callee {
-                    fn run(
-                        vals: &[::jit_runtime::__private::Val],
-                    ) -> ::jit_runtime::Result<::std::vec::Vec<::jit_runtime::__private::Val>> {
-                        ::jit_runtime::__private::trace_step(vals, |values| {
-                            #(let #user_args = <#types as ::jit_runtime::__private::Argument>::rebuild(values);)*
+            impl #PRIVATE::Callable for #name::Handle {
+                fn callee() -> #PRIVATE::Callee {
+                    fn run(vals: &[#PRIVATE::Val]) -> ::jit_runtime::Result<::std::vec::Vec<#PRIVATE::Val>> {
+                        #PRIVATE::trace_step(vals, |values| {
+                            #(let #args = <#types as ::jit_runtime::__private::Argument>::rebuild(values);)*
                             #name(#(#passed),*)
                         })
                     }
-                    ::jit_runtime::__private::Callee::Trace(run)
+                    #PRIVATE::Callee::Trace(run)
                 }
             }
         };

@@ -1,6 +1,7 @@
 //! `Tensor<T>`: dense, any rank, cheap to clone; views share their buffer.
 
 mod convert;
+mod dims;
 mod elem;
 mod index;
 mod make;

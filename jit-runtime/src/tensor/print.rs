@@ -25,7 +25,7 @@ impl<T: Elem> fmt::Display for Tensor<T> {
 impl<T: Elem> fmt::Debug for Tensor<T> {
     /// As `Display`, with type and shape.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tensor<{}>{:?}\n{self}", T::DTYPE, self.raw().shape.as_slice())
+        write!(f, "Tensor<{}>{:?}\n{self}", T::DTYPE, self.raw().shape)
     }
 }
 
