@@ -187,7 +187,7 @@ impl Nest {
             .map(|(o, c)| match (o, c) {
                 (_, Some(copy)) => broadcast_view(copy, sizes).strides,
                 (Operand::Tensor(t), None) => broadcast_view(t, sizes).strides,
-                (Operand::Scalar(_), None) => Strides::from_elem(0, sizes.len()),
+                (Operand::Scalar(_), None) => SmallVec::from_elem(0, sizes.len()),
             })
             .collect();
         let mut nest =

@@ -44,6 +44,16 @@ struct Matrix {
 fn split(x: &RawTensor, as_row: bool) -> (Matrix, Sizes, Strides) {
     let offset = x.offset as isize;
     let rank = x.rank();
+    if rank == 2 {
+        let matrix = Matrix {
+            offset,
+            rows: x.shape[0],
+            columns: x.shape[1],
+            row_stride: x.strides[0],
+            column_stride: x.strides[1],
+        };
+        return (matrix, Sizes::new(), Strides::new());
+    }
     if rank == 1 {
         let (n, s) = (x.shape[0], x.strides[0]);
         let matrix = if as_row {
@@ -132,7 +142,7 @@ fn batches<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     }
     let start = out.fresh::<T>().as_mut_ptr();
     let source = (a.buffer.start().cast::<T>().cast_const(), b.buffer.start().cast::<T>().cast_const());
-    for_batches(a, b, out, |i, x, y| {
+    let product = |i: usize, x: Matrix, y: Matrix| {
         // SAFETY: the matrices lie in their tensors' buffers, each batch entry of the result is
         // written once, and the result is fresh.
         let (to, x, y) = unsafe {
@@ -143,7 +153,12 @@ fn batches<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
             )
         };
         panels(to, x, y);
-    });
+    };
+    if out.rank() == 2 {
+        product(0, first_a, first_b);
+    } else {
+        for_batches(a, b, out, product);
+    }
 }
 
 /// Splits the larger side of the result into one panel for each thread.

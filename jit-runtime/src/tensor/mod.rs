@@ -1,7 +1,6 @@
 //! `Tensor<T>`: dense, any rank, cheap to clone; views share their buffer.
 
 mod convert;
-mod dims;
 mod elem;
 mod index;
 mod make;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use jit_ir::{DType, Elements, Prim, Scalar, TensorData, with_dtype};
+use smallvec::SmallVec;
 
-use super::dims::Dims;
 use super::storage::Buffer;
 use crate::kernels::copy;
 
 /// Sizes of a shape.
-pub(crate) type Sizes = Dims<usize>;
+pub(crate) type Sizes = SmallVec<[usize; 4]>;
 /// Steps between neighbours along each axis, in elements.
-pub(crate) type Strides = Dims<isize>;
+pub(crate) type Strides = SmallVec<[isize; 4]>;
 
 /// A strided view of a shared buffer.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct RawTensor {
 
 /// The strides of a row-major tensor.
 pub(crate) fn row_major(shape: &[usize]) -> Strides {
-    let mut strides = Strides::from_elem(0, shape.len());
+    let mut strides: Strides = SmallVec::from_elem(0, shape.len());
     let mut step = 1_isize;
     for (stride, n) in strides.iter_mut().zip(shape).rev() {
         *stride = step;
@@ -141,7 +141,7 @@ impl RawTensor {
 
     /// The only element of a tensor of one element.
     pub(crate) fn item(&self) -> Scalar {
-        let index = Sizes::from_elem(0, self.rank());
+        let index: Sizes = SmallVec::from_elem(0, self.rank());
         with_dtype!(self.dtype, T => self.get::<T>(&index).to_scalar())
     }
 

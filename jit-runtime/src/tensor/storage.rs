@@ -6,7 +6,9 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Alignment of every buffer: a cache line, and the widest vector.
@@ -21,7 +23,8 @@ const KEPT: usize = 8;
 const FREE_LIMIT: usize = 512 << 20;
 
 /// A block of memory with room for [`GRAIN`] bytes more than asked for: kernels work on whole groups
-/// of elements and may read and write past the last one. Those bytes are initialised at once.
+/// of elements and may read and write past the last one. Those bytes are initialised
+/// at once.
 pub(crate) struct Block {
     start: NonNull<u8>,
     capacity: usize,
@@ -42,22 +45,10 @@ unsafe impl Send for FreeList {}
 
 static FREE: Mutex<FreeList> = Mutex::new(FreeList { blocks: Vec::new(), bytes: 0 });
 
-/// The small blocks that a thread keeps, by size.
-struct SmallBlocks([Vec<NonNull<u8>>; RECYCLED / GRAIN]);
-
-impl Drop for SmallBlocks {
-    fn drop(&mut self) {
-        for (i, blocks) in self.0.iter_mut().enumerate() {
-            for start in blocks.drain(..) {
-                // SAFETY: a kept block was allocated with this layout and nobody uses it.
-                unsafe { dealloc(start.as_ptr(), layout(i * GRAIN)) }
-            }
-        }
-    }
-}
-
 thread_local! {
-    static SMALL: RefCell<SmallBlocks> = const { RefCell::new(SmallBlocks([const { Vec::new() }; RECYCLED / GRAIN])) };
+    /// The small blocks that a thread keeps, by size.
+    static SMALL: RefCell<[Vec<Arc<Block>>; RECYCLED / GRAIN]> =
+        const { RefCell::new([const { Vec::new() }; RECYCLED / GRAIN]) };
 }
 
 /// Rounds up to a size class: multiples of [`GRAIN`], for large blocks eighths of a power of two.
@@ -72,20 +63,19 @@ fn layout(capacity: usize) -> Layout {
 }
 
 impl Block {
-    fn new(bytes: usize) -> Block {
-        let capacity = class(bytes + GRAIN);
-        let recycled = if capacity >= RECYCLED {
-            take_free(capacity)
-        } else {
-            SMALL.try_with(|s| s.borrow_mut().0[capacity / GRAIN].pop()).ok().flatten()
-        };
+    /// A block of a class; what the caller may read past `bytes` is initialised.
+    fn new(capacity: usize, bytes: usize) -> Block {
+        let recycled = if capacity >= RECYCLED { take_free(capacity) } else { None };
         let start = recycled.unwrap_or_else(|| {
             // SAFETY: the layout's size is not zero.
             let start = unsafe { alloc(layout(capacity)) };
             NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout(capacity)))
         });
-        // SAFETY: capacity is at least `bytes + GRAIN`.
-        unsafe { start.as_ptr().add(bytes).write_bytes(0, GRAIN) };
+        // A small block is handed on for any number of bytes.
+        let from = if capacity >= RECYCLED { bytes } else { 0 };
+        let to = if capacity >= RECYCLED { bytes + GRAIN } else { capacity };
+        // SAFETY: `to` is at most the capacity, which is at least `bytes + GRAIN`.
+        unsafe { start.as_ptr().add(from).write_bytes(0, to - from) };
         Block { start, capacity }
     }
 }
@@ -107,32 +97,44 @@ impl Drop for Block {
                 free.blocks.push((self.start, self.capacity));
                 return;
             }
-        } else {
-            let kept = SMALL.try_with(|s| {
-                let blocks = &mut s.borrow_mut().0[self.capacity / GRAIN];
-                let room = blocks.len() < KEPT;
-                if room {
-                    blocks.push(self.start);
-                }
-                room
-            });
-            if kept == Ok(true) {
-                return;
-            }
         }
         // SAFETY: allocated with this layout, and not on the free list.
         unsafe { dealloc(self.start.as_ptr(), layout(self.capacity)) }
     }
 }
 
-/// A shared block.
+/// A shared block. No weak references to it are made.
 #[derive(Clone)]
-pub(crate) struct Buffer(Arc<Block>);
+pub(crate) struct Buffer(ManuallyDrop<Arc<Block>>);
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let small = self.0.capacity < RECYCLED;
+        let last = small && self.is_unique();
+        // SAFETY: the buffer is going away and does not use the block again.
+        let block = unsafe { ManuallyDrop::take(&mut self.0) };
+        if last {
+            // Without a list (the thread is ending) or with a full one the block is freed.
+            let _ = SMALL.try_with(|s| {
+                let blocks = &mut s.borrow_mut()[block.capacity / GRAIN];
+                if blocks.len() < KEPT {
+                    blocks.push(block);
+                }
+            });
+        }
+    }
+}
 
 impl Buffer {
-    /// A buffer of at least so many bytes, not initialised.
+    /// A buffer of at least so many bytes, to be written before it is read.
     pub(crate) fn new(bytes: usize) -> Buffer {
-        Buffer(Arc::new(Block::new(bytes)))
+        let capacity = class(bytes + GRAIN);
+        let kept = if capacity < RECYCLED {
+            SMALL.try_with(|s| s.borrow_mut()[capacity / GRAIN].pop()).ok().flatten()
+        } else {
+            None
+        };
+        Buffer(ManuallyDrop::new(kept.unwrap_or_else(|| Arc::new(Block::new(capacity, bytes)))))
     }
 
     /// The first byte.
@@ -147,7 +149,12 @@ impl Buffer {
 
     /// Whether nobody else holds the block.
     pub(crate) fn is_unique(&mut self) -> bool {
-        Arc::get_mut(&mut self.0).is_some()
+        let unique = Arc::strong_count(&self.0) == 1;
+        if unique {
+            // What another thread did before it dropped its reference has happened.
+            fence(Ordering::Acquire);
+        }
+        unique
     }
 
     /// The elements `offset..offset + len`.
