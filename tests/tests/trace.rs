@@ -287,3 +287,31 @@ fn equality_is_guarded() {
         assert_eq!(equality(&a, &a).item(), 0.0);
     }
 }
+
+#[script]
+fn tripled(x: &Tensor) -> Tensor {
+    x * 3.0
+}
+
+#[trace]
+fn leaves_by_a_plan(x: &Tensor) -> Tensor {
+    // Neither a plan called by its handle nor a script on another thread belongs to the recording.
+    let y = tripled::lower(x).call(x);
+    let z = std::thread::scope(|s| s.spawn(|| tripled(x)).join().unwrap());
+    y + z
+}
+
+#[trace]
+fn leaves_by_a_handle(x: &Tensor) -> Tensor {
+    tripled::lower(x).call(x) + 1.0
+}
+
+#[test]
+fn values_that_leave_through_a_plan_are_guarded() {
+    for values in [[1.0, 2.0], [5.0, 6.0], [1.0, 2.0], [7.0, 8.0]] {
+        let x = Tensor::from(values);
+        assert_eq!(leaves_by_a_plan(&x).to_vec(), values.map(|v| 6.0 * v));
+        assert_eq!(leaves_by_a_handle(&x).to_vec(), values.map(|v| 3.0 * v + 1.0));
+        assert_eq!(leaves_by_a_handle(&x).to_vec(), values.map(|v| 3.0 * v + 1.0));
+    }
+}

@@ -102,7 +102,8 @@ const MAGIC: f32 = 12_582_912.0;
 /// in two steps, so that results underflow gradually.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    let held = x.clamp(-150.0 * std::f32::consts::LN_2, 129.0 * std::f32::consts::LN_2);
+    // Past these bounds the result is 0 or infinite.
+    let held = x.clamp(-152.0 * std::f32::consts::LN_2, 129.0 * std::f32::consts::LN_2);
     let shifted = held.mul_add(std::f32::consts::LOG2_E, MAGIC);
     let n = shifted - MAGIC;
     let r = n.mul_add(-0.693_359_4, held);
@@ -232,6 +233,33 @@ mod tests {
             }
         }
         worst
+    }
+
+    #[test]
+    fn special_values_are_those_of_std() {
+        for x in [
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            0.0,
+            -0.0,
+            f32::NAN,
+            1e-45,
+            -1e-45,
+            f32::MAX,
+            f32::MIN,
+            -104.0,
+            89.0,
+        ] {
+            let pairs = [(exp(x), x.exp()), (tanh(x), x.tanh()), (ln(x), x.ln())];
+            for (ours, std) in pairs {
+                let close = (ours - std).abs() <= 1e-6 * std.abs();
+                assert!(
+                    ours.to_bits() == std.to_bits() || (ours.is_nan() && std.is_nan()) || close,
+                    "{x}: {pairs:?}"
+                );
+            }
+        }
+        assert_eq!((sigmoid(f32::NEG_INFINITY), sigmoid(f32::INFINITY)), (0.0, 1.0));
     }
 
     #[test]

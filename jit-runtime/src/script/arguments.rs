@@ -1,9 +1,12 @@
 //! Arguments to values, and values to results.
 
+use std::panic::Location;
+
 use jit_ir::Prim;
 
 use crate::tensor::raw::Val;
 use crate::tensor::{Any, Elem, Tensor};
+use crate::trace;
 
 /// A type that an annotated function takes: tensors, references to them, host scalars, tuples.
 pub trait Argument {
@@ -61,7 +64,9 @@ impl Outputs {
 impl<T: Elem> Argument for Tensor<T> {
     type Traced = Tensor<T>;
     fn push_leaves(&self, out: &mut Leaves) {
-        // An argument that belongs to another recording is seen as it is.
+        // A plan that runs on a traced tensor's values makes results that the recording does not
+        // know; they are right only where the values are the same.
+        trace::observe(&self.any, Location::caller());
         out.0.push(self.any.val.clone());
     }
     fn traced(&self, inputs: &mut Inputs) -> Tensor<T> {
