@@ -119,6 +119,16 @@ conform! {
         (up, all, down, steps)
     } with [(0, 5), (2, 3), (4, 4), (5, 2), (-3, 2)]
 
+    fn literal_ranges(x: i64) -> (i64, i64, i32, usize) {
+        let (mut a, mut b, mut c, mut d) = (x, 0, 0, 0_usize);
+        for i in 0..4 { a = a * 3 + i; }
+        for i in (2..=5).rev() { b = b * 7 + i; }
+        for i in (0..3).rev() { c = c * 5 + i; }
+        for i in 5..2 { d += i; }
+        for _ in 0..=0 { d += 1; }
+        (a, b, c, d)
+    } with [(1,), (-2,)]
+
     fn loop_break_value(x: i64) -> i64 {
         let mut n = x;
         let found = loop {

@@ -132,6 +132,8 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
         Op::Matmul | Op::Dot | Op::Outer | Op::Take => {
             match (tensor_dims(&operands[0]), tensor_dims(&operands[1])) {
                 (Some(a), Some(b)) => two(op, a, b, attrs),
+                _ if op == Op::Dot => Ok(Shape::maybe(vec![])),
+                _ if op == Op::Outer => Ok(Shape::maybe(vec![Dim::Unknown; 2])),
                 _ => Ok(Shape::unknown()),
             }
         }

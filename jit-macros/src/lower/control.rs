@@ -138,6 +138,12 @@ impl Lowerer<'_> {
         if plain && matches!(self.ty(to), Ty::Scalar(v) if self.vars.get(v) == Some(jit_ir::DType::Usize)) {
             return Ok(Range { count: to, first, down, step, ty });
         }
+        if let (Some(a), Some(b), None) = (literal(start), literal(end), step) {
+            let last = if inclusive { b } else { b - 1 };
+            let count = usize::try_from(last - a + 1).unwrap_or(0);
+            let first = if down { Some(self.constant(Scalar::I64(last), ty)) } else { first };
+            return Ok(Range { count: self.known(Scalar::Usize(count)), first, down, step, ty });
+        }
         let bool_ty = Ty::Scalar(self.vars.known(jit_ir::DType::Bool));
         let compare = if inclusive { Op::Le } else { Op::Lt };
         let some = self.node(compare, vec![from, to], Attrs::default(), bool_ty, Some(at));
@@ -532,6 +538,13 @@ impl Lowerer<'_> {
     }
 }
 
+/// The value of an integer literal that is no extreme one.
+fn literal(expr: &Expr) -> Option<i64> {
+    let (value, _) = super::literal::scalar_literal(expr)?;
+    let small = value.dtype().is_int() && value.as_i64().unsigned_abs() < 1 << 62;
+    small.then(|| value.as_i64())
+}
+
 fn is_zero(expr: &Expr) -> bool {
-    super::literal::scalar_literal(expr).is_some_and(|(s, _)| s.dtype().is_int() && s.as_i64() == 0)
+    literal(expr) == Some(0)
 }
