@@ -5,6 +5,8 @@
 
 mod diag;
 mod emit;
+#[cfg(test)]
+mod fuzz;
 mod lower;
 mod signature;
 mod types;

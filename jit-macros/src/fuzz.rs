@@ -1,0 +1,100 @@
+//! Thousands of damaged function bodies: the lowering reports errors, or gives a text that parses; it
+//! never panics.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+
+use crate::diag::Errors;
+use crate::lower;
+use crate::signature::Signature;
+
+const BODIES: &[&str] = &[
+    "fn a(x: &Tensor, t: f32) -> Tensor { if x.sum() > t { x * 2.0 } else { x + 1.0 } }",
+    "fn b(x: &Tensor, n: usize) -> (Tensor, i32) { let mut y = x.clone(); let mut k = 0; for i in 0..n { if i == 3 { continue; } \
+     y = &y + (i as f32); k += 1; if k > 7 && y.max() > 2.0 { break; } } (y, k) }",
+    "fn c(x: f32, m: i64) -> f32 { let (a, (b, c)) = (x, (x + 1.0, m)); 'o: loop { while a > b { if c == 2 { return a; } break 'o; } \
+     let d = loop { break 3.0; }; return d * a; } }",
+    "fn d(x: &Tensor<f64>) -> Tensor<f64> { let y; if x.rank() == 1 { y = x.sum_axis(0); } else { y = x.mean_keepdim([0, -1]); } \
+     let (p, q) = f(&y, 2.0); let z: Tensor<f64> = g(p); Tensor::concat(&[&z, &y], 0).reshape([2, -1]).t() }",
+    "fn e(x: &Tensor<i64>, i: usize) -> i64 { assert!(x.len() > i, \"range\"); let v = x[i] << 2 | 1; (x[[i]] as i64 - v).max(-3) % 5 }",
+    "fn f(mut x: Tensor) -> Tensor { x += 1.0; x *= Tensor::full([2, 3], 1.5); for r in (1..=4).rev() { x = x.powi(2) / (r as f32); } \
+     match 3 { 1 => x, _ => x.exp() } }",
+    "fn g(a: bool, b: bool) -> bool { let c = a || !b && (a != b); if let Some(d) = c { return d; } println!(\"{c}\"); c ^ true }",
+];
+
+/// A linear congruential generator: the same damage in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n.max(1)
+    }
+}
+
+/// Removes, doubles or exchanges a token somewhere.
+fn damage(tokens: TokenStream, dice: &mut Dice, spare: &[TokenTree]) -> TokenStream {
+    let mut list: Vec<TokenTree> = tokens.into_iter().collect();
+    if list.is_empty() {
+        return TokenStream::new();
+    }
+    let at = dice.roll(list.len());
+    if let TokenTree::Group(g) = &list[at]
+        && dice.roll(5) > 0
+    {
+        let inner = damage(g.stream(), dice, spare);
+        let delimiter = if dice.roll(30) == 0 { Delimiter::Parenthesis } else { g.delimiter() };
+        list[at] = TokenTree::Group(Group::new(delimiter, inner));
+        return list.into_iter().collect();
+    }
+    let other = dice.roll(list.len());
+    match dice.roll(4) {
+        0 => {
+            list.remove(at);
+        }
+        1 => list.insert(other, list[at].clone()),
+        2 => list.swap(at, other),
+        _ => list[at] = spare[dice.roll(spare.len())].clone(),
+    }
+    list.into_iter().collect()
+}
+
+fn leaves(tokens: TokenStream, out: &mut Vec<TokenTree>) {
+    for token in tokens {
+        if let TokenTree::Group(g) = &token {
+            leaves(g.stream(), out);
+        }
+        out.push(token);
+    }
+}
+
+#[test]
+fn damaged_bodies_never_panic() {
+    let sources: Vec<TokenStream> = BODIES.iter().map(|b| b.parse().expect("tokens")).collect();
+    let mut spare = Vec::new();
+    sources.iter().for_each(|s| leaves(s.clone(), &mut spare));
+    let mut dice = Dice(7);
+    let (mut captured, mut refused) = (0, 0);
+    for round in 0..30_000 {
+        let mut tokens = sources[round % sources.len()].clone();
+        for _ in 0..dice.roll(4) {
+            tokens = damage(tokens, &mut dice, &spare);
+        }
+        let text = tokens.to_string();
+        let Ok(item) = syn::parse2::<syn::ItemFn>(tokens) else { continue };
+        let outcome = std::panic::catch_unwind(|| {
+            let mut errors = Errors::default();
+            let signature = Signature::read(&item, &mut errors);
+            let captured = lower::lower(&signature, &item.block);
+            if let Ok(c) = &captured {
+                jit_ir::Graph::parse(&c.text).unwrap_or_else(|e| panic!("{e}\n{}", c.text));
+            }
+            captured.is_ok()
+        });
+        match outcome {
+            Ok(true) => captured += 1,
+            Ok(false) => refused += 1,
+            Err(_) => panic!("the lowering panicked on\n{text}"),
+        }
+    }
+    assert!(captured > 1_000 && refused > 1_000, "{captured} captured, {refused} refused");
+}
