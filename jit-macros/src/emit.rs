@@ -91,9 +91,9 @@ impl Parts {
             impl<'__jit> ::jit_runtime::__private::CallWith<(#(#named_types,)*)> for #name::Handle {
                 type Output = #output;
                 #[allow(unused_variables)]
-                fn flatten(args: &(#(#named_types,)*), out: &mut ::jit_runtime::__private::Leaves) {
-                    let (#(#args,)*) = args;
-                    #(::jit_runtime::__private::Argument::push_leaves(#args, out);)*
+                fn flatten(jit_args: &(#(#named_types,)*), jit_out: &mut ::jit_runtime::__private::Leaves) {
+                    let (#(#args,)*) = jit_args;
+                    #(::jit_runtime::__private::Argument::push_leaves(#args, jit_out);)*
                 }
                 fn eager((#(#args,)*): (#(#named_types,)*)) -> #output {
                     <#name::Handle>::eager(#(#args),*)
@@ -392,9 +392,9 @@ pub(crate) fn trace(item: &ItemFn) -> TokenStream {
             #impls
             impl<'__jit> #PRIVATE::TraceWith<(#(#named_types,)*)> for #name::Handle {
                 #[allow(unused_variables)]
-                fn traced(args: &(#(#named_types,)*), inputs: &mut #PRIVATE::Inputs) -> #output {
-                    let (#(#args,)*) = args;
-                    #(let #args = ::jit_runtime::__private::Argument::traced(#args, inputs);)*
+                fn traced(jit_args: &(#(#named_types,)*), jit_inputs: &mut #PRIVATE::Inputs) -> #output {
+                    let (#(#args,)*) = jit_args;
+                    #(let #args = ::jit_runtime::__private::Argument::traced(#args, jit_inputs);)*
                     <#name::Handle>::eager(#(#passed),*)
                 }
             }
@@ -407,8 +407,8 @@ pub(crate) fn trace(item: &ItemFn) -> TokenStream {
             impl #PRIVATE::Callable for #name::Handle {
                 fn callee() -> #PRIVATE::Callee {
                     fn run(vals: &[#PRIVATE::Val]) -> ::jit_runtime::Result<::std::vec::Vec<#PRIVATE::Val>> {
-                        #PRIVATE::trace_step(vals, |values| {
-                            #(let #args = <#types as ::jit_runtime::__private::Argument>::rebuild(values);)*
+                        #PRIVATE::trace_step(vals, |jit_values| {
+                            #(let #args = <#types as ::jit_runtime::__private::Argument>::rebuild(jit_values);)*
                             #name(#(#passed),*)
                         })
                     }

@@ -340,6 +340,12 @@ conform! {
         y * 3.0
     } with [(1.5, 0), (1.5, 9)]
 
+    fn names_of_emitted_code(args: &Tensor, out: &Tensor, inputs: f32, values: f32) -> Tensor {
+        let vals = args * inputs;
+        let text = out + values;
+        vals - text
+    } with [(&v(&[1.0]), &v(&[2.0]), 3.0, 4.0)]
+
     fn unit_result(x: f32) -> () {
         assert!(x > 0.0);
     } with [(1.0,)]

@@ -67,6 +67,7 @@ fn typed(graph: &Graph, types: &[Type]) -> Result<Graph> {
 
 /// Compiles a linked graph for arguments of the given types.
 pub(crate) fn compile(graph: &Graph, types: &[Type], calls: Calls<'_>) -> Result<Compiled> {
+    warn_unoptimised();
     let start = Instant::now();
     let source = typed(graph, types)?;
     let mut graph = source.clone();
@@ -85,6 +86,19 @@ pub(crate) fn compile(graph: &Graph, types: &[Type], calls: Calls<'_>) -> Result
 /// The plan of the graph as it was written, which runs it op by op.
 pub(crate) fn plain(compiled: &Compiled, calls: Calls<'_>) -> Result<Plan> {
     Plan::new(&compiled.source, calls)
+}
+
+/// Says once that the kernels were compiled without optimisation.
+fn warn_unoptimised() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    if cfg!(debug_assertions) {
+        SAID.call_once(|| {
+            tracing::warn!(
+                "jit-runtime was compiled with debug assertions, which makes its kernels many times slower; \
+                 its README lists the profile lines that belong into the workspace's Cargo.toml"
+            );
+        });
+    }
 }
 
 /// Whether `JIT=explain` is set.

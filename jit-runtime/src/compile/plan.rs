@@ -175,7 +175,7 @@ impl Builder<'_> {
                 Kind::Call(callee)
             }
             op if op.is_elementwise() && self.is_host(node) => Kind::Host(node.attrs.dtype),
-            op if op.is_elementwise() => match self.single(node, &at) {
+            op if op.is_elementwise() => match self.single(node) {
                 Some(group) => Kind::Group(Box::new(group)),
                 None => Kind::Apply(node.attrs.clone()),
             },
@@ -214,7 +214,7 @@ impl Builder<'_> {
         Some(Member { op: node.op, args, from, to, at: node.location.as_ref().map(Place::from) })
     }
 
-    fn single(&self, node: &Node, _at: &Option<Place>) -> Option<Group> {
+    fn single(&self, node: &Node) -> Option<Group> {
         let dtypes: Option<Vec<DType>> = node.operands.iter().map(|v| self.graph.ty(*v).dtype()).collect();
         let dtypes = dtypes?;
         if (node.op.divides() && dtypes[0].is_int()) || matches!(node.op, Op::Shl | Op::Shr) {

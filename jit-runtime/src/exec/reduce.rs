@@ -26,8 +26,8 @@ pub(super) fn eval(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Res
         _ => {
             let layout = Layout::new(x, attrs)?;
             Ok(match x.dtype {
-                DType::F32 => layout.float::<f32>(op, sizes),
-                DType::F64 => layout.float::<f64>(op, sizes),
+                DType::F32 => layout.number::<f32>(op, sizes),
+                DType::F64 => layout.number::<f64>(op, sizes),
                 DType::U8 => layout.number::<u8>(op, sizes),
                 DType::I32 => layout.number::<i32>(op, sizes),
                 DType::I64 | DType::Usize => layout.number::<i64>(op, sizes),
@@ -90,16 +90,6 @@ impl Layout {
         let kept = moved.rank() - count;
         let (outer, reduced) = (size(&moved.shape[..kept]), size(&moved.shape[kept..]));
         Ok(Layout { x: moved, outer, reduced, inner: 1 })
-    }
-
-    fn float<T: Prim + PartialOrd>(&self, op: Op, sizes: &[usize]) -> RawTensor
-    where
-        Add: Fold<T>,
-        Mul: Fold<T>,
-        Maximum: Fold<T>,
-        Minimum: Fold<T>,
-    {
-        self.number::<T>(op, sizes)
     }
 
     fn number<T: Prim + PartialOrd>(&self, op: Op, sizes: &[usize]) -> RawTensor

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
 use jit_ir::ops::Attrs;
-use jit_ir::{Const, Graph, Op, Scalar, Type, ValueId};
+use jit_ir::{Const, Graph, Op, Type, ValueId};
 
 use crate::tensor::Any;
 use crate::tensor::raw::{RawTensor, Val};
@@ -38,7 +38,7 @@ struct Recorder {
     /// takes their place in memory.
     captured: HashMap<Identity, (ValueId, RawTensor)>,
     /// Host scalars that are guarded already.
-    observed: Vec<(ValueId, Scalar)>,
+    observed: Vec<ValueId>,
 }
 
 thread_local! {
@@ -185,12 +185,11 @@ pub(crate) fn observe(any: &Any, at: &Location<'_>) {
     let Some(tag) = &any.tag else { return };
     let Some(expected) = any.val.to_const() else { return };
     let mut recorder = lock(&recording.recorder);
-    if let Val::Scalar(s) = any.val {
-        let key = (tag.value, s);
-        if recorder.observed.iter().any(|(v, _)| *v == key.0) {
+    if let Val::Scalar(_) = any.val {
+        if recorder.observed.contains(&tag.value) {
             return;
         }
-        recorder.observed.push(key);
+        recorder.observed.push(tag.value);
     }
     let body = recorder.graph.body;
     let attrs = Attrs { value: Some(expected), ..Attrs::default() };
