@@ -74,7 +74,8 @@ pub fn try_script<H: CallWith<A> + Scripted, A>(args: A) -> Result<H::Output> {
     if is_eager() || trace::is_recording() {
         return catch(|| H::eager(args));
     }
-    run_script::<H, A>(&args)
+    // A tensor too large for memory unwinds.
+    catch(|| run_script::<H, A>(&args))?
 }
 
 /// Compiles a script for arguments like these.

@@ -210,4 +210,18 @@ fn huge_shapes_are_errors() {
     }
     let error = huge::try_call(1 << 40).unwrap_err().to_string();
     assert!(error.contains("has too many elements"), "{error}");
+    for sizes in [[1 << 61, 1], [1 << 31, 1 << 29], [1 << 23, 1 << 23], [1 << 62, 3]] {
+        #[script]
+        fn large(n: usize, m: usize) -> Tensor {
+            Tensor::<f32>::ones([n, m])
+        }
+        let error = large::try_call(sizes[0], sizes[1]).unwrap_err().to_string();
+        assert!(error.contains("does not fit into memory"), "{error}");
+        let eager = std::panic::catch_unwind(|| Tensor::<f32>::ones(sizes)).unwrap_err();
+        assert!(eager.downcast_ref::<String>().unwrap().contains("does not fit into memory"));
+        // A broadcast takes no memory until it is computed with.
+        let wide = Tensor::scalar(1.0_f32).broadcast_to(sizes);
+        assert!(std::panic::catch_unwind(|| &wide + 1.0).is_err());
+        assert!(std::panic::catch_unwind(|| wide.sum()).is_err());
+    }
 }

@@ -38,9 +38,11 @@ pub(crate) fn row_major(shape: &[usize]) -> Strides {
 impl RawTensor {
     /// A row-major tensor whose elements are not yet written.
     pub(crate) fn uninit(dtype: DType, shape: &[usize]) -> RawTensor {
-        let n: usize = shape.iter().product();
+        // Sizes whose product overflows ask for more memory than there is.
+        let n = shape.iter().try_fold(dtype.size(), |n, d| n.checked_mul(*d));
+        let bytes = if shape.contains(&0) { 0 } else { n.unwrap_or(usize::MAX) };
         RawTensor {
-            buffer: Buffer::new(n * dtype.size()),
+            buffer: Buffer::new(bytes),
             dtype,
             offset: 0,
             shape: Sizes::from_slice(shape),
@@ -74,8 +76,9 @@ impl RawTensor {
         unsafe { self.buffer.slice_mut(self.offset, n) }
     }
 
+    /// How many elements there are; of a broadcast it may be more than a `usize` holds.
     pub(crate) fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |n, d| n.saturating_mul(*d))
     }
 
     pub(crate) fn rank(&self) -> usize {

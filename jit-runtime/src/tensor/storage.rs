@@ -4,12 +4,14 @@
 //! more go to a bounded free list when they are dropped. Smaller ones go to a short list of the
 //! thread: an aligned allocation costs more than the work on a few elements.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Error, fail};
 
 /// Alignment of every buffer: a cache line, and the widest vector.
 const ALIGN: usize = 64;
@@ -58,8 +60,13 @@ fn class(bytes: usize) -> usize {
 }
 
 fn layout(capacity: usize) -> Layout {
-    Layout::from_size_align(capacity, ALIGN)
-        .unwrap_or_else(|_| panic!("a tensor of {capacity} bytes is too large"))
+    Layout::from_size_align(capacity, ALIGN).unwrap_or_else(|_| too_large(capacity))
+}
+
+/// Ends the op with an error.
+fn too_large(bytes: usize) -> ! {
+    let message = format!("a tensor of {bytes} bytes does not fit into memory");
+    fail(Error::Op { op: "allocate", message, at: None })
 }
 
 impl Block {
@@ -69,7 +76,7 @@ impl Block {
         let start = recycled.unwrap_or_else(|| {
             // SAFETY: the layout's size is not zero.
             let start = unsafe { alloc(layout(capacity)) };
-            NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout(capacity)))
+            NonNull::new(start).unwrap_or_else(|| too_large(bytes))
         });
         // A small block is handed on for any number of bytes.
         let from = if capacity >= RECYCLED { bytes } else { 0 };
@@ -128,6 +135,9 @@ impl Drop for Buffer {
 impl Buffer {
     /// A buffer of at least so many bytes, to be written before it is read.
     pub(crate) fn new(bytes: usize) -> Buffer {
+        if bytes > isize::MAX as usize / 2 {
+            too_large(bytes);
+        }
         let capacity = class(bytes + GRAIN);
         let kept = if capacity < RECYCLED {
             SMALL.try_with(|s| s.borrow_mut()[capacity / GRAIN].pop()).ok().flatten()
