@@ -53,7 +53,7 @@ fn leaves<H: CallWith<A>, A>(args: &A) -> Leaves {
 fn run_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
     let vals = leaves::<H, A>(args).0;
     let values = H::script().run(vals, || leaves::<H, A>(args).0)?;
-    Ok(H::Output::restore(&mut Outputs(values.into_iter())))
+    Ok(H::Output::restore(&mut Outputs::new(values)))
 }
 
 /// A plain call of a script.
@@ -137,7 +137,7 @@ pub fn check_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> Result<()> {
 pub fn call_compiled<H: CallWith<A> + Scripted, A>(compiled: &Compiled, args: A) -> H::Output {
     let values = compiled.run(|| leaves::<H, A>(&args).0);
     match values {
-        Ok(values) => H::Output::restore(&mut Outputs(values.into_iter())),
+        Ok(values) => H::Output::restore(&mut Outputs::new(values)),
         Err(error) => fail(error),
     }
 }
@@ -173,10 +173,10 @@ pub fn lower_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> CompiledTrace {
 
 /// A call of a traced function as a step of a script's plan.
 pub fn trace_step<R: Returns>(vals: &[Val], call: impl FnOnce(&mut Outputs) -> R) -> Result<Vec<Val>> {
-    let values: crate::exec::run::Vals = vals.iter().cloned().collect();
+    let values = vals.to_vec();
     catch(|| {
         let mut results = Results::default();
-        call(&mut Outputs(values.into_iter())).collect(&mut results);
+        call(&mut Outputs::new(values)).collect(&mut results);
         results.0.into_iter().map(|a| a.val).collect()
     })
 }

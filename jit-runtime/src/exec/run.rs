@@ -11,8 +11,8 @@ use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step};
 use crate::error::Error;
 use crate::tensor::raw::Val;
 
-/// What a run gives.
-pub(crate) type Vals = SmallVec<[Val; 2]>;
+/// Values in passing.
+type Vals = SmallVec<[Val; 2]>;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -37,22 +37,31 @@ pub(crate) fn slots() -> Vec<Val> {
     SLOTS.with(|s| s.borrow_mut().pop()).unwrap_or_default()
 }
 
-/// Runs a plan on its arguments.
-pub(crate) fn run(plan: &Plan, args: Vec<Val>) -> Result<Vals, Halt> {
+/// Gives a list of slots back.
+pub(crate) fn recycle(mut slots: Vec<Val>) {
+    slots.clear();
+    // The thread may be ending.
+    let _ = SLOTS.try_with(|s| {
+        let mut kept = s.borrow_mut();
+        if kept.len() < KEPT {
+            kept.push(slots);
+        }
+    });
+}
+
+/// Runs a plan on its arguments. The list of the arguments comes back with the results.
+pub(crate) fn run(plan: &Plan, args: Vec<Val>) -> Result<Vec<Val>, Halt> {
     debug_assert_eq!(args.len(), plan.params);
     let mut env = args;
     env.resize(plan.slots, Val::Undef);
     let mut machine = Machine { env, constants: &plan.constants };
-    let outcome = machine.block(&plan.body).map(|()| machine.results(&plan.body));
-    let mut env = machine.env;
-    env.clear();
-    SLOTS.with(|s| {
-        let mut kept = s.borrow_mut();
-        if kept.len() < KEPT {
-            kept.push(env);
+    match machine.block(&plan.body) {
+        Ok(()) => Ok(machine.finish(&plan.body)),
+        Err(halt) => {
+            recycle(machine.env);
+            Err(halt)
         }
-    });
-    outcome
+    }
 }
 
 struct Machine<'a> {
@@ -88,6 +97,20 @@ impl Machine<'_> {
             });
         }
         out
+    }
+
+    /// The results of a plan in place of its slots.
+    fn finish(mut self, body: &Block) -> Vec<Val> {
+        if let [Ref::Slot(only)] = body.results[..] {
+            let value = std::mem::take(&mut self.env[only as usize]);
+            self.env.clear();
+            self.env.push(value);
+            return self.env;
+        }
+        let results = self.results(body);
+        self.env.clear();
+        self.env.extend(results);
+        self.env
     }
 
     fn set(&mut self, step: &Step, values: impl IntoIterator<Item = Val>) {

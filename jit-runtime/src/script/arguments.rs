@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use jit_ir::Prim;
 
+use crate::exec::run;
 use crate::tensor::raw::Val;
 use crate::tensor::{Any, Elem, Tensor};
 use crate::trace;
@@ -38,7 +39,7 @@ pub struct Leaves(pub(crate) Vec<Val>);
 
 impl Default for Leaves {
     fn default() -> Leaves {
-        Leaves(crate::exec::run::slots())
+        Leaves(run::slots())
     }
 }
 
@@ -46,9 +47,12 @@ impl Default for Leaves {
 #[doc(hidden)]
 pub struct Inputs(pub(crate) std::vec::IntoIter<Any>);
 
-/// The values that a run gave.
+/// The values that a run gave, taken one after the other.
 #[doc(hidden)]
-pub struct Outputs(pub(crate) smallvec::IntoIter<[Val; 2]>);
+pub struct Outputs {
+    values: Vec<Val>,
+    at: usize,
+}
 
 /// The values that a body gave.
 #[doc(hidden)]
@@ -56,8 +60,19 @@ pub struct Outputs(pub(crate) smallvec::IntoIter<[Val; 2]>);
 pub struct Results(pub(crate) Vec<Any>);
 
 impl Outputs {
+    pub(crate) fn new(values: Vec<Val>) -> Outputs {
+        Outputs { values, at: 0 }
+    }
+
     fn next(&mut self) -> Val {
-        self.0.next().unwrap_or_default()
+        self.at += 1;
+        self.values.get_mut(self.at - 1).map_or(Val::Undef, std::mem::take)
+    }
+}
+
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        run::recycle(std::mem::take(&mut self.values));
     }
 }
 

@@ -9,7 +9,7 @@ use super::arguments::{Argument, Leaves, Outputs, Returns};
 use super::cache::{Entry, PlanCache, Stats};
 use crate::compile::{self, argument_types, plan};
 use crate::error::{Error, Result};
-use crate::exec::run::{self, Halt, Vals};
+use crate::exec::run::{self, Halt};
 use crate::tensor::raw::Val;
 
 /// A traced function as a step of a plan.
@@ -111,7 +111,7 @@ impl Script {
     }
 
     /// Runs the plan for these values; `again` gives them once more if the run fails.
-    pub(crate) fn run(&self, vals: Vec<Val>, again: impl FnOnce() -> Vec<Val>) -> Result<Vals> {
+    pub(crate) fn run(&self, vals: Vec<Val>, again: impl FnOnce() -> Vec<Val>) -> Result<Vec<Val>> {
         let Some(entry) = self.entry(&vals)? else {
             let graph = self.linked()?;
             let calls = |name: &str| self.call_step(name);
@@ -131,7 +131,7 @@ impl Script {
     }
 }
 
-fn finish(outcome: std::result::Result<Vals, Halt>) -> Result<Vals> {
+fn finish(outcome: std::result::Result<Vec<Val>, Halt>) -> Result<Vec<Val>> {
     outcome.map_err(|halt| match halt {
         Halt::Error(e) => e,
         Halt::Guard => Error::msg("a guard of the recording does not hold for these values"),
@@ -145,7 +145,7 @@ pub(crate) fn run_entry(
     vals: Vec<Val>,
     again: impl FnOnce() -> Vec<Val>,
     calls: compile::Calls<'_>,
-) -> Result<Vals> {
+) -> Result<Vec<Val>> {
     match run::run(&entry.compiled.plan, vals) {
         Err(Halt::Error(_)) => {
             let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled, calls));
@@ -175,7 +175,7 @@ impl Compiled {
     }
 
     /// Runs the plan on values of the types that it was compiled for.
-    pub(crate) fn run(&self, leaves: impl Fn() -> Vec<Val>) -> Result<Vals> {
+    pub(crate) fn run(&self, leaves: impl Fn() -> Vec<Val>) -> Result<Vec<Val>> {
         let vals = leaves();
         if super::key_of(&vals) != *self.entry.key() {
             let message =
@@ -254,6 +254,6 @@ impl Function {
         };
         self.plans.count(entry, &vals);
         let values = run_entry(entry, vals, leaves, &none)?;
-        Ok(R::restore(&mut Outputs(values.into_iter())))
+        Ok(R::restore(&mut Outputs::new(values)))
     }
 }

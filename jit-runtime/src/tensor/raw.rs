@@ -14,7 +14,6 @@ pub(crate) type Sizes = SmallVec<[usize; 4]>;
 pub(crate) type Strides = SmallVec<[isize; 4]>;
 
 /// A strided view of a shared buffer.
-#[derive(Clone)]
 pub struct RawTensor {
     pub(crate) buffer: Buffer,
     pub(crate) dtype: DType,
@@ -22,6 +21,20 @@ pub struct RawTensor {
     pub(crate) offset: usize,
     pub(crate) shape: Sizes,
     pub(crate) strides: Strides,
+}
+
+impl Clone for RawTensor {
+    #[inline]
+    fn clone(&self) -> RawTensor {
+        RawTensor {
+            buffer: self.buffer.clone(),
+            dtype: self.dtype,
+            offset: self.offset,
+            // Copies of slices; a small vector's own `clone` goes entry by entry.
+            shape: Sizes::from_slice(&self.shape),
+            strides: Strides::from_slice(&self.strides),
+        }
+    }
 }
 
 /// The strides of a row-major tensor.

@@ -8,7 +8,7 @@ use jit_ir::{Const, Graph, Op};
 use super::record::{Recording, is_recording, open_type};
 use crate::compile::{self, Compiled};
 use crate::error::{Error, Place, Result};
-use crate::exec::run::{self, Halt, Vals};
+use crate::exec::run::{self, Halt};
 use crate::script::{Argument, Returns, is_eager};
 use crate::script::{Inputs, Leaves, Outputs, Results, is_leaf};
 use crate::tensor::raw::Val;
@@ -225,7 +225,7 @@ impl TraceFn {
                     if !path.checked.swap(true, Ordering::Relaxed) {
                         return self.check_path(&tree, path, vals, values, traced);
                     }
-                    return R::restore(&mut Outputs(values.into_iter()));
+                    return R::restore(&mut Outputs::new(values));
                 }
                 Err(Halt::Guard) => {}
                 // The body says what is wrong, with its own line.
@@ -305,7 +305,7 @@ impl TraceFn {
         tree: &Tree,
         path: &Recorded,
         vals: &[Val],
-        values: Vals,
+        values: Vec<Val>,
         traced: &dyn Fn(&mut Inputs) -> R,
     ) -> R {
         self.checks.fetch_add(1, Ordering::Relaxed);
