@@ -315,3 +315,19 @@ fn values_that_leave_through_a_plan_are_guarded() {
         assert_eq!(leaves_by_a_handle(&x).to_vec(), values.map(|v| 3.0 * v + 1.0));
     }
 }
+
+#[trace]
+fn asks_for_the_layout(x: &Tensor) -> Tensor {
+    if x.t().as_slice().is_some() { x * 2.0 } else { x + 10.0 }
+}
+
+#[test]
+fn the_layout_in_memory_is_never_baked_in() {
+    let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    let same = Tensor::from([[1.0, 3.0], [2.0, 4.0]]).t();
+    assert_eq!(x, same);
+    for _ in 0..3 {
+        assert_eq!(asks_for_the_layout(&x), &x + 10.0);
+        assert_eq!(asks_for_the_layout(&same), &x * 2.0);
+    }
+}

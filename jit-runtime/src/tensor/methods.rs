@@ -555,9 +555,14 @@ impl<T: Elem> Tensor<T> {
     }
 
     /// The elements, if they stand in row-major order without gaps.
+    ///
+    /// A traced function that asks this runs eagerly: the layout is not part of a recording.
     #[track_caller]
     pub fn as_slice(&self) -> Option<&[T]> {
-        self.seen().as_slice()
+        let reason =
+            "`as_slice` depends on the layout in memory, which a recording does not know; use `to_vec`";
+        trace::spoil(&self.any, reason, Location::caller());
+        self.raw().as_slice()
     }
 }
 

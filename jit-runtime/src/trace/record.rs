@@ -195,3 +195,10 @@ pub(crate) fn observe(any: &Any, at: &Location<'_>) {
     let attrs = Attrs { value: Some(expected), ..Attrs::default() };
     recorder.graph.push(body, Op::Guard, vec![tag.value], attrs, vec![], location(at));
 }
+
+/// The host sees something of a value that no guard can hold: its recording is not replayed.
+pub(crate) fn spoil(any: &Any, reason: &str, at: &Location<'_>) {
+    if let Some(recording) = open_recording(any) {
+        recording.spoil(format!("{reason} (at {}:{}:{})", at.file(), at.line(), at.column()));
+    }
+}
