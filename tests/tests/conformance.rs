@@ -314,6 +314,12 @@ conform! {
         (a, b, c, -d)
     } with [(1.0,)]
 
+    fn literals_round_once(x: &Tensor) -> (Tensor, Tensor, f32) {
+        let by = 1.0000000596046447754;
+        let from = Tensor::<f32>::from([1.0000000596046447754, -1.0000000596046447754]);
+        (x * by, from, -1.0000000596046447754)
+    } with [(&v(&[1.0, 3.0]),)]
+
     fn nested(x: &Tensor, n: i32) -> Tensor {
         let mut y = x.clone();
         let mut i = 0;

@@ -225,3 +225,17 @@ fn huge_shapes_are_errors() {
         assert!(std::panic::catch_unwind(|| wide.sum()).is_err());
     }
 }
+
+#[test]
+fn a_graph_without_its_source_checks_types() {
+    let f = jit_runtime::Function::new(chain::graph()).unwrap();
+    let x = v(&[1.0, 2.0]);
+    assert!(f.call::<_, Tensor>((&x, &x)).is_ok());
+    let other = f.call::<_, Tensor<f64>>((&x, &x)).unwrap_err().to_string();
+    assert_eq!(other, "`chain` gives results of other types than the call asks for");
+    assert!(f.call::<_, f32>((&x, &x)).is_err());
+    assert!(f.call::<_, (Tensor, Tensor)>((&x, &x)).is_err());
+    assert_eq!(f.call::<_, Tensor>((&x,)).unwrap_err().to_string(), "`chain` takes 2 values, got 1");
+    let wrong = f.call::<_, Tensor>((&x, 1.0_f32)).unwrap_err().to_string();
+    assert_eq!(wrong, "`chain` takes a f32[*], got a f32");
+}

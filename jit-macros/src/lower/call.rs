@@ -386,7 +386,7 @@ impl Lowerer<'_> {
     fn tensor_from(&mut self, e: &syn::ExprCall, dtype: Option<DType>) -> Lowered {
         self.count(e, "from", 1, e.args.len())?;
         let Some(arg) = e.args.first() else { return Err(Stop::Error) };
-        let (shape, values, found) = self.literal_tensor(arg)?;
+        let (shape, values, found) = self.literal_tensor(arg, dtype)?;
         if shape.is_empty() {
             return self.error(
                 arg,

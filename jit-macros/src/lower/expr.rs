@@ -6,7 +6,7 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, UnOp};
 
-use super::literal::{scalar_literal, std_constant};
+use super::literal::{as_f32, scalar_literal, std_constant};
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::{Code, similar};
 use crate::types::{Declared, Ty};
@@ -14,7 +14,11 @@ use crate::types::{Declared, Ty};
 impl Lowerer<'_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Lowered {
         if let Some((value, dtype)) = scalar_literal(expr) {
-            return Ok(self.literal(value, dtype));
+            let item = self.literal(value, dtype);
+            if let (Item::Value(v), Some(single)) = (&item, as_f32(expr)) {
+                self.singles.insert(*v, single);
+            }
+            return Ok(item);
         }
         match expr {
             Expr::Lit(e) => self.error(

@@ -22,7 +22,6 @@ pub(super) fn scalar_literal(expr: &Expr) -> Option<(Scalar, Option<DType>)> {
                     Err(_) => Some((Scalar::Usize(i.base10_parse().ok()?), dtype)),
                 }
             }
-            // A literal is rounded once, to its own type: f64 holds what f32 needs only if parsed so.
             Lit::Float(f) => match suffix(f.suffix())? {
                 Some(DType::F32) => Some((Scalar::F32(f.base10_parse().ok()?), Some(DType::F32))),
                 dtype => Some((Scalar::F64(f.base10_parse().ok()?), dtype)),
@@ -36,6 +35,18 @@ pub(super) fn scalar_literal(expr: &Expr) -> Option<(Scalar, Option<DType>)> {
         Expr::Paren(p) => scalar_literal(&p.expr),
         Expr::Group(g) => scalar_literal(&g.expr),
         Expr::Reference(r) => scalar_literal(&r.expr),
+        _ => None,
+    }
+}
+
+/// A float literal without suffix read as f32: rounded once, not by way of f64.
+pub(super) fn as_f32(expr: &Expr) -> Option<f32> {
+    match expr {
+        Expr::Lit(syn::ExprLit { lit: Lit::Float(f), .. }) => f.base10_digits().parse().ok(),
+        Expr::Unary(u) if matches!(u.op, syn::UnOp::Neg(_)) => as_f32(&u.expr).map(|v| -v),
+        Expr::Paren(p) => as_f32(&p.expr),
+        Expr::Group(g) => as_f32(&g.expr),
+        Expr::Reference(r) => as_f32(&r.expr),
         _ => None,
     }
 }
@@ -144,13 +155,17 @@ impl Lowerer<'_> {
     pub(super) fn literal_tensor(
         &mut self,
         expr: &Expr,
+        wanted: Option<DType>,
     ) -> Lowered<(Vec<usize>, Vec<Scalar>, Option<DType>)> {
         if let Expr::Reference(r) = expr {
-            return self.literal_tensor(&r.expr);
+            return self.literal_tensor(&r.expr, wanted);
         }
         let Expr::Array(array) = expr else {
             return match scalar_literal(expr) {
-                Some((value, dtype)) => Ok((vec![], vec![value], dtype)),
+                Some((value, dtype)) => {
+                    let single = as_f32(expr).filter(|_| wanted == Some(DType::F32));
+                    Ok((vec![], vec![single.map_or(value, Scalar::F32)], dtype))
+                }
                 None => self.error(
                     expr,
                     Code::Constant,
@@ -161,7 +176,7 @@ impl Lowerer<'_> {
         };
         let (mut shape, mut values, mut dtype) = (None, Vec::new(), None);
         for element in &array.elems {
-            let (inner, more, found) = self.literal_tensor(element)?;
+            let (inner, more, found) = self.literal_tensor(element, wanted)?;
             if *shape.get_or_insert_with(|| inner.clone()) != inner {
                 // Rows of different lengths are a type error, which rustc reports.
                 return Err(Stop::Error);

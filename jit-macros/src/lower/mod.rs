@@ -10,7 +10,7 @@ mod statement;
 use std::collections::HashMap;
 
 use jit_ir::ops::Attrs;
-use jit_ir::{Const, Graph, Location, Op, RegionId, Scalar, Type, ValueId};
+use jit_ir::{Const, DType, Graph, Location, Op, RegionId, Scalar, Type, ValueId};
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 
@@ -93,6 +93,8 @@ pub(crate) struct Lowerer<'a> {
     types: HashMap<ValueId, Ty>,
     /// The current value of each variable; `None` before its first assignment.
     env: Vec<Option<Item>>,
+    /// Float literals read as f32, for those that turn out to be.
+    singles: HashMap<ValueId, f32>,
     /// The users' names of variables.
     names: HashMap<VarId, std::sync::Arc<str>>,
     scopes: Vec<HashMap<String, VarId>>,
@@ -123,6 +125,7 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
         types: HashMap::new(),
         env: vec![None, None],
         names: HashMap::new(),
+        singles: HashMap::new(),
         scopes: vec![HashMap::new()],
         loops: Vec::new(),
         maybe: Vec::new(),
@@ -351,7 +354,8 @@ impl Lowerer<'_> {
             let dtype = self.graph.ty(*result).dtype();
             let node = &mut self.graph.nodes[id];
             if let (Op::Const, Some(Const::Scalar(s)), Some(d)) = (node.op, &node.attrs.value, dtype) {
-                node.attrs.value = Some(Const::Scalar(s.cast(d)));
+                let single = self.singles.get(&node.results[0]).filter(|_| d == DType::F32);
+                node.attrs.value = Some(Const::Scalar(single.map_or(s.cast(d), |v| Scalar::F32(*v))));
             }
             if node.op == Op::Cast {
                 node.attrs.dtype = node.attrs.dtype.or(dtype);

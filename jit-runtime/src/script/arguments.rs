@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use jit_ir::Prim;
+use jit_ir::{DType, Prim};
 
 use crate::exec::run;
 use crate::tensor::raw::Val;
@@ -28,6 +28,9 @@ pub trait Argument {
 pub trait Returns: Sized {
     #[doc(hidden)]
     fn restore(values: &mut Outputs) -> Self;
+    /// For each value that it consists of, whether it is a tensor, and its element type.
+    #[doc(hidden)]
+    fn expects(out: &mut Vec<(bool, DType)>);
     /// Appends the values that it consists of.
     #[doc(hidden)]
     fn collect(&self, out: &mut Results);
@@ -109,6 +112,9 @@ impl<T: Elem> Returns for Tensor<T> {
     fn restore(values: &mut Outputs) -> Tensor<T> {
         Tensor::from_any(Any { val: values.next(), tag: None })
     }
+    fn expects(out: &mut Vec<(bool, DType)>) {
+        out.push((true, T::DTYPE));
+    }
     fn collect(&self, out: &mut Results) {
         out.0.push(self.any.clone());
     }
@@ -134,6 +140,9 @@ macro_rules! scalars {
                     Val::Scalar(s) => $T::from_scalar(s),
                     _ => unreachable!("the graph gives a host scalar here"),
                 }
+            }
+            fn expects(out: &mut Vec<(bool, DType)>) {
+                out.push((false, $T::DTYPE));
             }
             fn collect(&self, out: &mut Results) {
                 out.0.push(self.to_scalar().into());
@@ -164,6 +173,9 @@ macro_rules! tuples {
             fn restore(_values: &mut Outputs) -> Self {
                 ($($T::restore(_values),)*)
             }
+            fn expects(_out: &mut Vec<(bool, DType)>) {
+                $($T::expects(_out);)*
+            }
             fn collect(&self, _out: &mut Results) {
                 $(self.$i.collect(_out);)*
             }
@@ -189,4 +201,16 @@ tuples! {
 /// Whether a value is a tensor rather than a static part of a trace's signature.
 pub(crate) fn is_leaf(val: &Val) -> bool {
     matches!(val, Val::Tensor(_))
+}
+
+/// Whether values are what a result type consists of.
+pub(crate) fn fits<R: Returns>(values: &[Val]) -> bool {
+    let mut expected = Vec::new();
+    R::expects(&mut expected);
+    let kind = |v: &Val| match v {
+        Val::Tensor(t) => Some((true, t.dtype)),
+        Val::Scalar(s) => Some((false, s.dtype())),
+        Val::Undef => None,
+    };
+    expected.len() == values.len() && expected.iter().zip(values).all(|(e, v)| kind(v) == Some(*e))
 }

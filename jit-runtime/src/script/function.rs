@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use jit_ir::{Graph, Op, passes};
 
-use super::arguments::{Argument, Leaves, Outputs, Returns};
+use super::arguments::{Argument, Leaves, Outputs, Returns, fits};
 use super::cache::{Entry, PlanCache, Stats};
 use crate::compile::{self, argument_types, plan};
 use crate::error::{Error, Result};
@@ -254,6 +254,11 @@ impl Function {
         };
         self.plans.count(entry, &vals);
         let values = run_entry(entry, vals, leaves, &none)?;
+        if !fits::<R>(&values) {
+            let message =
+                format!("`{}` gives results of other types than the call asks for", self.graph.name);
+            return Err(Error::Compile { message, at: None });
+        }
         Ok(R::restore(&mut Outputs::new(values)))
     }
 }
