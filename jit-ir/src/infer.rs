@@ -85,6 +85,8 @@ impl Infer<'_> {
                 }
             }
             Op::Guard | Op::Assert | Op::Call | Op::Undef => {}
+            // Linking types these.
+            Op::Named | Op::Tuple | Op::Record | Op::Field | Op::Some | Op::None | Op::Method => {}
             _ => {
                 self.literals(&node)?;
                 let operands: Vec<Type> = node.operands.iter().map(|v| self.graph.ty(*v).clone()).collect();

@@ -6,6 +6,8 @@
 //! * [`ops`]: the op table; one row declares an op, everything else is derived from it.
 //! * [`graph`]: values, nodes and regions; [`verify`] says what holds for them.
 //! * [`text`]: the text form, which parses back to an equal graph.
+//! * [`link`]: called functions inlined, structs, tuples and options taken apart; [`unify`] settles
+//!   element types that the source leaves open, [`tree`] says what a structured value consists of.
 //! * [`infer`]: types and sizes of every value.
 //! * [`passes`]: graph to equal graph.
 //! * [`interp`]: the reference interpreter, the oracle of the tests.
@@ -16,15 +18,19 @@ pub mod graph;
 pub mod ids;
 pub mod infer;
 pub mod interp;
+pub mod link;
 pub mod numerics;
 pub mod ops;
 pub mod passes;
 pub mod text;
+pub mod tree;
 pub mod types;
+pub mod unify;
 pub mod verify;
 
 pub use data::{Const, Elements, Prim, Scalar, TensorData};
 pub use graph::{Graph, Location, Node, Region};
 pub use ids::{Id, NodeId, RegionId, ValueId};
 pub use ops::{Attrs, Op};
+pub use tree::Tree;
 pub use types::{DType, Dim, Type};

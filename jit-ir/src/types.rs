@@ -104,7 +104,15 @@ pub enum Type {
     Scalar(DType),
     /// A tensor. One of rank 0 is not a scalar.
     Tensor(DType, Dims),
-    /// Not known before linking (the result of a call).
+    /// A growable list of values of one type.
+    List(Box<Type>),
+    /// Several values; linking takes it apart.
+    Tuple(Vec<Type>),
+    /// A value or none; linking makes it a bool and the value.
+    Option(Box<Type>),
+    /// A value of the user's that is handed through unseen.
+    Opaque,
+    /// Not known before linking (the result of a call, a field).
     Hole,
 }
 
@@ -123,7 +131,24 @@ impl Type {
     pub fn dtype(&self) -> Option<DType> {
         match self {
             Type::Scalar(d) | Type::Tensor(d, _) => Some(*d),
-            Type::Hole => None,
+            _ => None,
+        }
+    }
+
+    /// The type of a list's elements, as far as it is known.
+    pub fn element(&self) -> Option<&Type> {
+        match self {
+            Type::List(element) => Some(element),
+            _ => None,
+        }
+    }
+
+    /// Whether a graph that is linked may hold such a value.
+    pub fn is_linked(&self) -> bool {
+        match self {
+            Type::Scalar(_) | Type::Tensor(..) | Type::Opaque => true,
+            Type::List(element) => element.is_linked(),
+            Type::Tuple(_) | Type::Option(_) | Type::Hole => false,
         }
     }
 
@@ -151,7 +176,23 @@ impl Type {
             (Type::Hole, t) | (t, Type::Hole) => Some(t.clone()),
             (Type::Scalar(a), Type::Scalar(b)) => (a == b).then_some(Type::Scalar(*a)),
             (Type::Tensor(a, x), Type::Tensor(b, y)) if a == b => Some(Type::Tensor(*a, join_dims(x, y))),
+            (Type::List(a), Type::List(b)) => a.join(b).map(|t| Type::List(Box::new(t))),
+            (Type::Option(a), Type::Option(b)) => a.join(b).map(|t| Type::Option(Box::new(t))),
+            (Type::Tuple(a), Type::Tuple(b)) if a.len() == b.len() => {
+                a.iter().zip(b).map(|(x, y)| x.join(y)).collect::<Option<_>>().map(Type::Tuple)
+            }
+            (Type::Opaque, Type::Opaque) => Some(Type::Opaque),
             _ => None,
+        }
+    }
+
+    /// This type with what is open in it taken from `other`.
+    pub fn filled(&self, other: &Type) -> Type {
+        match (self, other) {
+            (Type::Hole, t) => t.clone(),
+            (Type::Tensor(d, None), Type::Tensor(_, dims)) => Type::Tensor(*d, dims.clone()),
+            (Type::List(a), Type::List(b)) => Type::List(Box::new(a.filled(b))),
+            _ => self.clone(),
         }
     }
 }
@@ -176,6 +217,13 @@ impl fmt::Display for Type {
                 }
                 f.write_str("]")
             }
+            Type::List(element) => write!(f, "list<{element}>"),
+            Type::Tuple(parts) => {
+                let parts: Vec<String> = parts.iter().map(Type::to_string).collect();
+                write!(f, "({})", parts.join(", "))
+            }
+            Type::Option(inner) => write!(f, "option<{inner}>"),
+            Type::Opaque => f.write_str("opaque"),
             Type::Hole => f.write_str("_"),
         }
     }

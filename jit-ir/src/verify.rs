@@ -4,6 +4,7 @@
 //! * Every value is defined once.
 //! * Each op has as many operands as its row says, one result (`if`, `loop`, `call`, `fused`: any
 //!   number; `guard`, `assert`: none), and as many regions as its kind.
+//! * The first operand of an `assert` is a bool.
 //! * `const` and `guard` carry a value, `cast`, `zeros`, `ones` an element type, ops along an axis their axes.
 //! * An `if` takes one bool; both its regions have no arguments and yield one value for each result.
 //! * A `loop` with `keep` takes a count first. Its while region takes the carried values and yields
@@ -120,7 +121,11 @@ impl Check<'_> {
                     None => Err(format!("a {} is typed {result}", value.ty())),
                 };
             }
-            Op::Undef => return Ok(()),
+            Op::Undef | Op::Tuple | Op::Some | Op::None => return Ok(()),
+            Op::Named | Op::Record | Op::Field | Op::Method => {
+                return missing(node.attrs.text.is_some(), "name");
+            }
+            Op::Host => missing(node.attrs.text.is_some(), "name")?,
             Op::Cast | Op::Zeros | Op::Ones | Op::Eye | Op::OneHot => {
                 missing(node.attrs.dtype.is_some(), "element type")?
             }
@@ -157,6 +162,10 @@ impl Check<'_> {
         let class = op.info().class;
         let tensors = match op {
             Op::Item | Op::ToTensor => return Ok(()),
+            Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => return Ok(()),
+            Op::List => return Ok(()),
+            Op::Push | Op::Index | Op::SetIndex | Op::Len if operands[0].element().is_some() => return Ok(()),
+            Op::Host | Op::Powi => 0,
             Op::Concat | Op::Stack => operands.len(),
             Op::Matmul | Op::Dot | Op::Outer | Op::Take | Op::Equal => 2,
             _ if class == Class::Make => 0,

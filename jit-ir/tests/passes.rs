@@ -201,25 +201,6 @@ fn constants_fold() {
 }
 
 #[test]
-fn calls_are_inlined() {
-    let callee =
-        Graph::parse("fn g(%a: f32[*]) -> f32[*] {\n  %0: f32[*] = exp(%a)\n  return %0\n}").unwrap();
-    let text = "fn f(%x: f32[*]) -> f32[*] {\n  %0: _ = call(%x) {text = \"g\"}\n  %1: _ = mul(%0, 2.0)\n  return %1\n}";
-    let mut graph = Graph::parse(text).unwrap();
-    let resolve = |name: &str| (name == "g").then(|| callee.clone());
-    assert_eq!(passes::inline(&mut graph, &resolve), Ok(1));
-    infer::infer(&mut graph).unwrap();
-    expect![[r#"
-        fn f(%x: f32[*]) -> f32[*] {
-          %0: f32[*] = exp(%x)
-          %1: f32[*] = mul(%0, 2.0_f32)
-          return %1
-        }
-    "#]]
-    .assert_eq(&graph.to_string());
-}
-
-#[test]
 fn independent_groups_merge_where_they_meet() {
     let graph = optimised(
         "fn f(%a: f32[n0], %x: f32[n0]) -> f32[*] {

@@ -22,6 +22,7 @@ pub(super) fn eval(
             args.push(match v {
                 Value::Scalar(s) => *s,
                 Value::Tensor(t) => t.get(broadcast_index(i, to, &t.shape)),
+                Value::List(_) => return Err("takes no list".into()),
                 Value::Undef => return Err("reads a value that was never set".into()),
             });
         }

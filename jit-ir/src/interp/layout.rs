@@ -65,6 +65,13 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
                 from
             })
         }
+        Op::SetIndex => {
+            let places = operands.len() - 1;
+            let at: Vec<usize> = (1..places).map(count).collect::<Result<_>>()?;
+            let mut all = x.scalars();
+            all[position(&at, &x.shape)] = operands[places].scalar()?;
+            made(x.dtype(), to, &all)
+        }
         Op::SliceAxis => {
             let (axis, start) = (axis(x.shape.len())?, count(1)?);
             picked(x, to, |at| with(at, axis, at[axis] + start))

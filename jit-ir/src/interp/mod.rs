@@ -25,6 +25,8 @@ pub enum Value {
     Scalar(Scalar),
     /// A tensor.
     Tensor(Arc<TensorData>),
+    /// A list.
+    List(Arc<Vec<Value>>),
     /// Never read.
     Undef,
 }
@@ -35,6 +37,9 @@ impl Value {
         match (self, other) {
             (Value::Scalar(a), Value::Scalar(b)) => a.same_bits(*b),
             (Value::Tensor(a), Value::Tensor(b)) => a.same_bits(b),
+            (Value::List(a), Value::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|(x, y)| x.same_bits(y))
+            }
             _ => false,
         }
     }
@@ -43,6 +48,10 @@ impl Value {
         match self {
             Value::Scalar(s) => Type::Scalar(s.dtype()),
             Value::Tensor(t) => t.ty(),
+            Value::List(list) => {
+                let element = list.iter().try_fold(Type::Hole, |ty, v| ty.join(&v.ty()));
+                Type::List(Box::new(element.unwrap_or(Type::Hole)))
+            }
             Value::Undef => Type::Hole,
         }
     }
@@ -147,7 +156,10 @@ impl Machine<'_> {
             }
             Op::Assert => match operands[0] {
                 Value::Scalar(Scalar::Bool(true)) => Ok(vec![]),
-                _ => Err(stop(node.attrs.text.clone().unwrap_or_default())),
+                _ => {
+                    let shown: Vec<Scalar> = operands[1..].iter().filter_map(|v| v.scalar().ok()).collect();
+                    Err(stop(host::message(node.attrs.text.as_deref().unwrap_or_default(), &shown)))
+                }
             },
             Op::Call => Err(stop("the graph is not linked".into())),
             _ => self.plain(node, &operands).map(|v| vec![v]).map_err(stop),
@@ -175,11 +187,26 @@ impl Machine<'_> {
         Ok(carried)
     }
 
+    /// `concat` and `stack` of a list are those of its elements.
+    fn joined(&self, node: &Node, value: Value) -> Result<Value, String> {
+        match (node.op, value) {
+            (Op::Concat | Op::Stack, Value::List(list)) if list.is_empty() => {
+                Err("at least one tensor is needed".into())
+            }
+            (Op::Concat | Op::Stack, Value::List(list)) => self.plain(node, &list),
+            (_, value) => Ok(value),
+        }
+    }
+
     fn plain(&self, node: &Node, operands: &[Value]) -> Result<Value, String> {
         let op = node.op;
-        if op.is_elementwise() && operands.iter().all(|v| matches!(v, Value::Scalar(_))) {
+        let host = op.is_elementwise() || matches!(op, Op::Host | Op::Powi);
+        if host && operands.iter().all(|v| matches!(v, Value::Scalar(_))) {
             let scalars: Vec<Scalar> = operands.iter().map(Value::scalar).collect::<Result<_, _>>()?;
-            return host::eval(op, &scalars, node.attrs.dtype).map(Value::Scalar);
+            return host::call(op, &scalars, &node.attrs).map(Value::Scalar);
+        }
+        if let Some(value) = listed(op, operands)? {
+            return self.joined(node, value);
         }
         if let (Op::Item, Some(Value::Scalar(s))) = (op, operands.first()) {
             return Ok(Value::Scalar(*s));
@@ -205,6 +232,38 @@ impl Machine<'_> {
     }
 }
 
+/// What an op on lists gives; the tensors to join for `concat` and `stack`, `None` for other ops.
+fn listed(op: Op, operands: &[Value]) -> Result<Option<Value>, String> {
+    let Some(Value::List(list)) = operands.first() else {
+        return Ok((op == Op::List).then(|| Value::List(Arc::new(operands.to_vec()))));
+    };
+    let at = |v: &Value| -> Result<usize, String> {
+        let i = v.scalar()?.as_i64();
+        if (0..list.len() as i64).contains(&i) {
+            Ok(i as usize)
+        } else {
+            Err(format!("index {i} is out of range for a list of {}", list.len()))
+        }
+    };
+    Ok(Some(match (op, &operands[1..]) {
+        (Op::List, _) => Value::List(Arc::new(operands.to_vec())),
+        (Op::Push, [value]) => {
+            let mut list = list.to_vec();
+            list.push(value.clone());
+            Value::List(Arc::new(list))
+        }
+        (Op::Index, [i]) => list[at(i)?].clone(),
+        (Op::SetIndex, [i, value]) => {
+            let mut changed = list.to_vec();
+            changed[at(i)?] = value.clone();
+            Value::List(Arc::new(changed))
+        }
+        (Op::Len, []) => Value::Scalar(Scalar::Usize(list.len())),
+        (Op::Concat | Op::Stack, []) => Value::List(list.clone()),
+        _ => return Err("takes no list".into()),
+    }))
+}
+
 fn ask(op: Op, operands: &[Value], attrs: &crate::ops::Attrs) -> Result<Value, String> {
     let x = operands[0].tensor()?;
     let usize = |n: usize| Ok(Value::Scalar(Scalar::Usize(n)));
@@ -223,6 +282,7 @@ fn ask(op: Op, operands: &[Value], attrs: &crate::ops::Attrs) -> Result<Value, S
             }
             Ok(Value::Scalar(x.get(at)))
         }
+        Op::Host | Op::Powi => Err("takes host scalars".into()),
         _ => {
             let y = operands[1].tensor()?;
             let equal = x.shape == y.shape

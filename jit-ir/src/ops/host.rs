@@ -1,6 +1,6 @@
 //! Elementwise ops on host scalars: Rust's semantics, integers checked.
 
-use super::Op;
+use super::{Attrs, Op};
 use super::lanes::{self, Unary};
 use crate::data::{Prim, Scalar};
 use crate::types::DType;
@@ -116,6 +116,117 @@ pub fn eval(op: Op, args: &[Scalar], to: Option<DType>) -> Result<Scalar, Fault>
     }
 }
 
+/// The value of any op on host scalars alone, its attributes included.
+///
+/// # Errors
+/// As [`eval`].
+pub fn call(op: Op, args: &[Scalar], attrs: &Attrs) -> Result<Scalar, Fault> {
+    match (op, args) {
+        (Op::Host, _) => function(attrs.text.as_deref().unwrap_or_default(), args),
+        (Op::Powi, [x, n]) => power(*x, *n),
+        _ => eval(op, args, attrs.dtype),
+    }
+}
+
+/// A message with `{}`, `{:?}` and `{:.n}` replaced by values, as `format!` shows them.
+pub fn message(template: &str, values: &[Scalar]) -> String {
+    let mut out = String::new();
+    let mut values = values.iter();
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '}']) {
+        out.push_str(&rest[..at]);
+        let (brace, after) = rest[at..].split_at(1);
+        if let Some(after) = after.strip_prefix(brace) {
+            out.push_str(brace);
+            rest = after;
+            continue;
+        }
+        let (spec, after) = after.split_once('}').unwrap_or((after, ""));
+        let spec = spec.trim_start_matches(|c| c != ':').trim_start_matches(':');
+        out.push_str(&values.next().map_or(String::new(), |v| shown(*v, spec)));
+        rest = after;
+    }
+    out + rest
+}
+
+fn shown(value: Scalar, spec: &str) -> String {
+    let digits = spec.strip_prefix('.').and_then(|n| n.trim_end_matches('?').parse::<usize>().ok());
+    match (value, digits) {
+        (Scalar::F32(v), Some(n)) => format!("{v:.n$}"),
+        (Scalar::F64(v), Some(n)) => format!("{v:.n$}"),
+        (Scalar::F32(v), None) if !spec.ends_with('?') => v.to_string(),
+        (Scalar::F64(v), None) if !spec.ends_with('?') => v.to_string(),
+        // A scalar's own text is that of `Debug`.
+        _ => value.to_string(),
+    }
+}
+
+fn power(x: Scalar, n: Scalar) -> Result<Scalar, Fault> {
+    let exponent = n.as_i64();
+    let by = u32::try_from(exponent).map_err(|_| format!("{x} to the power {exponent} is no integer"));
+    let fault = || format!("{x} to the power {exponent} overflows");
+    Ok(match x {
+        Scalar::F32(x) => x.powi(exponent as i32).to_scalar(),
+        Scalar::F64(x) => x.powi(exponent as i32).to_scalar(),
+        Scalar::U8(x) => x.checked_pow(by?).ok_or_else(fault)?.to_scalar(),
+        Scalar::I32(x) => x.checked_pow(by?).ok_or_else(fault)?.to_scalar(),
+        Scalar::I64(x) => x.checked_pow(by?).ok_or_else(fault)?.to_scalar(),
+        Scalar::Usize(x) => x.checked_pow(by?).ok_or_else(fault)?.to_scalar(),
+        Scalar::Bool(_) => return Err("a bool has no powers".into()),
+    })
+}
+
+macro_rules! functions {
+    (
+        float { $($f1:ident)* } { $($f2:ident)* }
+        int { $($i2:ident)* } divides { $($d2:ident)* }
+    ) => {
+        /// The functions of host scalars that have no row of their own, with the number of arguments
+        /// after the receiver.
+        pub const FUNCTIONS: &[(&str, usize)] = &[
+            $((stringify!($f1), 0),)* $((stringify!($f2), 1),)*
+            $((stringify!($i2), 1),)* $((stringify!($d2), 1),)*
+        ];
+
+        /// A function of host scalars, by its name in std.
+        fn function(name: &str, args: &[Scalar]) -> Result<Scalar, Fault> {
+            macro_rules! floats {
+                ($T:ident, $x:expr) => {
+                    match (name, args.get(1)) {
+                        $((stringify!($f1), None) => Ok($x.$f1().to_scalar()),)*
+                        $((stringify!($f2), Some(Scalar::$T(y))) => Ok($x.$f2(*y).to_scalar()),)*
+                        _ => Err(format!("`{name}` is not defined for {}", args[0].dtype())),
+                    }
+                };
+            }
+            macro_rules! ints {
+                ($T:ident, $x:expr) => {
+                    match (name, args.get(1)) {
+                        $((stringify!($i2), Some(Scalar::$T(y))) => Ok($x.$i2(*y).to_scalar()),)*
+                        $((stringify!($d2), Some(Scalar::$T(y))) if *y != 0 => Ok($x.$d2(*y).to_scalar()),)*
+                        $((stringify!($d2), Some(Scalar::$T(_))) => Err(format!("{name}({}, 0): division by zero", $x)),)*
+                        _ => Err(format!("`{name}` is not defined for {}", args[0].dtype())),
+                    }
+                };
+            }
+            match args.first() {
+                Some(Scalar::F32(x)) => floats!(F32, x),
+                Some(Scalar::F64(x)) => floats!(F64, x),
+                Some(Scalar::U8(x)) => ints!(U8, x),
+                Some(Scalar::I32(x)) => ints!(I32, x),
+                Some(Scalar::I64(x)) => ints!(I64, x),
+                Some(Scalar::Usize(x)) => ints!(Usize, x),
+                _ => Err(format!("`{name}` is not defined for these values")),
+            }
+        }
+    };
+}
+functions! {
+    float { exp2 log10 cbrt fract to_degrees to_radians acosh asinh atanh } { hypot copysign log }
+    int { wrapping_add wrapping_sub wrapping_mul saturating_add saturating_sub saturating_mul }
+    divides { wrapping_div wrapping_rem }
+}
+
 fn binary(op: Op, a: Scalar, b: Scalar) -> Result<Scalar, Fault> {
     match (a, b) {
         (Scalar::Bool(a), Scalar::Bool(b)) => match op {
@@ -209,6 +320,12 @@ mod tests {
         let div = eval(Op::Div, &[Scalar::I64(7), Scalar::I64(0)], None);
         assert_eq!(div.unwrap_err(), "7 / 0: division by zero");
         assert!(eval(Op::Shl, &[Scalar::I32(1), Scalar::I32(32)], None).is_err());
+    }
+
+    #[test]
+    fn messages_show_values_as_format_does() {
+        let values = [Scalar::F32(1.0), Scalar::I32(-2), Scalar::F64(0.125)];
+        assert_eq!(message("a {} b {n:?} {{c}} {:.2}", &values), "a 1 b -2 {c} 0.13".replace("0.13", "0.12"));
     }
 
     #[test]

@@ -135,6 +135,14 @@ pub fn find_scalar(name: &str) -> Option<(Op, usize)> {
     Some((op, op.info().operands.0 - 1))
 }
 
+/// Every method name of host scalars, for suggestions.
+pub fn scalar_names() -> Vec<String> {
+    let mut names: Vec<String> = super::host::FUNCTIONS.iter().map(|(n, _)| n.to_string()).collect();
+    names.extend(Op::ALL.iter().map(|op| op.name().to_string()).filter(|n| find_scalar(n).is_some()));
+    names.extend(["max", "min", "powi", "pow"].map(String::from));
+    names
+}
+
 /// The constructor `Tensor::name`.
 pub fn find_constructor(name: &str) -> Option<(Op, &'static [Arg])> {
     Some(match name {

@@ -128,6 +128,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
         Op::Linspace => made(&[value(2)]),
         Op::Arange => Ok(Shape::maybe(vec![Dim::Unknown])),
         Op::ToTensor => Ok(Shape::sure(vec![])),
+        Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => Ok(of_list(op, &operands[0])),
         Op::Concat | Op::Stack => joined(op, operands, attrs),
         Op::Matmul | Op::Dot | Op::Outer | Op::Take => {
             match (tensor_dims(&operands[0]), tensor_dims(&operands[1])) {
@@ -155,7 +156,15 @@ fn tensor_dims(ty: &Type) -> Option<&[Dim]> {
     match ty {
         Type::Tensor(_, dims) => dims.as_deref(),
         Type::Scalar(_) => Some(&[]),
-        Type::Hole => None,
+        _ => None,
+    }
+}
+
+/// A list of tensors joined: how many there are is known at run time.
+fn of_list(op: Op, list: &Type) -> Shape {
+    match list.element().and_then(Type::rank) {
+        Some(rank) => Shape::maybe(vec![Dim::Unknown; rank + usize::from(op == Op::Stack)]),
+        None => Shape::unknown(),
     }
 }
 
@@ -230,12 +239,13 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
             only_axis()?;
             Ok(Shape::sure(vec![]))
         }
-        Op::Index => {
-            if values.len() != rank {
-                return Err(format!("{} indices for a tensor of shape {}", values.len(), show(x)));
+        Op::Index | Op::SetIndex => {
+            let places = &values[..values.len() - usize::from(op == Op::SetIndex)];
+            if places.len() != rank {
+                return Err(format!("{} indices for a tensor of shape {}", places.len(), show(x)));
             }
-            values.iter().zip(x).try_for_each(|(v, d)| in_range(*v, *d, "index"))?;
-            Ok(Shape::maybe(vec![]))
+            places.iter().zip(x).try_for_each(|(v, d)| in_range(*v, *d, "index"))?;
+            Ok(Shape::maybe(if op == Op::SetIndex { x.to_vec() } else { vec![] }))
         }
         _ => Ok(Shape::sure(vec![])),
     }

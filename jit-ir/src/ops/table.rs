@@ -15,6 +15,8 @@ pub enum Class {
     Make,
     /// A host scalar from a tensor.
     Ask,
+    /// Lists, and single elements written.
+    List,
     /// Control flow, constants, checks.
     Structure,
 }
@@ -138,14 +140,28 @@ macro_rules! table {
             Index index Ask (2, MANY) Value false "One element as a host scalar.";
             Equal equal Ask (2, 2) Never false "Whether shape and all elements are equal.";
 
+            Host host Ask (1, 3) Value false "A function of host scalars, named by `text`, as std computes it.";
+            Powi powi Ask (2, 2) Value false "A host scalar to an integer power, as std computes it.";
+
+            List list List (0, MANY) Never false "A list of the operands.";
+            Push push List (2, 2) Never false "A list with one more element at its end.";
+            SetIndex set_index List (3, MANY) Value false "A tensor or list with one element replaced; the last operand is the element.";
+
             Const const Structure (0, 0) Never false "A constant.";
+            Named named Structure (0, 0) Never false "A constant of the user's, named by `text`; linking fills it in.";
+            Tuple tuple Structure (0, MANY) Never false "Several values as one.";
+            Record record Structure (0, MANY) Never false "The fields named by `text`, as one value.";
+            Field field Structure (1, 1) Never false "One of several values: a position or a name.";
+            Some some Structure (1, 1) Never false "An option with a value.";
+            None none Structure (0, 0) Never false "An option without a value.";
+            Method method Structure (1, MANY) Value false "What linking decides by the types of the operands.";
             Undef undef Structure (0, 0) Never false "A value on a path where it is never read.";
             If if Structure (1, 1) Never false "One of two regions.";
             Loop loop Structure (0, MANY) Never false "A body repeated while a region says so, or a counted number of times.";
             Call call Structure (0, MANY) Value false "A call of another function.";
             Fused fused Structure (0, 0) Shape false "A region that runs as one kernel.";
             Guard guard Structure (1, 1) Value false "Leaves the recording unless the operand has the expected value.";
-            Assert assert Structure (1, 1) Value false "Fails with a message unless the operand is true.";
+            Assert assert Structure (1, MANY) Value false "Fails unless the first operand is true, with a message that shows the others.";
         }
     };
     (@all $($v:ident $name:ident $class:ident $operands:tt $fails:ident $approx:literal $doc:literal;)*) => {

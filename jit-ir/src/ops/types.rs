@@ -11,8 +11,14 @@ use crate::types::{DType, Dim, Type};
 /// A shape that cannot fit is not an error here: the node is then typed with an unknown shape and
 /// fails when a run reaches it.
 pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -> Result<Type, String> {
+    if let Some(ty) = listed(op, operands)? {
+        return Ok(ty);
+    }
     let dtype = dtype(op, operands, attrs)?;
     let Some(dtype) = dtype else { return Ok(Type::Hole) };
+    if matches!(op, Op::Host | Op::Powi) && !operands.iter().all(|t| t.is_scalar() || *t == Type::Hole) {
+        return Err("takes host scalars".into());
+    }
     if op.info().class == Class::Ask || (op.is_elementwise() && operands.iter().all(Type::is_scalar)) {
         return Ok(Type::Scalar(dtype));
     }
@@ -21,6 +27,38 @@ pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) 
         Err(_) => None,
     };
     Ok(Type::Tensor(dtype, dims))
+}
+
+/// The result type of an op on lists; `None` for others.
+fn listed(op: Op, operands: &[Type]) -> Result<Option<Type>, String> {
+    let list = operands.first().and_then(Type::element);
+    let join = |a: &Type, b: &Type| a.join(b).ok_or_else(|| format!("a {b} stands in a list of {a}"));
+    Ok(Some(match (op, list) {
+        (Op::List, _) => {
+            let mut element = Type::Hole;
+            for ty in operands {
+                element = join(&element, ty)?;
+            }
+            Type::List(Box::new(element))
+        }
+        (Op::Push, Some(element)) => Type::List(Box::new(join(element, &operands[1])?)),
+        (Op::Push, None) if operands[0] == Type::Hole => Type::Hole,
+        (Op::Push, None) => return Err(format!("takes a list, got {}", operands[0])),
+        (Op::SetIndex, Some(element)) if operands.len() == 3 => {
+            Type::List(Box::new(join(element, &operands[2])?))
+        }
+        (Op::Index | Op::SetIndex, Some(_)) if operands.len() != 2 => {
+            return Err("a list has one index".into());
+        }
+        (Op::Index, Some(element)) => element.clone(),
+        (Op::Len, Some(_)) => Type::Scalar(DType::Usize),
+        (Op::Concat | Op::Stack, Some(Type::Tensor(d, _))) => {
+            Type::Tensor(*d, shape::infer(op, operands, &[], &Attrs::default())?.dims)
+        }
+        (Op::Concat | Op::Stack, Some(Type::Hole)) => Type::Hole,
+        (_, Some(_)) => return Err(format!("takes no {}", operands[0])),
+        _ => return Ok(None),
+    }))
 }
 
 fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, String> {
@@ -60,6 +98,11 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
         Op::ToTensor => Ok(attrs.dtype.or(first)),
         Op::Dim | Op::Len | Op::Rank => Ok(Some(DType::Usize)),
         Op::Equal => common(operands).map(|_| Some(DType::Bool)),
+        Op::SetIndex => {
+            common(&[operands[0].clone(), operands[operands.len() - 1].clone()])?;
+            Ok(first)
+        }
+        Op::Host => common(operands),
         _ => Ok(first),
     }
 }

@@ -9,7 +9,6 @@ mod cse;
 mod dce;
 mod fold;
 mod fuse;
-mod inline;
 mod licm;
 mod simplify;
 
@@ -17,7 +16,6 @@ pub use cse::cse;
 pub use dce::dce;
 pub use fold::fold;
 pub use fuse::fuse;
-pub use inline::{copy_region, inline};
 pub use licm::licm;
 pub use simplify::simplify;
 

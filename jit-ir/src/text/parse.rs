@@ -189,10 +189,31 @@ impl Parser<'_> {
         }
     }
 
+    fn deeper(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { self.error("the text is nested too deeply") } else { Ok(()) }
+    }
+
     fn ty(&mut self) -> Result<Type> {
+        if self.eat('(') {
+            self.deeper()?;
+            let parts = self.list(')', Self::ty)?;
+            self.depth -= 1;
+            return Ok(Type::Tuple(parts));
+        }
         let word = self.word()?;
-        if word == "_" {
-            return Ok(Type::Hole);
+        match word.as_str() {
+            "_" => return Ok(Type::Hole),
+            "opaque" => return Ok(Type::Opaque),
+            "list" | "option" => {
+                self.expect('<')?;
+                self.deeper()?;
+                let inner = Box::new(self.ty()?);
+                self.depth -= 1;
+                self.expect('>')?;
+                return Ok(if word == "list" { Type::List(inner) } else { Type::Option(inner) });
+            }
+            _ => {}
         }
         let Ok(dtype) = word.parse::<DType>() else { return self.error(format!("`{word}` is not a type")) };
         if !self.eat('[') {
@@ -225,10 +246,7 @@ impl Parser<'_> {
     }
 
     fn region(&mut self, region: RegionId, end: &str) -> Result<()> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return self.error("regions are nested too deeply");
-        }
+        self.deeper()?;
         while !self.eat_word(end) {
             self.node(region)?;
         }

@@ -65,7 +65,7 @@ impl<'a> Printer<'a> {
         let params = self.declare_all(&graph.regions[body].args);
         let results: Vec<String> = graph.result_types.iter().map(Type::to_string).collect();
         let results = match results.len() {
-            1 => results[0].clone(),
+            1 if !matches!(graph.result_types[0], Type::Tuple(_)) => results[0].clone(),
             _ => format!("({})", results.join(", ")),
         };
         let head = format!("fn {}({params}) -> {results} {{\n", graph.name);

@@ -1,0 +1,444 @@
+//! `link`: a captured graph becomes one that runs.
+//!
+//! A captured graph has one value for each parameter of the function and one for its result. They
+//! may be structs, tuples, options or lists of them, whose fields the source of the function does
+//! not tell. Linking copies the graph forward with the structure of the arguments at hand: every
+//! structured value becomes its leaves, calls of scripts become their bodies, named constants
+//! their values, and element types that depended on any of these are settled.
+
+mod control;
+mod structure;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::data::{Const, Scalar};
+use crate::graph::{Graph, Location, Node};
+use crate::ids::{RegionId, ValueId};
+use crate::ops::{Attrs, Op, powi};
+use crate::tree::Tree;
+use crate::types::{DType, Type};
+use crate::unify::{Clash, Fallback, Ty, Typing};
+
+/// What a script knows by name.
+pub trait Library {
+    /// What stands behind a call.
+    fn callee(&self, name: &str) -> Option<Callee<'_>>;
+    /// The value of a constant of the user's.
+    fn constant(&self, name: &str) -> Option<Tree<Const>>;
+}
+
+/// A library without names.
+pub struct Empty;
+
+impl Library for Empty {
+    fn callee(&self, _: &str) -> Option<Callee<'_>> {
+        None
+    }
+    fn constant(&self, _: &str) -> Option<Tree<Const>> {
+        None
+    }
+}
+
+/// What stands behind a call.
+pub enum Callee<'a> {
+    /// A function whose body replaces the call: one graph, or one for each element type.
+    Function(Vec<&'a Graph>, &'a dyn Library),
+    /// A call that stays, with results of this structure.
+    Step(Tree<Type>),
+}
+
+/// Why a graph cannot be linked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkError {
+    /// What does not fit.
+    pub message: String,
+    /// Where in the user's source.
+    pub location: Option<Location>,
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+type Linked<T> = Result<T, LinkError>;
+
+/// Links a graph for arguments of the given structures; `result` is that of the function's result.
+///
+/// # Errors
+/// Values whose structures or types do not fit, a method that a value does not have, recursion.
+pub fn link(
+    graph: &Graph,
+    params: &[Tree<Type>],
+    result: Option<&Tree<Type>>,
+    library: &dyn Library,
+) -> Linked<Graph> {
+    let mut linker =
+        Linker { graph: Graph::new(graph.name.as_str()), typing: Typing::default(), path: Vec::new(), at: None };
+    if params.len() != graph.params().len() {
+        let (wanted, got) = (graph.params().len(), params.len());
+        return Err(linker.error(format!("`{}` takes {wanted} arguments, got {got}", graph.name)));
+    }
+    let body = linker.graph.body;
+    let mut args = Vec::new();
+    for (param, tree) in graph.params().iter().zip(params) {
+        let name = graph.values[*param].name.clone();
+        args.push(linker.parameter(body, tree, name.as_deref().unwrap_or("arg")));
+    }
+    let mut value = linker.function(graph, library, args, body)?;
+    if let Some(expected) = result {
+        value = linker.conform(value, expected, body)?;
+    }
+    let results = value.leaves();
+    linker.graph.regions[body].results = results;
+    if !linker.typing.settle(&mut linker.graph) {
+        return Err(linker.error("the element type of a tensor made here is not known".into()));
+    }
+    let types = linker.graph.regions[body].results.iter().map(|v| linker.graph.ty(*v).clone()).collect();
+    linker.graph.result_types = types;
+    Ok(linker.graph)
+}
+
+/// A function that is being copied.
+struct Frame<'a> {
+    source: &'a Graph,
+    library: &'a dyn Library,
+    env: HashMap<ValueId, Tree<ValueId>>,
+}
+
+struct Linker {
+    /// The graph that is made.
+    graph: Graph,
+    typing: Typing,
+    /// The functions around the current place.
+    path: Vec<*const Graph>,
+    /// The current place in the source.
+    at: Option<Location>,
+}
+
+impl Linker {
+    fn error(&self, message: String) -> LinkError {
+        LinkError { message, location: self.at.clone() }
+    }
+
+    fn fits<T>(&self, outcome: Result<T, Clash>, op: Op) -> Linked<T> {
+        outcome.map_err(|Clash(what)| self.error(format!("{}: types differ: {what}", op.name())))
+    }
+
+    fn parameter(&mut self, region: RegionId, tree: &Tree<Type>, name: &str) -> Tree<ValueId> {
+        match tree {
+            Tree::Tuple(parts) => {
+                let part = |(i, p): (usize, &Tree<Type>)| self.parameter(region, p, &format!("{name}_{i}"));
+                Tree::Tuple(parts.iter().enumerate().map(part).collect())
+            }
+            Tree::Record(fields) => {
+                let field = |(field, f): &(String, Tree<Type>)| {
+                    (field.clone(), self.parameter(region, f, &format!("{name}_{field}")))
+                };
+                Tree::Record(fields.iter().map(field).collect())
+            }
+            Tree::List(element) => Tree::List(Box::new(self.parameter(region, element, name))),
+            Tree::Option(flag, inner) => {
+                let flag = self.argument(region, flag, &format!("{name}_is_some"));
+                Tree::Option(flag, Box::new(self.parameter(region, inner, name)))
+            }
+            Tree::Leaf(ty) => Tree::Leaf(self.argument(region, ty, name)),
+            Tree::Unset => Tree::Unset,
+        }
+    }
+
+    fn argument(&mut self, region: RegionId, ty: &Type, name: &str) -> ValueId {
+        let value = self.graph.arg(region, ty.clone(), Some(name));
+        let ty = self.typing.vars.ty(ty);
+        self.typing.types.insert(value, ty);
+        value
+    }
+
+    /// Appends a node with one result of a type.
+    fn node(&mut self, region: RegionId, op: Op, operands: Vec<ValueId>, attrs: Attrs, ty: Ty) -> ValueId {
+        let node = self.graph.push(region, op, operands, attrs, vec![Type::Hole], self.at.clone());
+        let value = self.graph.nodes[node].results[0];
+        self.typing.types.insert(value, ty);
+        value
+    }
+
+    /// Appends a node with one result, typed by the op's rule.
+    fn op(&mut self, region: RegionId, op: Op, operands: Vec<ValueId>, attrs: Attrs) -> Linked<ValueId> {
+        let types: Vec<Ty> = operands.iter().map(|v| self.typing.ty(*v)).collect();
+        let ty = self.typing.vars.result(op, &types, &attrs);
+        let ty = self.fits(ty, op)?;
+        Ok(self.node(region, op, operands, attrs, ty))
+    }
+
+    fn scalar(&mut self, region: RegionId, value: Scalar) -> ValueId {
+        let ty = self.typing.vars.scalar(value.dtype());
+        let attrs = Attrs { value: Some(Const::Scalar(value)), ..Attrs::default() };
+        self.node(region, Op::Const, vec![], attrs, ty)
+    }
+
+    /// Copies a function's body into a region; gives its result.
+    fn function(
+        &mut self,
+        source: &Graph,
+        library: &dyn Library,
+        args: Vec<Tree<ValueId>>,
+        into: RegionId,
+    ) -> Linked<Tree<ValueId>> {
+        let same: *const Graph = source;
+        if self.path.contains(&same) {
+            return Err(self.error(format!("`{}` calls itself", source.name)));
+        }
+        self.path.push(same);
+        let mut frame = Frame { source, library, env: HashMap::new() };
+        for (param, arg) in source.params().iter().zip(args) {
+            let declared = source.ty(*param).clone();
+            let arg = self.declared(arg, &declared, into)?;
+            frame.env.insert(*param, arg);
+        }
+        let mut results = self.region(&mut frame, source.body, into)?;
+        self.path.pop();
+        match results.pop() {
+            Some(value) => self.declared(value, &source.result_types[0], into),
+            None => Ok(Tree::unit()),
+        }
+    }
+
+    /// Gives a value the type that its function declares: settles literals, completes `None`.
+    fn declared(&mut self, value: Tree<ValueId>, ty: &Type, region: RegionId) -> Linked<Tree<ValueId>> {
+        match (&value, ty) {
+            (Tree::Leaf(v), Type::Scalar(_) | Type::Tensor(..)) => {
+                let (a, b) = (self.typing.ty(*v), self.typing.vars.ty(ty));
+                let joined = self.typing.vars.join(a, b);
+                let joined = joined.map_err(|Clash(what)| self.error(format!("types differ: {what}")))?;
+                self.typing.types.insert(*v, joined);
+                Ok(value)
+            }
+            (_, Type::Tuple(_) | Type::Option(_)) if Tree::of(ty).is_known() => {
+                self.conform(value, &Tree::of(ty), region)
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// Copies the nodes of a region; gives its results.
+    fn region(&mut self, frame: &mut Frame<'_>, from: RegionId, into: RegionId) -> Linked<Vec<Tree<ValueId>>> {
+        let source = frame.source;
+        for id in &source.regions[from].nodes {
+            let node = &source.nodes[*id];
+            if node.location.is_some() {
+                self.at = node.location.clone();
+            }
+            match node.op {
+                Op::If => self.branch(frame, node, into)?,
+                Op::Loop => self.repeat(frame, node, into)?,
+                Op::Guard | Op::Assert => {
+                    let operands = self.leaves(frame, node, into)?;
+                    self.graph.push(into, node.op, operands, node.attrs.clone(), vec![], node.location.clone());
+                }
+                _ => {
+                    let value = self.value(frame, node, into)?;
+                    if let Tree::Leaf(v) = value {
+                        let name = &source.values[node.results[0]].name;
+                        let slot = &mut self.graph.values[v].name;
+                        *slot = slot.take().or(name.clone());
+                    }
+                    frame.env.insert(node.results[0], value);
+                }
+            }
+        }
+        let results = source.regions[from].results.iter();
+        Ok(results.map(|v| frame.env.get(v).cloned().unwrap_or(Tree::Unset)).collect())
+    }
+
+    fn operand(&self, frame: &Frame<'_>, node: &Node, i: usize) -> Tree<ValueId> {
+        node.operands.get(i).and_then(|v| frame.env.get(v)).cloned().unwrap_or(Tree::Unset)
+    }
+
+    /// A value that must be a single one.
+    fn leaf(&mut self, tree: &Tree<ValueId>, op: Op, region: RegionId) -> Linked<ValueId> {
+        match tree {
+            Tree::Leaf(v) => Ok(*v),
+            Tree::List(inner) => match &**inner {
+                Tree::Leaf(_) | Tree::List(_) => self.leaf(inner, op, region),
+                Tree::Unset => {
+                    let ty = self.typing.vars.list(Ty::Hole);
+                    Ok(self.node(region, Op::List, vec![], Attrs::default(), ty))
+                }
+                _ => Err(self.error(format!("{}: takes no list of structs or tuples", op.name()))),
+            },
+            Tree::Unset => Ok(self.node(region, Op::Undef, vec![], Attrs::default(), Ty::Hole)),
+            other => Err(self.error(format!("{}: takes no {}", op.name(), other.kind()))),
+        }
+    }
+
+    fn leaves(&mut self, frame: &Frame<'_>, node: &Node, region: RegionId) -> Linked<Vec<ValueId>> {
+        (0..node.operands.len())
+            .map(|i| self.leaf(&self.operand(frame, node, i), node.op, region))
+            .collect()
+    }
+
+    /// The result of a node with one result.
+    fn value(&mut self, frame: &mut Frame<'_>, node: &Node, into: RegionId) -> Linked<Tree<ValueId>> {
+        let result_ty = frame.source.ty(node.results[0]).clone();
+        match node.op {
+            Op::Const => return Ok(Tree::Leaf(self.constant(node, &result_ty, into))),
+            Op::Undef if !result_ty.is_linked() => return Ok(Tree::Unset),
+            Op::Undef => {
+                let ty = self.typing.vars.ty(&result_ty);
+                return Ok(Tree::Leaf(self.node(into, Op::Undef, vec![], Attrs::default(), ty)));
+            }
+            Op::Call => return self.call(frame, node, into),
+            Op::Method => return self.method(frame, node, into),
+            _ => {}
+        }
+        if let Some(value) = self.structural(frame, node, &result_ty, into)? {
+            return Ok(value);
+        }
+        let operands = self.leaves(frame, node, into)?;
+        let value = self.op(into, node.op, operands, node.attrs.clone())?;
+        if result_ty.is_linked() && matches!(result_ty, Type::Scalar(_) | Type::Tensor(..)) {
+            let (found, known) = (self.typing.ty(value), self.typing.vars.ty(&result_ty));
+            let joined = self.typing.vars.join(found, known);
+            let joined = self.fits(joined, node.op)?;
+            self.typing.types.insert(value, joined);
+        }
+        let mut tree = Tree::Leaf(value);
+        let mut ty = self.typing.ty(value);
+        while let Ty::List(element) = ty {
+            tree = Tree::List(Box::new(tree));
+            ty = self.typing.vars.element(element);
+        }
+        Ok(tree)
+    }
+
+    fn constant(&mut self, node: &Node, ty: &Type, into: RegionId) -> ValueId {
+        let ty = match (&node.attrs.value, ty) {
+            (Some(Const::Scalar(s)), Type::Hole) => {
+                let fallback = if s.dtype().is_float() { Fallback::Float } else { Fallback::Int };
+                Ty::Scalar(self.typing.vars.open(fallback))
+            }
+            (Some(value), _) => self.typing.vars.ty(&value.ty()),
+            (None, _) => Ty::Hole,
+        };
+        self.node(into, Op::Const, vec![], node.attrs.clone(), ty)
+    }
+
+    fn call(&mut self, frame: &mut Frame<'_>, node: &Node, into: RegionId) -> Linked<Tree<ValueId>> {
+        let name = node.attrs.text.clone().unwrap_or_default();
+        let args: Vec<Tree<ValueId>> =
+            (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
+        match frame.library.callee(&name) {
+            None => Err(self.error(format!("`{name}` is called but not known"))),
+            Some(Callee::Step(result)) => {
+                let operands = args.iter().flat_map(Tree::leaves).collect();
+                let types = result.leaves();
+                let at = self.at.clone();
+                let call = self.graph.push(into, Op::Call, operands, node.attrs.clone(), types.clone(), at);
+                let results = self.graph.nodes[call].results.clone();
+                for (value, ty) in results.iter().zip(&types) {
+                    let ty = self.typing.vars.ty(ty);
+                    self.typing.types.insert(*value, ty);
+                }
+                let mut next = results.into_iter();
+                Ok(result.map(&mut |_| next.next().unwrap_or_else(|| unreachable!("one result for each leaf"))))
+            }
+            Some(Callee::Function(graphs, library)) => {
+                let Some(graph) = graphs.into_iter().find(|g| self.accepts(g, &args)) else {
+                    let message = format!("`{name}` does not take these arguments");
+                    return Err(self.error(message));
+                };
+                let (at, path) = (self.at.clone(), self.path.len());
+                let value = self.function(graph, library, args, into);
+                self.path.truncate(path);
+                self.at = at;
+                value
+            }
+        }
+    }
+
+    /// Whether a graph's parameters have the types of the arguments, as far as both are known.
+    fn accepts(&self, graph: &Graph, args: &[Tree<ValueId>]) -> bool {
+        let fits = |declared: &Type, arg: &Tree<ValueId>| match (declared, arg) {
+            (Type::Scalar(d), Tree::Leaf(v)) | (Type::Tensor(d, _), Tree::Leaf(v)) => {
+                match self.typing.ty(*v) {
+                    Ty::Scalar(var) | Ty::Tensor(var) => self.typing.vars.get(var).is_none_or(|k| k == *d),
+                    _ => true,
+                }
+            }
+            _ => true,
+        };
+        graph.params().len() == args.len() && graph.params().iter().zip(args).all(|(p, a)| fits(graph.ty(*p), a))
+    }
+
+    /// What depends on the kind of the first operand.
+    fn method(&mut self, frame: &mut Frame<'_>, node: &Node, into: RegionId) -> Linked<Tree<ValueId>> {
+        let name = node.attrs.text.as_deref().unwrap_or_default();
+        let receiver = self.operand(frame, node, 0);
+        match (name, receiver) {
+            ("is_some", Tree::Option(flag, _)) => Ok(Tree::Leaf(flag)),
+            ("unwrap", Tree::Option(_, inner)) => Ok(*inner),
+            ("is_some" | "unwrap", other) => Err(self.error(format!("a {} is no option", other.kind()))),
+            ("like", _) => {
+                let operands = self.leaves(frame, node, into)?;
+                let ty = self.typing.ty(operands[1]);
+                Ok(Tree::Leaf(self.node(into, Op::Cast, vec![operands[0]], Attrs::default(), ty)))
+            }
+            ("powi", _) => {
+                let operands = self.leaves(frame, node, into)?;
+                self.power(operands, into).map(Tree::Leaf)
+            }
+            (sign, _) => {
+                let operands = self.leaves(frame, node, into)?;
+                let Some(op) = Op::from_name(sign).filter(|op| op.is_compare()) else {
+                    return Err(self.error(format!("`{sign}` is not known for this value")));
+                };
+                self.compare(op, operands, node, into).map(Tree::Leaf)
+            }
+        }
+    }
+
+    fn power(&mut self, operands: Vec<ValueId>, into: RegionId) -> Linked<ValueId> {
+        let (x, n) = (operands[0], operands[1]);
+        let ty = self.typing.ty(x);
+        let i32_ty = self.typing.vars.scalar(DType::I32);
+        let joined = self.typing.vars.join(self.typing.ty(n), i32_ty);
+        self.fits(joined, Op::Powi)?;
+        if !matches!(ty, Ty::Tensor(_)) {
+            return self.op(into, Op::Powi, operands, Attrs::default());
+        }
+        let definition = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [n]);
+        let Some(Const::Scalar(n)) = definition.and_then(|id| self.graph.nodes[id].attrs.value.clone()) else {
+            return Err(self.error("powi: the exponent of a tensor is an integer literal".into()));
+        };
+        let cell = std::cell::RefCell::new(self);
+        let op = |op, operands| cell.borrow_mut().node(into, op, operands, Attrs::default(), ty);
+        Ok(powi(
+            x,
+            n.as_i64() as i32,
+            |a, b| op(Op::Mul, vec![a, b]),
+            |x| op(Op::OnesLike, vec![x]),
+            |p| op(Op::Recip, vec![p]),
+        ))
+    }
+
+    /// A comparison by an operator: one bool.
+    fn compare(&mut self, op: Op, operands: Vec<ValueId>, node: &Node, into: RegionId) -> Linked<ValueId> {
+        let tensor = |l: &Self, v: ValueId| matches!(l.typing.ty(v), Ty::Tensor(_));
+        if matches!(op, Op::Eq | Op::Ne) && operands.iter().all(|v| tensor(self, *v)) {
+            let equal = self.op(into, Op::Equal, operands, Attrs::default())?;
+            return if op == Op::Eq { Ok(equal) } else { self.op(into, Op::Not, vec![equal], Attrs::default()) };
+        }
+        let mut scalars = Vec::new();
+        for v in operands {
+            let sign = crate::ops::host::sign(op).to_string();
+            let attrs = Attrs { text: Some(sign), ..node.attrs.clone() };
+            scalars.push(if tensor(self, v) { self.op(into, Op::Item, vec![v], attrs)? } else { v });
+        }
+        let ty = self.op(into, op, scalars, Attrs::default())?;
+        let bool_ty = self.typing.vars.scalar(DType::Bool);
+        self.typing.types.insert(ty, bool_ty);
+        Ok(ty)
+    }
+}

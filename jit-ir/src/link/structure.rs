@@ -1,0 +1,249 @@
+//! Structs, tuples, options and lists taken apart.
+
+use super::{Frame, Linked, Linker};
+use crate::data::{Const, Scalar};
+use crate::graph::Node;
+use crate::ids::{RegionId, ValueId};
+use crate::ops::{Attrs, Op};
+use crate::tree::Tree;
+use crate::types::Type;
+use crate::unify::{Clash, Ty};
+
+impl Linker {
+    /// The result of an op on structured values; `None` for one on single values.
+    pub(super) fn structural(
+        &mut self,
+        frame: &mut Frame<'_>,
+        node: &Node,
+        ty: &Type,
+        into: RegionId,
+    ) -> Linked<Option<Tree<ValueId>>> {
+        let all = |l: &Self| (0..node.operands.len()).map(|i| l.operand(frame, node, i)).collect::<Vec<_>>();
+        let text = node.attrs.text.as_deref().unwrap_or_default();
+        Ok(Some(match node.op {
+            Op::Named => {
+                let Some(value) = frame.library.constant(text) else {
+                    return Err(self.error(format!("the constant `{text}` is not known")));
+                };
+                value.map(&mut |c: &Const| {
+                    let ty = self.typing.vars.ty(&c.ty());
+                    let attrs = Attrs { value: Some(c.clone()), ..Attrs::default() };
+                    self.node(into, Op::Const, vec![], attrs, ty)
+                })
+            }
+            Op::Tuple => Tree::Tuple(all(self)),
+            Op::Record => self.record(text, all(self))?,
+            Op::Field => self.field(&self.operand(frame, node, 0), text)?,
+            Op::Some => {
+                let flag = self.scalar(into, Scalar::Bool(true));
+                Tree::Option(flag, Box::new(self.operand(frame, node, 0)))
+            }
+            Op::None => {
+                let flag = self.scalar(into, Scalar::Bool(false));
+                let inner = if let Type::Option(inner) = ty { Tree::of(inner) } else { Tree::Unset };
+                let inner = if inner.is_known() { self.unset(&inner, into) } else { Tree::Unset };
+                Tree::Option(flag, Box::new(inner))
+            }
+            Op::List => self.list(all(self), ty, into)?,
+            Op::Push => self.push(all(self), into)?,
+            Op::Index | Op::SetIndex | Op::Len => {
+                let operands = all(self);
+                match (node.op, &operands[0]) {
+                    (Op::Index, Tree::List(inner)) => {
+                        let at = self.leaf(&operands[1], Op::Index, into)?;
+                        let mut failed = None;
+                        let value = inner.map(&mut |list| {
+                            self.op(into, Op::Index, vec![*list, at], Attrs::default()).unwrap_or_else(|e| {
+                                failed = Some(e);
+                                at
+                            })
+                        });
+                        failed.map_or(Ok(()), Err)?;
+                        value
+                    }
+                    (Op::SetIndex, Tree::List(_)) => self.replaced(operands, into)?,
+                    (Op::Len, Tree::List(inner)) => match inner.leaves().first() {
+                        Some(list) => Tree::Leaf(self.op(into, Op::Len, vec![*list], Attrs::default())?),
+                        None => Tree::Leaf(self.scalar(into, Scalar::Usize(0))),
+                    },
+                    _ => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// A struct literal. Its type's own order of fields is that of the declared result.
+    fn record(&mut self, text: &str, values: Vec<Tree<ValueId>>) -> Linked<Tree<ValueId>> {
+        let mut fields: Vec<(String, Tree<ValueId>)> = Vec::new();
+        for (name, value) in text.split_whitespace().zip(values) {
+            if name != ".." {
+                fields.push((name.to_string(), value));
+                continue;
+            }
+            let Tree::Record(base) = value else {
+                return Err(self.error(format!("`..` takes a struct, got a {}", value.kind())));
+            };
+            for (name, value) in base {
+                if !fields.iter().any(|(n, _)| *n == name) {
+                    fields.push((name, value));
+                }
+            }
+        }
+        Ok(Tree::Record(fields))
+    }
+
+    fn field(&mut self, value: &Tree<ValueId>, name: &str) -> Linked<Tree<ValueId>> {
+        match value.field(name) {
+            Some(field) => Ok(field.clone()),
+            None if *value == Tree::Unset => Ok(Tree::Unset),
+            None => Err(self.error(format!("a {} has no field `{name}`", value.kind()))),
+        }
+    }
+
+    /// Values that are never read, of a known structure.
+    fn unset(&mut self, tree: &Tree<Type>, region: RegionId) -> Tree<ValueId> {
+        tree.map(&mut |ty| {
+            let ty = self.typing.vars.ty(ty);
+            self.node(region, Op::Undef, vec![], Attrs::default(), ty)
+        })
+    }
+
+    fn list(&mut self, values: Vec<Tree<ValueId>>, ty: &Type, into: RegionId) -> Linked<Tree<ValueId>> {
+        let mut list = Tree::List(Box::new(Tree::Unset));
+        if let (Type::List(element), []) = (ty, &values[..])
+            && element.is_linked()
+        {
+            let ty = self.typing.vars.ty(ty);
+            return Ok(Tree::List(Box::new(Tree::Leaf(self.node(into, Op::List, vec![], Attrs::default(), ty)))));
+        }
+        let Some(first) = values.first() else { return Ok(list) };
+        if matches!(first, Tree::Unset) {
+            return Ok(list);
+        }
+        // One list for each leaf of an element.
+        let shape = first.clone();
+        let mut columns: Vec<Vec<ValueId>> = vec![Vec::new(); shape.leaves().len()];
+        for value in values {
+            let value = self.like(value, &shape, into)?;
+            value.leaves().into_iter().zip(&mut columns).for_each(|(v, column)| column.push(v));
+        }
+        let mut lists = Vec::new();
+        for column in columns {
+            lists.push(self.op(into, Op::List, column, Attrs::default())?);
+        }
+        let mut next = lists.into_iter();
+        list = Tree::List(Box::new(shape.map(&mut |v| next.next().unwrap_or(*v))));
+        Ok(list)
+    }
+
+    fn push(&mut self, operands: Vec<Tree<ValueId>>, into: RegionId) -> Linked<Tree<ValueId>> {
+        let [list, value] = &operands[..] else { return Err(self.error("push: takes one value".into())) };
+        let inner = match list {
+            Tree::List(inner) => (**inner).clone(),
+            Tree::Unset => return Ok(Tree::Unset),
+            other => return Err(self.error(format!("push: takes a list, got a {}", other.kind()))),
+        };
+        let lists = match inner {
+            Tree::Unset => {
+                let mut empty = |v: &ValueId| {
+                    let element = self.typing.ty(*v);
+                    let ty = self.typing.vars.list(element);
+                    self.node(into, Op::List, vec![], Attrs::default(), ty)
+                };
+                value.map(&mut empty)
+            }
+            known => known,
+        };
+        let value = self.like(value.clone(), &lists, into)?;
+        let mut pushed = Vec::new();
+        for (list, leaf) in lists.leaves().into_iter().zip(value.leaves()) {
+            pushed.push(self.op(into, Op::Push, vec![list, leaf], Attrs::default())?);
+        }
+        let mut next = pushed.into_iter();
+        Ok(Tree::List(Box::new(lists.map(&mut |v| next.next().unwrap_or(*v)))))
+    }
+
+    fn replaced(&mut self, operands: Vec<Tree<ValueId>>, into: RegionId) -> Linked<Tree<ValueId>> {
+        let [Tree::List(lists), at, value] = &operands[..] else {
+            return Err(self.error("a list has one index".into()));
+        };
+        let at = self.leaf(at, Op::SetIndex, into)?;
+        let value = self.like(value.clone(), lists, into)?;
+        let mut written = Vec::new();
+        for (list, leaf) in lists.leaves().into_iter().zip(value.leaves()) {
+            written.push(self.op(into, Op::SetIndex, vec![list, at, leaf], Attrs::default())?);
+        }
+        let mut next = written.into_iter();
+        Ok(Tree::List(Box::new(lists.map(&mut |v| next.next().unwrap_or(*v)))))
+    }
+
+    /// A value in the structure of another one: fields in its order, what was never set filled in.
+    pub(super) fn like(
+        &mut self,
+        value: Tree<ValueId>,
+        shape: &Tree<ValueId>,
+        region: RegionId,
+    ) -> Linked<Tree<ValueId>> {
+        Ok(match (value, shape) {
+            (value, Tree::Unset) => value,
+            (Tree::Unset, shape) => shape.map(&mut |v| {
+                let ty = self.typing.ty(*v);
+                self.node(region, Op::Undef, vec![], Attrs::default(), ty)
+            }),
+            (Tree::Leaf(v), Tree::Leaf(_)) => Tree::Leaf(v),
+            (Tree::Tuple(values), Tree::Tuple(shapes)) if values.len() == shapes.len() => {
+                let parts = values.into_iter().zip(shapes).map(|(v, s)| self.like(v, s, region));
+                Tree::Tuple(parts.collect::<Linked<_>>()?)
+            }
+            (value @ Tree::Record(_), Tree::Record(shapes)) => {
+                let mut fields = Vec::new();
+                for (name, shape) in shapes {
+                    let field = self.field(&value, name)?;
+                    fields.push((name.clone(), self.like(field, shape, region)?));
+                }
+                Tree::Record(fields)
+            }
+            (Tree::List(inner), Tree::List(shape)) => Tree::List(Box::new(match (*inner, &**shape) {
+                (Tree::Unset, shape) => shape.map(&mut |v| {
+                    let ty = self.typing.ty(*v);
+                    self.node(region, Op::List, vec![], Attrs::default(), ty)
+                }),
+                (inner, shape) => self.like(inner, shape, region)?,
+            })),
+            (Tree::Option(flag, inner), Tree::Option(_, shape)) => {
+                Tree::Option(flag, Box::new(self.like(*inner, shape, region)?))
+            }
+            (value, shape) => {
+                return Err(self.error(format!("a {} stands where a {} is", value.kind(), shape.kind())));
+            }
+        })
+    }
+
+    /// A value in the structure, and of the types, that a function declares.
+    pub(super) fn conform(
+        &mut self,
+        value: Tree<ValueId>,
+        expected: &Tree<Type>,
+        region: RegionId,
+    ) -> Linked<Tree<ValueId>> {
+        let mut types: Vec<Ty> = Vec::new();
+        expected.each(&mut |ty| types.push(self.typing.vars.ty(ty)));
+        // Stand-ins with the expected types, so that one rule serves for both.
+        let mut next = types.iter();
+        let stand_ins = expected.map(&mut |_| {
+            let value = self.graph.value(Type::Hole);
+            if let Some(ty) = next.next() {
+                self.typing.types.insert(value, *ty);
+            }
+            value
+        });
+        let value = self.like(value, &stand_ins, region)?;
+        for (leaf, ty) in value.leaves().into_iter().zip(types) {
+            let joined = self.typing.vars.join(self.typing.ty(leaf), ty);
+            let joined = joined.map_err(|Clash(what)| self.error(format!("types differ: {what}")))?;
+            self.typing.types.insert(leaf, joined);
+        }
+        Ok(value)
+    }
+}
