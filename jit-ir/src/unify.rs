@@ -2,8 +2,9 @@
 //! unification, as rustc finds them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::data::{Const, Scalar};
+use crate::data::{Const, Scalar, TensorData};
 use crate::graph::Graph;
 use crate::ids::ValueId;
 use crate::ops::{Attrs, Class, Op};
@@ -247,6 +248,10 @@ impl Vars {
             Op::Len | Op::Rank | Op::Dim => {
                 return Ok(self.scalar(DType::Usize));
             }
+            Op::Sizes => {
+                let size = self.scalar(DType::Usize);
+                return Ok(self.list(size));
+            }
             Op::ArgMax | Op::ArgMin => return Ok(Ty::Tensor(self.known(DType::I64))),
             Op::All | Op::Any => return Ok(Ty::Tensor(self.known(DType::Bool))),
             Op::Equal => {
@@ -315,6 +320,8 @@ impl Vars {
         for v in values {
             match (made, *v) {
                 (Ty::Tensor(x), Ty::Scalar(y) | Ty::Tensor(y)) => self.unify(x, y)?,
+                // Sizes in a list say nothing.
+                (_, Ty::List(_)) => {}
                 _ => self.link(made),
             }
         }
@@ -461,6 +468,13 @@ impl Typing {
             if let (Op::Const, Some(Const::Scalar(s))) = (node.op, &node.attrs.value) {
                 let single = self.singles.get(&result).filter(|_| dtype == DType::F32);
                 node.attrs.value = Some(Const::Scalar(single.map_or(s.cast(dtype), |v| Scalar::F32(*v))));
+            }
+            if let (Op::Const, Some(Const::Tensor(t))) = (node.op, &node.attrs.value)
+                && t.dtype() != dtype
+            {
+                let values: Vec<Scalar> = t.scalars().into_iter().map(|s| s.cast(dtype)).collect();
+                let data = TensorData::from_scalars(dtype, t.shape.clone(), &values);
+                node.attrs.value = Some(Const::Tensor(Arc::new(data)));
             }
             let made = matches!(
                 node.op,

@@ -26,11 +26,13 @@ codes! {
     Parameter "J002" "A parameter's type is none that scripts take."
     Result "J003" "The result's type is none that scripts give."
     Option "J004" "An option of the attribute is not known."
+    Pytree "J005" "A type that cannot be a Pytree."
     Statement "J010" "A statement of a form that scripts do not take."
     Expression "J011" "An expression of a form that scripts do not take."
     Macro "J012" "A macro that scripts do not take."
     Pattern "J013" "A pattern of a form that scripts do not take."
     Literal "J014" "A literal of a kind that scripts do not take."
+    Match "J016" "A `match` on something that scripts do not match."
     Name "J015" "A name that is no variable of the script."
     Method "J020" "A method that scripts do not know."
     Arguments "J021" "A call with another number of arguments, or arguments of another kind."
@@ -43,7 +45,6 @@ codes! {
     Exit "J032" "A break or continue without its loop."
     Assignment "J033" "An assignment to something that scripts cannot assign to."
     Joined "J034" "Branches or trips that give values of different kinds."
-    Internal "J099" "A function that could not be captured."
 }
 
 /// The messages of one function.

@@ -3,56 +3,58 @@
 //! `#[script]`: `syn` function → `signature` → `lower` → `emit`. The graph is built here, at
 //! build time, and embedded as text.
 
+mod capture;
 mod diag;
 mod emit;
 #[cfg(test)]
 mod fuzz;
 mod lower;
+mod methods;
+mod pytree;
 mod signature;
 mod types;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
-use syn::ItemFn;
+use syn::{Item, ItemFn};
 
 use diag::{Code, Errors};
-use signature::Signature;
 
-/// Captures the function's body as a graph, control flow included, at build time.
+/// Captures the function's body as a graph, control flow included, at build time. Above an `impl`
+/// block it captures each of its functions.
 ///
 /// See the crate `jit-runtime`.
 #[proc_macro_attribute]
 pub fn script(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand(options.into(), item.into(), "script", |item, errors| {
-        let signature = Signature::read(item, errors);
-        match lower::lower(&signature, &item.block) {
-            Ok(captured) => Some(emit::script(item, &captured)),
-            Err(more) => {
-                errors.append(more);
-                if !errors.any() {
-                    errors.push(
-                        &item.sig.ident,
-                        Code::Internal,
-                        "this function could not be captured",
-                        "mend the type errors that rustc reports; if there are none, run it without the attribute",
-                    );
-                }
-                None
-            }
-        }
+    expand(options.into(), item.into(), "script", capture::script, |item, errors| {
+        methods::expand(item, methods::Kind::Script, errors)
     })
 }
 
-/// Runs the function as it is once, records what it does to its tensors, and replays that.
+/// Runs the function as it is once, records what it does to its tensors, and replays that. Above an
+/// `impl` block it traces each of its functions.
 ///
 /// See the crate `jit-runtime`.
 #[proc_macro_attribute]
 pub fn trace(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand(options.into(), item.into(), "trace", |item, errors| {
-        signature::check_header(item, "a traced function", errors);
-        Some(emit::trace(item))
+    expand(options.into(), item.into(), "trace", capture::trace, |item, errors| {
+        methods::expand(item, methods::Kind::Trace, errors)
     })
+}
+
+/// Makes a struct of tensors, scalars, lists, tuples, options and other such structs an argument and a
+/// result of annotated functions.
+///
+/// See `jit_runtime::Pytree`.
+#[proc_macro_derive(Pytree)]
+pub fn pytree(item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let made = match syn::parse(item) {
+        Ok(item) => pytree::derive(&item, &mut errors),
+        Err(error) => return error.to_compile_error().into(),
+    };
+    errors.into_tokens().unwrap_or(made).into()
 }
 
 /// Reads the item and reports all errors at once; with errors the original item is emitted, so that
@@ -61,7 +63,8 @@ fn expand(
     options: Tokens,
     item: Tokens,
     name: &str,
-    make: impl FnOnce(&ItemFn, &mut Errors) -> Option<Tokens>,
+    function: impl FnOnce(&ItemFn, &mut Errors) -> Option<Tokens>,
+    methods: impl FnOnce(&syn::ItemImpl, &mut Errors) -> Option<Tokens>,
 ) -> TokenStream {
     let mut errors = Errors::default();
     if !options.is_empty() {
@@ -72,20 +75,21 @@ fn expand(
             format!("write `#[{name}]`"),
         );
     }
-    let parsed: ItemFn = match syn::parse2(item.clone()) {
-        Ok(parsed) => parsed,
-        Err(_) => {
+    let made = match syn::parse2::<Item>(item.clone()) {
+        Ok(Item::Fn(item)) => function(&item, &mut errors),
+        Ok(Item::Impl(item)) => methods(&item, &mut errors),
+        // A method in a plain `impl` without a receiver looks like a function; one with it parses as
+        // none of the items.
+        _ => {
             errors.push(
                 &item,
                 Code::Signature,
-                format!("`#[{name}]` stands on a function"),
-                "put it on a `fn` with a body",
+                format!("`#[{name}]` stands on a function or an `impl` block"),
+                "put it on a `fn` with a body; for methods, above their `impl`",
             );
-            let errors = errors.into_tokens();
-            return quote! { #errors #item }.into();
+            None
         }
     };
-    let made = make(&parsed, &mut errors);
     match (made, errors.into_tokens()) {
         (Some(tokens), None) => tokens.into(),
         (_, errors) => quote! { #errors #[allow(dead_code, unused)] #item }.into(),

@@ -1,23 +1,22 @@
 //! The header of an annotated function.
 
-use proc_macro2::Span;
+use jit_ir::DType;
 use quote::ToTokens;
-use syn::{FnArg, ItemFn, Pat, ReturnType};
+use syn::{FnArg, GenericParam, ItemFn, Pat, ReturnType, WherePredicate};
 
 use crate::diag::{Code, Errors, source};
-use crate::types::Declared;
+use crate::types::{Declared, Generics};
 
 /// What the lowering needs to know of the header.
 pub(crate) struct Signature {
     pub(crate) name: String,
-    pub(crate) span: Span,
     pub(crate) params: Vec<(Pat, Declared)>,
     pub(crate) result: Declared,
+    pub(crate) generics: Generics,
 }
 
 /// Messages about forms that neither scripts nor traces take.
-pub(crate) fn check_header(item: &ItemFn, what: &str, errors: &mut Errors) {
-    let sig = &item.sig;
+pub(crate) fn check_header(sig: &syn::Signature, what: &str, errors: &mut Errors) {
     let mut refuse = |at: &dyn crate::diag::ToTokensDyn, form: &str, help: &str| {
         errors.push_dyn(at, Code::Signature, &format!("{what} cannot be {form}"), help);
     };
@@ -33,56 +32,151 @@ pub(crate) fn check_header(item: &ItemFn, what: &str, errors: &mut Errors) {
     if sig.safety.to_token_stream().to_string() == "unsafe" {
         refuse(&sig.safety, "unsafe", "remove `unsafe`");
     }
-    if !sig.generics.params.is_empty() {
-        refuse(
-            &sig.generics.params,
-            "generic yet",
-            "write the function for one element type, such as `Tensor<f32>`",
-        );
+    for param in &sig.generics.params {
+        if let GenericParam::Const(param) = param {
+            refuse(param, "generic over a constant", "take the number as an argument of type `usize`");
+        }
     }
     if let Some(FnArg::Receiver(receiver)) = sig.inputs.first() {
-        refuse(receiver, "a method yet", "write a free function that takes the tensors as arguments");
+        let help = "write `#[script]` or `#[trace]` above the `impl` block";
+        refuse(receiver, "a method in a plain `impl`", help);
+    }
+    for input in &sig.inputs {
+        if let FnArg::Typed(typed) = input
+            && let syn::Type::ImplTrait(ty) = &*typed.ty
+        {
+            refuse(ty, "a function of `impl Trait`", "name the type, or a type parameter such as `T: Float`");
+        }
     }
     if sig.inputs.len() > 12 {
-        refuse(&sig.inputs, "a function of more than 12 parameters", "put some of them into a tuple");
+        refuse(&sig.inputs, "a function of more than 12 parameters", "put some of them into a tuple or struct");
     }
 }
 
+/// The element types that each type parameter may stand for, by its bounds.
+pub(crate) fn instances(generics: &syn::Generics, errors: &mut Errors) -> Vec<(String, Vec<DType>)> {
+    let mut all = Vec::new();
+    for param in generics.type_params() {
+        let mut bounds: Vec<String> = names(&param.bounds);
+        for predicate in generics.where_clause.iter().flat_map(|w| &w.predicates) {
+            if let WherePredicate::Type(p) = predicate
+                && p.bounded_ty.to_token_stream().to_string() == param.ident.to_string()
+            {
+                bounds.extend(names(&p.bounds));
+            }
+        }
+        let has = |name: &str| bounds.iter().any(|b| b == name);
+        let float = [DType::F32, DType::F64];
+        let num = [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8];
+        let elem = [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::Bool];
+        let dtypes: &[DType] = if has("Float") {
+            &float
+        } else if has("Num") {
+            &num
+        } else if has("Elem") {
+            &elem
+        } else {
+            errors.push(
+                param,
+                Code::Signature,
+                format!("the type parameter `{}` of a script stands for an element type", param.ident),
+                format!("bound it: `{}: Float`, `Num` or `Elem`", param.ident),
+            );
+            &float
+        };
+        all.push((param.ident.to_string(), dtypes.to_vec()));
+    }
+    all
+}
+
+fn names<P>(bounds: &syn::punctuated::Punctuated<syn::TypeParamBound, P>) -> Vec<String> {
+    let name = |bound: &syn::TypeParamBound| match bound {
+        syn::TypeParamBound::Trait(t) => t.path.segments.last().map(|s| s.ident.to_string()),
+        _ => None,
+    };
+    bounds.iter().filter_map(name).collect()
+}
+
+/// Every choice of element types for the type parameters.
+pub(crate) fn choices(params: &[(String, Vec<DType>)]) -> Vec<Generics> {
+    let mut all = vec![Generics::new()];
+    for (name, dtypes) in params {
+        let grown = all.iter().flat_map(|g| {
+            dtypes.iter().map(|d| {
+                let mut g = g.clone();
+                g.insert(name.clone(), Some(*d));
+                g
+            })
+        });
+        all = grown.collect();
+    }
+    all
+}
+
 impl Signature {
-    /// Reads a script's header.
-    pub(crate) fn read(item: &ItemFn, errors: &mut Errors) -> Signature {
-        check_header(item, "a script", errors);
+    /// Reads a script's header, for one choice of element types.
+    pub(crate) fn read(item: &ItemFn, generics: &Generics, errors: &mut Errors) -> Signature {
         let sig = &item.sig;
         let mut params = Vec::new();
         for input in &sig.inputs {
             let FnArg::Typed(typed) = input else { continue };
-            match Declared::read(&typed.ty) {
-                Some(declared) => params.push(((*typed.pat).clone(), declared)),
-                None => {
-                    let ty = source(&typed.ty);
-                    errors.push(
-                        &typed.ty,
-                        Code::Parameter,
-                        format!("a script cannot take a `{ty}`"),
-                        "take `&Tensor`, `Tensor`, one of f32 f64 i32 i64 u8 usize bool, or a tuple of these",
-                    );
-                    params.push(((*typed.pat).clone(), Declared::Open));
+            let declared = Declared::read(&typed.ty, generics).unwrap_or_else(|| {
+                if !matches!(&*typed.ty, syn::Type::ImplTrait(_)) {
+                    refuse_parameter(&typed.ty, errors);
                 }
-            }
+                Declared::Open
+            });
+            params.push(((*typed.pat).clone(), declared));
         }
         let result = match &sig.output {
             ReturnType::Default => Declared::Tuple(vec![]),
-            ReturnType::Type(_, ty) => Declared::read(ty).unwrap_or_else(|| {
-                let text = source(ty);
-                errors.push(
-                    ty,
-                    Code::Result,
-                    format!("a script cannot return a `{text}`"),
-                    "return `Tensor`, one of f32 f64 i32 i64 u8 usize bool, or a tuple of these",
-                );
+            ReturnType::Type(_, ty) => Declared::read(ty, generics).unwrap_or_else(|| {
+                refuse_result(ty, errors);
                 Declared::Open
             }),
         };
-        Signature { name: sig.ident.to_string(), span: sig.ident.span(), params, result }
+        if let (Declared::Result(_), ReturnType::Type(_, ty)) = (&result, &sig.output) {
+            check_error_type(ty, errors);
+        }
+        let name = sig.ident.to_string();
+        Signature { name, params, result, generics: generics.clone() }
+    }
+}
+
+fn refuse_parameter(ty: &syn::Type, errors: &mut Errors) {
+    let (message, help) = match ty {
+        syn::Type::Reference(r) if r.mutability.is_some() => (
+            "a script cannot change its caller's values".to_string(),
+            "take it by value, `mut x: Tensor`, and return the new value",
+        ),
+        _ => (
+            format!("a script cannot take a `{}`", source(ty)),
+            "take tensors, scalars (f32 f64 i32 i64 u8 usize bool), tuples, lists, `Option`s, or structs with `#[derive(Pytree)]`",
+        ),
+    };
+    errors.push(ty, Code::Parameter, message, help);
+}
+
+fn refuse_result(ty: &syn::Type, errors: &mut Errors) {
+    errors.push(
+        ty,
+        Code::Result,
+        format!("a script cannot return a `{}`", source(ty)),
+        "return tensors, scalars (f32 f64 i32 i64 u8 usize bool), tuples, lists, structs with `#[derive(Pytree)]`, or a `Result` of one",
+    );
+}
+
+/// A script's error is the library's.
+fn check_error_type(ty: &syn::Type, errors: &mut Errors) {
+    let syn::Type::Path(p) = ty else { return };
+    let Some(syn::PathArguments::AngleBracketed(a)) = p.path.segments.last().map(|s| &s.arguments) else { return };
+    let Some(error) = a.args.iter().nth(1) else { return };
+    if !error.to_token_stream().to_string().ends_with("Error") {
+        errors.push(
+            error,
+            Code::Result,
+            "the error of a script is `jit_runtime::Error`",
+            "write `Result<Tensor>`, and `Err(Error::msg(\"..\"))` for an error of your own",
+        );
     }
 }

@@ -1,118 +1,11 @@
-//! Types as far as the macro knows them: kinds for certain, element types by unification.
+//! The types that a script's source declares.
+
+use std::collections::HashMap;
 
 use jit_ir::{DType, Type};
 
-/// An element type that may still be open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Var(usize);
-
-/// The type of a value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Ty {
-    /// A host scalar.
-    Scalar(Var),
-    /// A tensor.
-    Tensor(Var),
-    /// The result of a call: known at linking.
-    Hole,
-}
-
-/// What an open element type becomes if nothing says otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fallback {
-    /// An integer literal.
-    Int,
-    /// A float literal.
-    Float,
-    /// A made tensor: an error.
-    None,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Same(Var),
-    Known(DType),
-    Open(Fallback),
-    /// Beside the result of a call: settled at linking.
-    Linked,
-}
-
-/// Element types and which of them are the same.
-#[derive(Default)]
-pub(crate) struct Vars {
-    states: Vec<State>,
-}
-
-impl Vars {
-    pub(crate) fn known(&mut self, dtype: DType) -> Var {
-        self.states.push(State::Known(dtype));
-        Var(self.states.len() - 1)
-    }
-
-    pub(crate) fn open(&mut self, fallback: Fallback) -> Var {
-        self.states.push(State::Open(fallback));
-        Var(self.states.len() - 1)
-    }
-
-    fn root(&self, mut var: Var) -> Var {
-        while let State::Same(next) = self.states[var.0] {
-            var = next;
-        }
-        var
-    }
-
-    /// Makes two element types one. What cannot be one is left to rustc.
-    pub(crate) fn unify(&mut self, a: Var, b: Var) {
-        let (a, b) = (self.root(a), self.root(b));
-        if a == b {
-            return;
-        }
-        match (self.states[a.0], self.states[b.0]) {
-            (State::Known(_), State::Known(_)) => {}
-            (_, State::Known(_)) => self.states[a.0] = State::Same(b),
-            (State::Known(_), _) => self.states[b.0] = State::Same(a),
-            (State::Linked, _) => self.states[b.0] = State::Same(a),
-            (State::Open(Fallback::None), _) | (_, State::Linked) => self.states[a.0] = State::Same(b),
-            (State::Open(Fallback::Int), State::Open(Fallback::Float)) => self.states[a.0] = State::Same(b),
-            _ => self.states[b.0] = State::Same(a),
-        }
-    }
-
-    /// The element type stands beside the result of a call.
-    pub(crate) fn link(&mut self, var: Var) {
-        let root = self.root(var);
-        if let State::Open(_) = self.states[root.0] {
-            self.states[root.0] = State::Linked;
-        }
-    }
-
-    /// The element type, if it is settled.
-    pub(crate) fn get(&self, var: Var) -> Option<DType> {
-        match self.states[self.root(var).0] {
-            State::Known(d) => Some(d),
-            _ => None,
-        }
-    }
-
-    /// The element type at the end of the function.
-    pub(crate) fn settle(&self, var: Var) -> Settled {
-        match self.states[self.root(var).0] {
-            State::Known(d) => Settled::Known(d),
-            State::Open(Fallback::Int) => Settled::Known(DType::I32),
-            State::Open(Fallback::Float) => Settled::Known(DType::F64),
-            State::Linked => Settled::Linked,
-            State::Open(Fallback::None) | State::Same(_) => Settled::Unknown,
-        }
-    }
-}
-
-/// What is known of an element type at the end of a function.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Settled {
-    Known(DType),
-    Linked,
-    Unknown,
-}
+/// What the type parameters of a generic script stand for: an element type, or none that is known.
+pub(crate) type Generics = HashMap<String, Option<DType>>;
 
 /// A declared type: of a parameter, a result, a `let`.
 #[derive(Clone, PartialEq, Debug)]
@@ -120,54 +13,103 @@ pub(crate) enum Declared {
     Scalar(DType),
     Tensor(DType),
     Tuple(Vec<Declared>),
-    /// `_`
+    List(Box<Declared>),
+    Option(Box<Declared>),
+    /// `Result<T>`: errors end the run, so that the value is a `T`.
+    Result(Box<Declared>),
+    /// `_`, a struct, a type alias: known at linking.
     Open,
 }
 
+/// Types that no script takes; other names are structs or aliases, which rustc knows.
+const FOREIGN: &[&str] = &[
+    "str", "String", "char", "i8", "i16", "i128", "isize", "u16", "u32", "u64", "u128", "f16", "f128", "Box",
+    "Rc", "Arc", "RefCell", "Cell", "Mutex", "HashMap", "HashSet", "BTreeMap", "BTreeSet", "VecDeque", "Cow",
+    "Path", "PathBuf", "Instant", "Duration",
+];
+
 impl Declared {
     /// Reads a type; `None` for one that scripts do not know.
-    pub(crate) fn read(ty: &syn::Type) -> Option<Declared> {
+    pub(crate) fn read(ty: &syn::Type, generics: &Generics) -> Option<Declared> {
+        let read = |ty: &syn::Type| Declared::read(ty, generics);
         match ty {
-            syn::Type::Reference(r) if r.mutability.is_none() => Declared::read(&r.elem),
-            syn::Type::Paren(p) => Declared::read(&p.elem),
-            syn::Type::Group(g) => Declared::read(&g.elem),
-            syn::Type::Tuple(t) => {
-                Some(Declared::Tuple(t.elems.iter().map(Declared::read).collect::<Option<_>>()?))
+            syn::Type::Reference(r) if r.mutability.is_none() => read(&r.elem),
+            syn::Type::Paren(p) => read(&p.elem),
+            syn::Type::Group(g) => read(&g.elem),
+            syn::Type::Tuple(t) => Some(Declared::Tuple(t.elems.iter().map(read).collect::<Option<_>>()?)),
+            syn::Type::Slice(s) => read(&s.elem).map(|e| Declared::List(Box::new(e))),
+            syn::Type::Array(a) => {
+                let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(n), .. }) = &a.len else {
+                    return Some(Declared::Open);
+                };
+                let element = read(&a.elem)?;
+                Some(Declared::Tuple(vec![element; n.base10_parse().ok().filter(|n| *n <= 64)?]))
             }
             syn::Type::Infer(_) => Some(Declared::Open),
             syn::Type::Path(p) if p.qself.is_none() => {
                 let last = p.path.segments.last()?;
-                if last.ident == "Tensor" {
-                    return element(&last.arguments).map(Declared::Tensor);
+                let name = last.ident.to_string();
+                match name.as_str() {
+                    "Tensor" => return tensor(&last.arguments, generics),
+                    "Vec" => return Some(Declared::List(Box::new(read(argument(&last.arguments)?)?))),
+                    "Option" => return Some(Declared::Option(Box::new(read(argument(&last.arguments)?)?))),
+                    "Result" => return Some(Declared::Result(Box::new(read(argument(&last.arguments)?)?))),
+                    _ => {}
                 }
-                if !last.arguments.is_none() {
-                    return None;
+                if let Some(stands_for) = generics.get(&name) {
+                    return Some(stands_for.map_or(Declared::Open, Declared::Scalar));
                 }
-                last.ident.to_string().parse().ok().map(Declared::Scalar)
+                if let Ok(dtype) = name.parse() {
+                    return Some(Declared::Scalar(dtype));
+                }
+                (!FOREIGN.contains(&name.as_str())).then_some(Declared::Open)
             }
             _ => None,
         }
     }
 
-    /// The types of the values that it consists of.
-    pub(crate) fn leaves(&self, out: &mut Vec<Type>) {
+    /// As a graph's type.
+    pub(crate) fn ty(&self) -> Type {
         match self {
-            Declared::Scalar(d) => out.push(Type::Scalar(*d)),
-            Declared::Tensor(d) => out.push(Type::tensor(*d)),
-            Declared::Tuple(parts) => parts.iter().for_each(|p| p.leaves(out)),
-            Declared::Open => out.push(Type::Hole),
+            Declared::Scalar(d) => Type::Scalar(*d),
+            Declared::Tensor(d) => Type::tensor(*d),
+            Declared::Tuple(parts) => Type::Tuple(parts.iter().map(Declared::ty).collect()),
+            Declared::List(element) => Type::List(Box::new(element.ty())),
+            Declared::Option(inner) => Type::Option(Box::new(inner.ty())),
+            Declared::Result(inner) => inner.ty(),
+            Declared::Open => Type::Hole,
         }
+    }
+
+    /// The value behind a `Result`.
+    pub(crate) fn value(&self) -> &Declared {
+        if let Declared::Result(inner) = self { inner } else { self }
     }
 }
 
-/// The `T` of `Tensor<T>`; `f32` if it is not written.
-pub(crate) fn element(arguments: &syn::PathArguments) -> Option<DType> {
+fn tensor(arguments: &syn::PathArguments, generics: &Generics) -> Option<Declared> {
+    element(arguments, generics).map(|d| d.map_or(Declared::Open, Declared::Tensor))
+}
+
+/// The first type between angle brackets.
+fn argument(arguments: &syn::PathArguments) -> Option<&syn::Type> {
+    let syn::PathArguments::AngleBracketed(a) = arguments else { return None };
+    a.args.iter().find_map(|a| if let syn::GenericArgument::Type(ty) = a { Some(ty) } else { None })
+}
+
+/// The `T` of `Tensor<T>`; `f32` if it is not written, `Some(None)` for an open type parameter.
+pub(crate) fn element(arguments: &syn::PathArguments, generics: &Generics) -> Option<Option<DType>> {
     match arguments {
-        syn::PathArguments::None => Some(DType::F32),
-        syn::PathArguments::AngleBracketed(a) if a.args.len() == 1 => match a.args.first()? {
-            syn::GenericArgument::Type(syn::Type::Path(p)) => {
-                let dtype: DType = p.path.get_ident()?.to_string().parse().ok()?;
-                (dtype != DType::Usize).then_some(dtype)
+        syn::PathArguments::None => Some(Some(DType::F32)),
+        syn::PathArguments::AngleBracketed(a) if a.args.len() == 1 => match argument(arguments)? {
+            syn::Type::Infer(_) => Some(None),
+            syn::Type::Path(p) => {
+                let name = p.path.get_ident()?.to_string();
+                if let Some(stands_for) = generics.get(&name) {
+                    return Some(*stands_for);
+                }
+                let dtype: DType = name.parse().ok()?;
+                (dtype != DType::Usize).then_some(Some(dtype))
             }
             _ => None,
         },

@@ -39,14 +39,14 @@ pub mod __private;
 pub use error::{Error, Place, Result};
 pub use exec::threads::set_threads;
 pub use jit_ir::{Graph, text::ParseError};
-pub use jit_macros::{script, trace};
-pub use script::{Argument, Compiled, Function, Returns, Stats, eager};
+pub use jit_macros::{Pytree, script, trace};
+pub use script::{Argument, Compiled, Constant, Function, Pytree, Returns, Stats, eager};
 pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor};
 pub use trace::{Path, TraceStats, Traced, trace};
 
 /// What a program needs: `use jit_runtime::prelude::*;`
 pub mod prelude {
-    pub use crate::{Elem, Error, Float, Num, Result, Tensor, script, trace};
+    pub use crate::{Elem, Error, Float, Num, Pytree, Result, Tensor, script, trace};
 }
 
 /// For this workspace's tests; no promise is made about it.

@@ -1,14 +1,19 @@
 //! What the code that the macros emit may name. Not for users: no promise is made about it.
 
+use std::marker::PhantomData;
+
 pub use crate::script::{
-    Argument, Callee, Compiled, Inputs, Leaves, Outputs, Results, Returns, Script, Stats,
+    Argument, Callee, Compiled, Inputs, Leaves, Link, Outputs, Results, Returns, Script, Stats,
 };
 pub use crate::tensor::raw::Val;
 pub use crate::trace::{Path, TraceFn, TraceStats};
 
 use crate::error::{Error, Result, catch, fail};
-use crate::script::is_eager;
+use crate::script::{collect_opaque, is_eager, pack, push_opaque, restore_opaque, unpack, unpack_all};
 use crate::trace;
+
+/// What an argument or a result consists of.
+pub type Tree = jit_ir::Tree<jit_ir::Type>;
 
 /// A scripted function's static, found through the handle in its module.
 pub trait Scripted {
@@ -23,56 +28,126 @@ pub trait TracedFn {
 }
 
 /// Something that a script may call by name.
+#[diagnostic::on_unimplemented(message = "a script cannot call this: it is neither a script nor traced")]
 pub trait Callable {
     /// How.
     fn callee() -> Callee;
 }
 
+/// A call of the function whose handle an expression gives; the expression is not evaluated.
+pub fn callee_of<A, H: Callable>(_: impl FnOnce(A) -> H) -> Link {
+    Link::Callee(H::callee())
+}
+
+/// What an annotated function declares to give: a value, or a `Result` of one.
+pub trait Outcome: Sized {
+    /// The value.
+    type Value: Returns;
+    /// From a run's outcome; without `Result` an error panics at the caller's line.
+    fn give(result: Result<Self::Value>) -> Self;
+    /// Runs the original body; with `Result` failures of its ops are errors.
+    fn eager(body: impl FnOnce() -> Self) -> Self;
+    /// The value; an error ends the current op.
+    fn value(self) -> Self::Value;
+}
+
+impl<R: Returns> Outcome for R {
+    type Value = R;
+    #[track_caller]
+    fn give(result: Result<R>) -> R {
+        match result {
+            Ok(value) => value,
+            Err(error) => fail(error),
+        }
+    }
+    fn eager(body: impl FnOnce() -> R) -> R {
+        body()
+    }
+    fn value(self) -> R {
+        self
+    }
+}
+
+impl<R: Returns> Outcome for Result<R, Error> {
+    type Value = R;
+    fn give(result: Result<R>) -> Self {
+        result
+    }
+    fn eager(body: impl FnOnce() -> Self) -> Self {
+        catch(body)?
+    }
+    fn value(self) -> R {
+        match self {
+            Ok(value) => value,
+            Err(error) => fail(error),
+        }
+    }
+}
+
 /// How a function is called with arguments of the types `A`.
 pub trait CallWith<A> {
-    /// The function's result.
+    /// The function's result as declared.
+    type Given: Outcome<Value = Self::Output>;
+    /// The value of the result.
     type Output: Returns;
+    /// Whether arguments and result are leaves as they are.
+    const FLAT: bool;
+    /// What the arguments consist of.
+    fn trees() -> Vec<Tree>;
     /// The arguments' values.
     fn flatten(args: &A, out: &mut Leaves);
     /// Runs the original body.
-    fn eager(args: A) -> Self::Output;
+    fn eager(args: A) -> Self::Given;
 }
 
 /// How a traced function's body is recorded.
 pub trait TraceWith<A>: CallWith<A> {
     /// Runs the original body with the tensors of a recording.
-    fn traced(args: &A, inputs: &mut Inputs) -> Self::Output;
+    fn traced(args: &A, inputs: &mut Inputs) -> Self::Given;
 }
 
-fn leaves<H: CallWith<A>, A>(args: &A) -> Leaves {
+/// The stream of the arguments' values.
+fn stream<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
     let mut leaves = Leaves::default();
     H::flatten(args, &mut leaves);
-    leaves
+    leaves.0
+}
+
+/// The leaves of the arguments.
+fn leaves<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
+    let stream = stream::<H, A>(args);
+    if H::FLAT { stream } else { pack(&H::trees(), stream) }
+}
+
+fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
+    (H::trees(), H::Output::tree())
+}
+
+fn restored<H: CallWith<A>, A>(values: Vec<Val>) -> H::Output {
+    let values = if H::FLAT { values } else { unpack(&H::Output::tree(), values) };
+    H::Output::restore(&mut Outputs::new(values))
 }
 
 fn run_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
-    let vals = leaves::<H, A>(args).0;
-    let values = H::script().run(vals, || leaves::<H, A>(args).0)?;
-    Ok(H::Output::restore(&mut Outputs::new(values)))
+    let vals = leaves::<H, A>(args);
+    let values = H::script().run(vals, &structure::<H, A>, || leaves::<H, A>(args))?;
+    Ok(restored::<H, A>(values))
 }
 
 /// A plain call of a script.
 #[track_caller]
-pub fn call_script<H: CallWith<A> + Scripted, A>(args: A) -> H::Output {
+pub fn call_script<H: CallWith<A> + Scripted, A>(args: A) -> H::Given {
     // In a recording the ops of the body are recorded.
     if is_eager() || trace::is_recording() {
-        return H::eager(args);
+        return H::Given::eager(|| H::eager(args));
     }
-    match run_script::<H, A>(&args) {
-        Ok(output) => output,
-        Err(error) => fail(error),
-    }
+    H::Given::give(run_script::<H, A>(&args))
 }
 
 /// A call of a script that gives its error.
 pub fn try_script<H: CallWith<A> + Scripted, A>(args: A) -> Result<H::Output> {
     if is_eager() || trace::is_recording() {
-        return catch(|| H::eager(args));
+        return catch(|| H::eager(args).value());
     }
     // A tensor too large for memory unwinds.
     catch(|| run_script::<H, A>(&args))?
@@ -81,7 +156,7 @@ pub fn try_script<H: CallWith<A> + Scripted, A>(args: A) -> Result<H::Output> {
 /// Compiles a script for arguments like these.
 #[track_caller]
 pub fn lower_script<H: CallWith<A> + Scripted, A>(args: &A) -> Compiled {
-    match H::script().lower(&leaves::<H, A>(args).0) {
+    match H::script().lower(&leaves::<H, A>(args), &structure::<H, A>) {
         Ok(compiled) => compiled,
         Err(error) => fail(error),
     }
@@ -89,7 +164,7 @@ pub fn lower_script<H: CallWith<A> + Scripted, A>(args: &A) -> Compiled {
 
 /// Runs a script's body and its plan, and compares the bits of the results.
 pub fn check_script<H: CallWith<A> + Scripted, A: Clone>(args: A) -> Result<()> {
-    let body = catch(|| crate::eager(|| H::eager(args.clone())));
+    let body = catch(|| crate::eager(|| H::eager(args.clone())).value());
     let plan = run_script::<H, A>(&args);
     let values = |r: &H::Output| {
         let mut out = Results::default();
@@ -113,33 +188,33 @@ pub fn check_script<H: CallWith<A> + Scripted, A: Clone>(args: A) -> Result<()> 
 
 /// A plain call of a traced function.
 #[track_caller]
-pub fn call_trace<H: TraceWith<A> + TracedFn, A: Clone>(args: A) -> H::Output {
+pub fn call_trace<H: TraceWith<A> + TracedFn, A: Clone>(args: A) -> H::Given {
     if is_eager() || trace::is_recording() {
-        return H::eager(args);
+        return H::Given::eager(|| H::eager(args));
     }
-    let vals = leaves::<H, A>(&args).0;
-    H::function().run(&vals, &|inputs| H::traced(&args, inputs), || H::eager(args.clone()))
+    H::Given::eager(|| {
+        let vals = stream::<H, A>(&args);
+        let traced = |inputs: &mut Inputs| H::traced(&args, inputs).value();
+        H::Given::give(Ok(H::function().run(&vals, &traced, || H::eager(args.clone()).value())))
+    })
 }
 
 /// A call of a traced function that gives its error.
 pub fn try_trace<H: TraceWith<A> + TracedFn, A: Clone>(args: A) -> Result<H::Output> {
-    catch(|| call_trace::<H, A>(args))
+    catch(|| call_trace::<H, A>(args).value())
 }
 
 /// Runs a traced function's body and its plan, and compares the bits of the results.
 pub fn check_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> Result<()> {
-    let vals = leaves::<H, A>(&args).0;
-    catch(|| H::function().check(&vals, &|inputs| H::traced(&args, inputs)))?
+    let vals = stream::<H, A>(&args);
+    catch(|| H::function().check(&vals, &|inputs| H::traced(&args, inputs).value()))?
 }
 
 /// A call of a compiled script.
 #[track_caller]
-pub fn call_compiled<H: CallWith<A> + Scripted, A>(compiled: &Compiled, args: A) -> H::Output {
-    let values = compiled.run(|| leaves::<H, A>(&args).0);
-    match values {
-        Ok(values) => H::Output::restore(&mut Outputs::new(values)),
-        Err(error) => fail(error),
-    }
+pub fn call_compiled<H: CallWith<A> + Scripted, A>(compiled: &Compiled, args: A) -> H::Given {
+    let values = compiled.run(|| leaves::<H, A>(&args));
+    H::Given::give(values.map(restored::<H, A>))
 }
 
 /// A recording, compiled.
@@ -164,19 +239,96 @@ impl CompiledTrace {
 /// Records and compiles a traced function for arguments like these.
 #[track_caller]
 pub fn lower_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> CompiledTrace {
-    let vals = leaves::<H, A>(&args).0;
-    match H::function().lower(&vals, &|inputs| H::traced(&args, inputs)) {
+    let vals = stream::<H, A>(&args);
+    match H::function().lower(&vals, &|inputs| H::traced(&args, inputs).value()) {
         Ok(compiled) => compiled,
         Err(error) => fail(error),
     }
 }
 
 /// A call of a traced function as a step of a script's plan.
-pub fn trace_step<R: Returns>(vals: &[Val], call: impl FnOnce(&mut Outputs) -> R) -> Result<Vec<Val>> {
-    let values = vals.to_vec();
+pub fn trace_step<O: Outcome>(
+    vals: &[Val],
+    trees: fn() -> (Vec<Tree>, Tree),
+    call: impl FnOnce(&mut Outputs) -> O,
+) -> Result<Vec<Val>> {
+    let (params, result) = trees();
+    let values = unpack_all(&params, vals.to_vec());
     catch(|| {
         let mut results = Results::default();
-        call(&mut Outputs::new(values)).collect(&mut results);
-        results.0.into_iter().map(|a| a.val).collect()
+        call(&mut Outputs::new(values)).value().collect(&mut results);
+        pack(&[result], results.0.into_iter().map(|a| a.val).collect())
     })
+}
+
+/// The structure of a struct, its fields in the order of the declaration.
+pub fn record(fields: Vec<(&str, Tree)>) -> Tree {
+    Tree::Record(fields.into_iter().map(|(name, tree)| (name.to_string(), tree)).collect())
+}
+
+/// Stands for a field's type, so that method resolution can decide what it is.
+pub struct Probe<T>(pub PhantomData<T>);
+
+/// A field that is a Pytree itself.
+pub trait FieldOfPytree<T> {
+    /// As in [`Argument`].
+    fn tree(&self) -> Tree;
+    /// As in [`Argument`].
+    fn push_leaves(&self, value: &T, out: &mut Leaves);
+    /// As in [`Argument`].
+    fn traced(&self, value: &T, inputs: &mut Inputs) -> T;
+    /// As in [`Returns`].
+    fn restore(&self, values: &mut Outputs) -> T;
+    /// As in [`Returns`].
+    fn collect(&self, value: &T, out: &mut Results);
+}
+
+impl<T: Argument<Traced = T> + Returns> FieldOfPytree<T> for &Probe<T> {
+    fn tree(&self) -> Tree {
+        <T as Argument>::tree()
+    }
+    fn push_leaves(&self, value: &T, out: &mut Leaves) {
+        value.push_leaves(out);
+    }
+    fn traced(&self, value: &T, inputs: &mut Inputs) -> T {
+        value.traced(inputs)
+    }
+    fn restore(&self, values: &mut Outputs) -> T {
+        T::restore(values)
+    }
+    fn collect(&self, value: &T, out: &mut Results) {
+        value.collect(out);
+    }
+}
+
+/// A field of another type, which is handed through.
+pub trait FieldOfOther<T> {
+    /// As in [`Argument`].
+    fn tree(&self) -> Tree;
+    /// As in [`Argument`].
+    fn push_leaves(&self, value: &T, out: &mut Leaves);
+    /// As in [`Argument`].
+    fn traced(&self, value: &T, inputs: &mut Inputs) -> T;
+    /// As in [`Returns`].
+    fn restore(&self, values: &mut Outputs) -> T;
+    /// As in [`Returns`].
+    fn collect(&self, value: &T, out: &mut Results);
+}
+
+impl<T: Clone + PartialEq + Send + Sync + 'static> FieldOfOther<T> for Probe<T> {
+    fn tree(&self) -> Tree {
+        Tree::Leaf(jit_ir::Type::Opaque)
+    }
+    fn push_leaves(&self, value: &T, out: &mut Leaves) {
+        push_opaque(value, out);
+    }
+    fn traced(&self, value: &T, _: &mut Inputs) -> T {
+        value.clone()
+    }
+    fn restore(&self, values: &mut Outputs) -> T {
+        restore_opaque(values)
+    }
+    fn collect(&self, value: &T, out: &mut Results) {
+        collect_opaque(value, out);
+    }
 }

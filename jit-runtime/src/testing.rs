@@ -52,6 +52,7 @@ fn to_val(value: &Value, layout: Layout) -> Val {
     match value {
         Value::Scalar(s) => Val::Scalar(*s),
         Value::Tensor(t) => Val::Tensor(laid_out(t, layout)),
+        Value::List(list) => Val::List(std::sync::Arc::new(list.iter().map(|v| to_val(v, layout)).collect())),
         Value::Undef => Val::Undef,
     }
 }
@@ -85,6 +86,7 @@ fn from_val(val: &Val) -> Value {
     match val {
         Val::Scalar(s) => Value::Scalar(*s),
         Val::Tensor(t) => Value::Tensor(std::sync::Arc::new(t.to_data())),
-        Val::Undef => Value::Undef,
+        Val::List(list) => Value::List(std::sync::Arc::new(list.iter().map(from_val).collect())),
+        Val::Undef | Val::Opaque(_) => Value::Undef,
     }
 }

@@ -205,6 +205,11 @@ impl Machine<'_> {
             let scalars: Vec<Scalar> = operands.iter().map(Value::scalar).collect::<Result<_, _>>()?;
             return host::call(op, &scalars, &node.attrs).map(Value::Scalar);
         }
+        let spread = matches!(op, Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo);
+        if spread && operands.iter().any(|v| matches!(v, Value::List(_))) {
+            let each = |v: &Value| if let Value::List(list) = v { list.to_vec() } else { vec![v.clone()] };
+            return self.plain(node, &operands.iter().flat_map(each).collect::<Vec<_>>());
+        }
         if let Some(value) = listed(op, operands)? {
             return self.joined(node, value);
         }
@@ -272,6 +277,9 @@ fn ask(op: Op, operands: &[Value], attrs: &crate::ops::Attrs) -> Result<Value, S
         Op::Dim => {
             let axis = attrs.axes.as_ref().map_or(0, |a| a[0]);
             usize(x.shape[shape::axis(axis, x.shape.len())?])
+        }
+        Op::Sizes => {
+            Ok(Value::List(Arc::new(x.shape.iter().map(|n| Value::Scalar(Scalar::Usize(*n))).collect())))
         }
         Op::Len => usize(x.len()),
         Op::Rank => usize(x.shape.len()),

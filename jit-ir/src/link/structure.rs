@@ -35,7 +35,7 @@ impl Linker {
             Op::Record => self.record(text, all(self))?,
             Op::Field => self.field(&self.operand(frame, node, 0), text)?,
             Op::Some => {
-                let flag = self.scalar(into, Scalar::Bool(true));
+                let flag = self.leaf(&self.operand(frame, node, 1), Op::Some, into)?;
                 Tree::Option(flag, Box::new(self.operand(frame, node, 0)))
             }
             Op::None => {

@@ -133,6 +133,7 @@ macro_rules! table {
             ZerosLike zeros_like Shape (1, 1) Never false "Zeros of the operand's shape.";
             OnesLike ones_like Shape (1, 1) Never false "Ones of the operand's shape.";
 
+            Sizes sizes Ask (1, 1) Never false "The sizes as a list.";
             Item item Ask (1, 1) Shape false "The only element as a host scalar; a host scalar stays.";
             Dim dim Ask (1, 1) Shape false "The size of an axis.";
             Len len Ask (1, 1) Never false "The number of elements.";
@@ -152,7 +153,7 @@ macro_rules! table {
             Tuple tuple Structure (0, MANY) Never false "Several values as one.";
             Record record Structure (0, MANY) Never false "The fields named by `text`, as one value.";
             Field field Structure (1, 1) Never false "One of several values: a position or a name.";
-            Some some Structure (1, 1) Never false "An option with a value.";
+            Some some Structure (2, 2) Never false "An option: a value, and whether there is one.";
             None none Structure (0, 0) Never false "An option without a value.";
             Method method Structure (1, MANY) Value false "What linking decides by the types of the operands.";
             Undef undef Structure (0, 0) Never false "A value on a path where it is never read.";

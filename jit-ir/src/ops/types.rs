@@ -11,7 +11,7 @@ use crate::types::{DType, Dim, Type};
 /// A shape that cannot fit is not an error here: the node is then typed with an unknown shape and
 /// fails when a run reaches it.
 pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -> Result<Type, String> {
-    if let Some(ty) = listed(op, operands)? {
+    if let Some(ty) = listed(op, operands, attrs)? {
         return Ok(ty);
     }
     let dtype = dtype(op, operands, attrs)?;
@@ -30,7 +30,7 @@ pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) 
 }
 
 /// The result type of an op on lists; `None` for others.
-fn listed(op: Op, operands: &[Type]) -> Result<Option<Type>, String> {
+fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, String> {
     let list = operands.first().and_then(Type::element);
     let join = |a: &Type, b: &Type| a.join(b).ok_or_else(|| format!("a {b} stands in a list of {a}"));
     Ok(Some(match (op, list) {
@@ -40,6 +40,14 @@ fn listed(op: Op, operands: &[Type]) -> Result<Option<Type>, String> {
                 element = join(&element, ty)?;
             }
             Type::List(Box::new(element))
+        }
+        (Op::Sizes, None) => Type::List(Box::new(Type::Scalar(DType::Usize))),
+        (Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo, _)
+            if operands.iter().any(|t| t.element().is_some()) =>
+        {
+            let plain: Vec<Type> = operands.iter().filter(|t| t.element().is_none()).cloned().collect();
+            let dtype = if plain.is_empty() { attrs.dtype } else { dtype(op, &plain, attrs)? };
+            dtype.map_or(Type::Hole, Type::tensor)
         }
         (Op::Push, Some(element)) => Type::List(Box::new(join(element, &operands[1])?)),
         (Op::Push, None) if operands[0] == Type::Hole => Type::Hole,

@@ -1,40 +1,98 @@
 //! Calls: methods from the op table, constructors, other functions, macros.
 
 use jit_ir::ops::methods::{self, Arg, Method};
-use jit_ir::ops::{Attrs, powi};
-use jit_ir::{Const, DType, Op, Scalar, TensorData, Type, ValueId};
+use jit_ir::ops::{Attrs, host, powi};
+use jit_ir::unify::{Fallback, Ty};
+use jit_ir::{Const, DType, Op, Scalar, TensorData, ValueId};
 use proc_macro2::Span;
-use quote::ToTokens;
-use syn::parse::Parser;
-use syn::punctuated::Punctuated;
+use quote::{ToTokens, quote};
+use syn::Expr;
 use syn::spanned::Spanned;
-use syn::{Expr, Token};
 
-use super::literal::scalar_literal;
-use super::{Item, Lowered, Lowerer, Stop};
+use super::literal::{Literals, scalar_literal};
+use super::{Item, Link, Lowered, Lowerer, Stop};
 use crate::diag::{Code, similar};
-use crate::types::{Fallback, Ty, element};
+use crate::types::{Declared, element};
 
 impl Lowerer<'_> {
     pub(super) fn method(&mut self, e: &syn::ExprMethodCall) -> Lowered {
         let name = e.method.to_string();
         let receiver = self.expr(&e.receiver)?;
-        if e.args.is_empty() && matches!(name.as_str(), "clone" | "to_owned") {
-            return Ok(receiver);
+        if e.args.is_empty() && matches!(name.as_str(), "clone" | "to_owned" | "as_ref" | "to_vec") {
+            let tensor = matches!(&receiver, Item::Value(v) if matches!(self.ty(*v), Ty::Tensor(_)));
+            if !(name == "to_vec" && tensor) {
+                return Ok(receiver);
+            }
         }
-        let Item::Value(x) = receiver else { return self.unknown_method(e, &[]) };
+        let x = match receiver {
+            Item::Value(x) => x,
+            Item::Option(flag, inner) => return self.option_method(e, flag, *inner),
+            Item::Array(parts) if name == "len" => return Ok(Item::Value(self.known(Scalar::Usize(parts.len())))),
+            Item::Array(parts) => self.list_of(parts)?,
+            Item::Tuple(_) => return self.unknown_method(e, &[]),
+        };
         match self.ty(x) {
             Ty::Tensor(_) => self.tensor_method(e, &name, x),
             Ty::Scalar(_) => self.scalar_method(e, &name, x),
-            Ty::Hole => self.open_type(&e.receiver),
+            Ty::List(_) => match self.list_method(e, x)? {
+                Some(item) => Ok(item),
+                None => self.unknown_method(e, &["len", "push", "is_empty", "clear"].map(String::from)),
+            },
+            Ty::Hole => self.open_method(e, &name, x),
+            Ty::Opaque => self.unknown_method(e, &[]),
+        }
+    }
+
+    /// A method of a value that linking will know.
+    fn open_method(&mut self, e: &syn::ExprMethodCall, name: &str, x: ValueId) -> Lowered {
+        let arity = e.args.len();
+        if matches!((name, arity), ("is_some" | "is_none", 0)) {
+            let open = Declared::Option(Box::new(Declared::Open));
+            return match self.taken_apart(x, &open) {
+                Item::Option(flag, inner) => self.option_method(e, flag, *inner),
+                _ => Err(Stop::Error),
+            };
+        }
+        if methods::find(name).is_some_and(|m| m.args.len() == arity) || name == "shape" {
+            return self.tensor_method(e, name, x);
+        }
+        if is_scalar_method(name, arity) || matches!(name, "powi" | "pow") {
+            return self.scalar_method(e, name, x);
+        }
+        if let Some(item) = self.list_method(e, x)? {
+            return Ok(item);
+        }
+        self.user_method(e, Item::Value(x))
+    }
+
+    fn option_method(&mut self, e: &syn::ExprMethodCall, flag: ValueId, inner: Item) -> Lowered {
+        let at = e.method.span();
+        match (e.method.to_string().as_str(), e.args.len()) {
+            ("is_some", 0) => Ok(Item::Value(flag)),
+            ("is_none", 0) => self.op(Op::Not, vec![flag], Attrs::default(), Some(at)).map(Item::Value),
+            ("unwrap_or", 1) => {
+                let other = self.expr(&e.args[0])?;
+                let some = self.branch(|_| Ok(inner));
+                let none = self.branch(|_| Ok(other));
+                self.join(flag, some, none, at)
+            }
+            _ => self.error(
+                &e.method,
+                Code::Method,
+                format!("of an `Option` a script does not know `{}`", e.method),
+                "write `if let Some(x) = option { .. } else { .. }`",
+            ),
         }
     }
 
     fn unknown_method(&mut self, e: &syn::ExprMethodCall, known: &[String]) -> Lowered {
         let name = e.method.to_string();
-        let help = match similar(&name, known.iter().map(String::as_str)) {
-            Some(other) => format!("did you mean `{other}`?"),
-            None => "compute it outside and pass it as an argument, or trace the function".into(),
+        let help = match (name.as_str(), similar(&name, known.iter().map(String::as_str))) {
+            ("unwrap" | "expect", _) => "write `?` after the call, or `if let Some(x) = option { .. }`".into(),
+            ("map" | "filter" | "for_each" | "fold" | "collect", _) => "write a `for` loop".into(),
+            ("to_string" | "into" | "try_into", _) => "convert scalars by `as`, tensors by `.cast::<f32>()`".into(),
+            (_, Some(other)) => format!("did you mean `{other}`?"),
+            _ => "compute it outside and pass it as an argument, or trace the function".into(),
         };
         self.error(&e.method, Code::Method, format!("scripts do not know the method `{name}`"), help)
     }
@@ -50,35 +108,50 @@ impl Lowerer<'_> {
 
     fn scalar_method(&mut self, e: &syn::ExprMethodCall, name: &str, x: ValueId) -> Lowered {
         let at = e.method.span();
-        if name == "powi" {
+        if name == "powi" || name == "pow" {
             return self.powi(e, x);
         }
-        let Some((op, arity)) = methods::find_scalar(name) else {
-            let known = [
-                "max", "min", "abs", "sqrt", "exp", "ln", "powi", "powf", "floor", "ceil", "round", "tanh",
-                "sin", "cos",
-            ];
-            return self.unknown_method(e, &known.map(String::from));
+        let function = host::FUNCTIONS.iter().find(|(known, _)| *known == name);
+        let Some((op, arity)) = methods::find_scalar(name).or(function.map(|(_, arity)| (Op::Host, *arity))) else {
+            return self.unknown_method(e, &methods::scalar_names());
         };
         self.count(e, name, arity, e.args.len())?;
         let mut operands = vec![x];
         for arg in &e.args {
             operands.push(self.scalar(arg)?);
         }
-        self.elementwise(op, operands, at).map(Item::Value)
+        if op != Op::Host {
+            return self.elementwise(op, operands, at).map(Item::Value);
+        }
+        for other in &operands[1..] {
+            self.join_types(self.ty(x), self.ty(*other))?;
+        }
+        let attrs = Attrs { text: Some(name.to_string()), ..Attrs::default() };
+        self.op(Op::Host, operands, attrs, Some(at)).map(Item::Value)
     }
 
     /// `powi` on tensors is a chain of multiplications; on host scalars it is std's, which has no op.
     fn powi(&mut self, e: &syn::ExprMethodCall, x: ValueId) -> Lowered {
         let at = e.method.span();
-        self.count(e, "powi", 1, e.args.len())?;
-        if matches!(self.ty(x), Ty::Scalar(_)) {
-            return self.error(
-                &e.method,
-                Code::Method,
-                "`powi` of a host scalar is not supported in a script",
-                "multiply, or use `powf`",
-            );
+        self.count(e, &e.method.to_string(), 1, e.args.len())?;
+        if !matches!(self.ty(x), Ty::Tensor(_)) {
+            let n = match e.args.first() {
+                // The exponent of `pow` is a `u32`, which scripts do not know.
+                Some(literal) if e.method == "pow" && scalar_literal(literal).is_none() => {
+                    return self.error(
+                        literal,
+                        Code::Constant,
+                        "the exponent of `pow` in a script is an integer literal",
+                        "write the number, or multiply in a loop",
+                    );
+                }
+                Some(arg) => self.scalar_of(arg, DType::I32)?,
+                None => return Err(Stop::Error),
+            };
+            if self.ty(x) == Ty::Hole {
+                return Ok(Item::Value(self.method_node("powi", vec![x, n], Some(at))));
+            }
+            return self.op(Op::Powi, vec![x, n], Attrs::default(), Some(at)).map(Item::Value);
         }
         let n = match e.args.first().and_then(scalar_literal) {
             Some((n, _)) if n.dtype().is_int() && i32::try_from(n.as_i64()).is_ok() => n.as_i64() as i32,
@@ -105,15 +178,28 @@ impl Lowerer<'_> {
     }
 
     fn tensor_method(&mut self, e: &syn::ExprMethodCall, name: &str, x: ValueId) -> Lowered {
-        if name == "powi" {
-            return self.powi(e, x);
+        match name {
+            "powi" => return self.powi(e, x),
+            "shape" if e.args.is_empty() => {
+                return self.op(Op::Sizes, vec![x], Attrs::default(), Some(e.method.span())).map(Item::Value);
+            }
+            "rows" | "iter" | "to_vec" | "as_slice" => {
+                return self.error(
+                    &e.method,
+                    Code::Method,
+                    format!("`{name}` gives the host elements, which a script does not have"),
+                    "write `for row in x.rows() { .. }`, or read elements: `x[i]`",
+                );
+            }
+            _ => {}
         }
         let Some(method) = methods::find(name) else { return self.unknown_method(e, &methods::names()) };
         self.count(e, name, method.args.len(), e.args.len())?;
         let mut attrs = Attrs { keep: method.keep, ..Attrs::default() };
         if method.generic {
-            attrs.dtype = self.turbofish(e);
-            if attrs.dtype.is_none() {
+            let given = self.turbofish(e);
+            attrs.dtype = given.flatten();
+            if given.is_none() {
                 return self.error(
                     &e.method,
                     Code::OpenType,
@@ -126,9 +212,10 @@ impl Lowerer<'_> {
         self.with_arguments(&method, vec![x], &args, attrs, e.method.span())
     }
 
-    fn turbofish(&self, e: &syn::ExprMethodCall) -> Option<DType> {
+    /// The element type between `::<` and `>`; `Some(None)` for an open type parameter.
+    fn turbofish(&self, e: &syn::ExprMethodCall) -> Option<Option<DType>> {
         let generics = e.turbofish.as_ref()?;
-        element(&syn::PathArguments::AngleBracketed(generics.clone()))
+        element(&syn::PathArguments::AngleBracketed(generics.clone()), &self.signature.generics)
     }
 
     /// An op from its row's arguments.
@@ -156,24 +243,15 @@ impl Lowerer<'_> {
         if op.is_elementwise() && op != Op::Cast {
             return self.elementwise(op, operands, at).map(Item::Value);
         }
-        let var = match operands.first().map(|v| self.ty(*v)) {
-            Some(Ty::Tensor(v) | Ty::Scalar(v)) => v,
-            _ => self.vars.open(Fallback::None),
-        };
-        let ty = match op {
-            Op::Item => Ty::Scalar(var),
-            Op::Dim | Op::Len | Op::Rank => Ty::Scalar(self.vars.known(DType::Usize)),
-            Op::ArgMax | Op::ArgMin => Ty::Tensor(self.vars.known(DType::I64)),
-            Op::Cast | Op::OneHot => match attrs.dtype {
-                Some(d) => Ty::Tensor(self.vars.known(d)),
-                None => Ty::Tensor(var),
-            },
-            _ => Ty::Tensor(var),
-        };
-        if matches!(op, Op::Matmul | Op::Dot | Op::Outer) {
-            self.join_types(self.ty(operands[0]), self.ty(operands[1]))?;
+        let value = self.op(op, operands, attrs, Some(at))?;
+        if op == Op::Cast && self.ty(value) == Ty::Hole {
+            let ty = self.typing.vars.open(Fallback::None);
+            self.typing.types.insert(value, Ty::Tensor(ty));
+        } else if let (Op::Cast, Ty::Scalar(var)) = (op, self.ty(value)) {
+            // `cast` is a tensor's method; a receiver of unknown kind is one.
+            self.typing.types.insert(value, Ty::Tensor(var));
         }
-        Ok(Item::Value(self.node(op, operands, attrs, ty, Some(at))))
+        Ok(Item::Value(value))
     }
 
     fn argument_of(
@@ -199,6 +277,7 @@ impl Lowerer<'_> {
                         operands.push(v);
                     }
                 }
+                Item::Value(v) if self.may_be_list(v) => operands.push(v),
                 _ => {
                     return self.error(
                         expr,
@@ -214,8 +293,8 @@ impl Lowerer<'_> {
 
     fn scalar_of(&mut self, expr: &Expr, dtype: DType) -> Lowered<ValueId> {
         let v = self.scalar(expr)?;
-        let var = self.vars.known(dtype);
-        self.join_types(self.ty(v), Ty::Scalar(var))?;
+        let ty = self.typing.vars.scalar(dtype);
+        self.join_types(self.ty(v), ty)?;
         Ok(v)
     }
 
@@ -230,11 +309,21 @@ impl Lowerer<'_> {
         };
         let segments: Vec<&syn::PathSegment> = path.path.segments.iter().collect();
         if let [.., ty, name] = segments[..] {
-            if ty.ident == "Tensor" {
+            let owner = ty.ident.to_string();
+            if owner == "Tensor" {
                 return self.constructor(e, ty, &name.ident);
             }
-            if let Ok(dtype) = ty.ident.to_string().parse::<DType>() {
+            if owner == "Vec" && matches!(name.ident.to_string().as_str(), "new" | "with_capacity") {
+                return self.list_of(vec![]).map(Item::Value);
+            }
+            if let Some(dtype) = self.signature.generics.get(&owner).copied() {
+                return self.generic_function(e, dtype, &name.ident);
+            }
+            if let Ok(dtype) = owner.parse::<DType>() {
                 return self.scalar_function(e, dtype, &name.ident);
+            }
+            if owner.starts_with(|c: char| c.is_ascii_uppercase()) {
+                return self.associated(e, &path.path);
             }
         }
         if let [name] = segments[..] {
@@ -255,16 +344,64 @@ impl Lowerer<'_> {
                     "write the repetition as a loop",
                 );
             }
-            if matches!(name.as_str(), "Some" | "None" | "Ok" | "Err" | "Box" | "Vec") {
-                return self.error(
-                    &e.func,
-                    Code::Call,
-                    format!("`{name}(..)` is not supported in a script yet"),
-                    "return tensors, scalars or tuples of them",
-                );
+            match (name.as_str(), e.args.len()) {
+                ("Some", 1) => {
+                    let item = self.expr(&e.args[0])?;
+                    let flag = self.known(Scalar::Bool(true));
+                    return Ok(Item::Option(flag, Box::new(item)));
+                }
+                ("Ok", 1) => return self.expr(&e.args[0]),
+                ("Err", 1) => return self.error_value(e),
+                (name, _) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                    return self.error(
+                        &e.func,
+                        Code::Call,
+                        format!("`{name}(..)` is not supported in a script"),
+                        "make structs with named fields: `Layer { w, b }`",
+                    );
+                }
+                _ => {}
             }
         }
-        self.call_function(e, &path.path)
+        let name = path.path.to_token_stream().to_string().replace(' ', "");
+        let items = self.items(e.args.iter())?;
+        self.call_linked(name, Link::Function(path.path.clone()), items, e.span())
+    }
+
+    /// `Mlp::scaled(x)` of a `#[script] impl`.
+    fn associated(&mut self, e: &syn::ExprCall, path: &syn::Path) -> Lowered {
+        let items = self.items(e.args.iter())?;
+        let mut handle = path.clone();
+        let name = path.to_token_stream().to_string().replace(' ', "");
+        if let Some(last) = handle.segments.last_mut() {
+            last.ident = quote::format_ident!("{}_script", last.ident, span = last.ident.span());
+        }
+        self.call_linked(name, Link::Method(quote! { #handle() }), items, e.span())
+    }
+
+    /// `T::of(2.0)` in generic code.
+    fn generic_function(&mut self, e: &syn::ExprCall, dtype: Option<DType>, name: &syn::Ident) -> Lowered {
+        let [arg] = &e.args.iter().collect::<Vec<_>>()[..] else {
+            return self.count(e, &name.to_string(), 1, e.args.len()).map(|()| Item::unit());
+        };
+        if name != "of" {
+            return self.error(
+                &e.func,
+                Code::Call,
+                format!("scripts do not know `{name}` of a type parameter"),
+                "write `T::of(2.0)` for a constant",
+            );
+        }
+        let Some(dtype) = dtype else {
+            let value = self.expr(arg)?;
+            return Ok(value);
+        };
+        let ty = self.typing.vars.scalar(dtype);
+        if let Some((value, _)) = scalar_literal(arg) {
+            return Ok(Item::Value(self.constant(value.cast(DType::F64).cast(dtype), ty)));
+        }
+        let value = self.scalar_of(arg, DType::F64)?;
+        Ok(Item::Value(self.node(Op::Cast, vec![value], Attrs::dtype(dtype), ty, Some(e.span()))))
     }
 
     /// `f32::max(a, b)`: a method of the first argument.
@@ -282,49 +419,12 @@ impl Lowerer<'_> {
         self.elementwise(op, operands?, e.span()).map(Item::Value)
     }
 
-    fn call_function(&mut self, e: &syn::ExprCall, path: &syn::Path) -> Lowered {
-        let name = path.to_token_stream().to_string().replace(' ', "");
-        let items: Vec<Lowered> = e.args.iter().map(|a| self.expr(a)).collect();
-        let mut operands = Vec::new();
-        for item in items {
-            item?.leaves(&mut operands);
-        }
-        for v in &operands {
-            if let Ty::Scalar(var) = self.ty(*v) {
-                // A literal's type is that of the callee's parameter.
-                self.vars.link(var);
-            }
-        }
-        if !self.callees.iter().any(|(n, _)| *n == name) {
-            self.callees.push((name.clone(), path.clone()));
-        }
-        let attrs = Attrs { text: Some(name), ..Attrs::default() };
-        Ok(Item::Value(self.node(Op::Call, operands, attrs, Ty::Hole, Some(e.span()))))
-    }
-
-    /// Gives the call behind a value several results.
-    pub(super) fn split_call(&mut self, value: ValueId, parts: usize) -> Vec<ValueId> {
-        let call = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [value]);
-        let Some(call) = call.filter(|id| self.graph.nodes[*id].op == Op::Call) else {
-            return vec![value; parts];
-        };
-        let mut results = vec![value];
-        results.truncate(parts);
-        while results.len() < parts {
-            let part = self.graph.value(Type::Hole);
-            self.types.insert(part, Ty::Hole);
-            results.push(part);
-        }
-        self.graph.nodes[call].results = results.clone();
-        results
-    }
-
     fn constructor(&mut self, e: &syn::ExprCall, ty: &syn::PathSegment, name: &syn::Ident) -> Lowered {
         let at = e.span();
         let dtype = match &ty.arguments {
             syn::PathArguments::None => None,
-            given => match element(given) {
-                Some(d) => Some(d),
+            given => match element(given, &self.signature.generics) {
+                Some(d) => d,
                 None => {
                     return self.error(
                         ty,
@@ -356,37 +456,26 @@ impl Lowerer<'_> {
         for (kind, expr) in kinds.iter().zip(&args) {
             self.argument_of(*kind, expr, &mut operands, &mut attrs)?;
         }
-        let var = match dtype {
-            Some(d) => self.vars.known(d),
-            None => self.vars.open(Fallback::None),
-        };
         if matches!(op, Op::Zeros | Op::Ones | Op::Full) {
             let sizes = operands.len() - usize::from(op == Op::Full);
-            for v in &operands[..sizes] {
-                let usize_var = self.vars.known(DType::Usize);
-                self.join_types(self.ty(*v), Ty::Scalar(usize_var))?;
+            for v in operands[..sizes].to_vec() {
+                if !matches!(self.ty(v), Ty::List(_)) {
+                    let usize_ty = self.typing.vars.scalar(DType::Usize);
+                    self.join_types(self.ty(v), usize_ty)?;
+                }
             }
         }
-        // The values among the arguments have the element type.
-        let values: &[ValueId] = match op {
-            Op::Full => &operands[operands.len() - 1..],
-            Op::Arange => &operands,
-            Op::Linspace => &operands[..2],
-            Op::ToTensor | Op::ZerosLike | Op::OnesLike => &operands,
-            _ => &[],
-        };
-        for v in values {
-            if let Ty::Scalar(x) | Ty::Tensor(x) = self.ty(*v) {
-                self.vars.unify(var, x);
-            }
-        }
-        Ok(Item::Value(self.node(op, operands, attrs, Ty::Tensor(var), Some(at))))
+        let like = matches!(op, Op::ZerosLike | Op::OnesLike);
+        attrs.dtype = attrs.dtype.or(dtype.filter(|_| !like));
+        self.op(op, operands, attrs, Some(at)).map(Item::Value)
     }
 
     fn tensor_from(&mut self, e: &syn::ExprCall, dtype: Option<DType>) -> Lowered {
         self.count(e, "from", 1, e.args.len())?;
         let Some(arg) = e.args.first() else { return Err(Stop::Error) };
-        let (shape, values, found) = self.literal_tensor(arg, dtype)?;
+        let Some(Literals { shape, values, dtype: found, exact }) = self.literal_tensor(arg, dtype)? else {
+            return self.tensor_of(arg, dtype).map(Item::Value);
+        };
         if shape.is_empty() {
             return self.error(
                 arg,
@@ -397,30 +486,47 @@ impl Lowerer<'_> {
         }
         let float = values.iter().any(|v| v.dtype().is_float());
         let boolean = values.iter().any(|v| v.dtype() == DType::Bool);
-        let guess = if boolean {
-            DType::Bool
-        } else if float {
-            DType::F32
-        } else {
-            DType::I32
+        let (guess, fallback) = match (boolean, float) {
+            (true, _) => (DType::Bool, Fallback::None),
+            (_, true) => (DType::F64, Fallback::Float),
+            _ => (DType::I64, Fallback::Int),
         };
-        let dtype = match dtype.or(found) {
-            Some(d) => d,
-            None if boolean => DType::Bool,
-            // Which type it is depends on its uses, which rustc knows better.
-            None => {
-                return self.error(
-                    &e.func,
-                    Code::OpenType,
-                    "the element type of this tensor is not known to the script",
-                    format!("write it: `Tensor::<{guess}>::from(..)`"),
-                );
-            }
+        let known = dtype.or(found).or(boolean.then_some(DType::Bool));
+        if known.is_none() && !exact {
+            return self.error(
+                &e.func,
+                Code::OpenType,
+                "the element type of this tensor is not known to the script, and its digits round differently by type",
+                "write it: `Tensor::<f32>::from(..)`",
+            );
+        }
+        let var = match known {
+            Some(d) => self.typing.vars.known(d),
+            None => self.typing.vars.open(fallback),
         };
-        let data = TensorData::from_scalars(dtype, shape, &values);
+        let data = TensorData::from_scalars(known.unwrap_or(guess), shape, &values);
         let attrs = Attrs { value: Some(Const::Tensor(std::sync::Arc::new(data))), ..Attrs::default() };
-        let ty = Ty::Tensor(self.vars.known(dtype));
-        Ok(Item::Value(self.node(Op::Const, vec![], attrs, ty, Some(e.span()))))
+        Ok(Item::Value(self.node(Op::Const, vec![], attrs, Ty::Tensor(var), Some(e.span()))))
+    }
+
+    /// A tensor of host scalars: `Tensor::from([x, y * 2.0])`.
+    fn tensor_of(&mut self, expr: &Expr, dtype: Option<DType>) -> Lowered<ValueId> {
+        let at = expr.span();
+        let item = self.expr(expr)?;
+        self.stacked(item, dtype, at)
+    }
+
+    fn stacked(&mut self, item: Item, dtype: Option<DType>, at: Span) -> Lowered<ValueId> {
+        let parts = match item {
+            Item::Array(parts) => parts,
+            Item::Value(v) if matches!(self.ty(v), Ty::Scalar(_) | Ty::Hole) => {
+                let attrs = Attrs { dtype, ..Attrs::default() };
+                return self.op(Op::ToTensor, vec![v], attrs, Some(at));
+            }
+            _ => return Err(Stop::Error),
+        };
+        let parts: Lowered<Vec<ValueId>> = parts.into_iter().map(|p| self.stacked(p, dtype, at)).collect();
+        self.op(Op::Stack, parts?, Attrs::axes([0]), Some(at))
     }
 
     fn joined(&mut self, e: &syn::ExprCall, op: Op) -> Lowered {
@@ -428,92 +534,21 @@ impl Lowerer<'_> {
         let (Some(list), Some(axis)) = (e.args.first(), e.args.last()) else { return Err(Stop::Error) };
         let items = self.expr(list);
         let axis = self.axis(axis)?;
-        let Item::Array(items) = items? else {
-            return self.error(list, Code::Arguments, "the tensors stand in an array", "write `&[&a, &b]`");
-        };
-        let mut operands = Vec::new();
-        items.iter().for_each(|i| i.leaves(&mut operands));
-        let Some(first) = operands.first().copied() else {
-            return self.error(list, Code::Arguments, "at least one tensor is needed", "write `&[&a, &b]`");
-        };
-        let mut ty = self.ty(first);
-        for v in &operands[1..] {
-            ty = self.join_types(ty, self.ty(*v))?;
-        }
-        Ok(Item::Value(self.node(op, operands, Attrs::axes([axis]), ty, Some(e.span()))))
-    }
-
-    pub(super) fn macro_call(&mut self, m: &syn::Macro) -> Lowered {
-        let name = m.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
-        let parser = Punctuated::<Expr, Token![,]>::parse_terminated;
-        let args: Vec<Expr> = match name.as_str() {
-            "assert" | "assert_eq" | "assert_ne" | "panic" | "unreachable" => {
-                match parser.parse2(m.tokens.clone()) {
-                    Ok(args) => args.into_iter().collect(),
-                    Err(_) => return Err(Stop::Error),
-                }
-            }
+        let operands = match items? {
+            Item::Array(items) => items.into_iter().map(|i| self.packed(i)).collect::<Vec<_>>(),
+            Item::Value(v) if self.may_be_list(v) => vec![v],
             _ => {
-                return self.error(
-                    m,
-                    Code::Macro,
-                    format!("the macro `{name}!` is not supported in a script"),
-                    "use `assert!` and `panic!`; print the results outside, or run the function in `jit_runtime::eager`",
-                );
+                return self.error(list, Code::Arguments, "the tensors stand in an array or a list", "write `&[&a, &b]`");
             }
         };
-        let at = m.span();
-        match (name.as_str(), &args[..]) {
-            ("panic" | "unreachable", rest) => {
-                let message = match self.message(rest)? {
-                    Some(text) if name == "panic" => text,
-                    Some(text) => format!("internal error: entered unreachable code: {text}"),
-                    None if name == "panic" => "explicit panic".into(),
-                    None => "internal error: entered unreachable code".into(),
-                };
-                let never = self.known(Scalar::Bool(false));
-                self.assert(never, &message, at);
-                Err(Stop::Diverged)
-            }
-            ("assert", [condition, rest @ ..]) => {
-                let holds = self.condition(condition)?;
-                let default = format!("assertion failed: {}", crate::diag::source(condition));
-                let message = self.message(rest)?.unwrap_or(default);
-                self.assert(holds, &message, at);
-                Ok(Item::unit())
-            }
-            (_, [left, right, rest @ ..]) => {
-                let op: syn::BinOp =
-                    if name == "assert_eq" { syn::parse_quote!(==) } else { syn::parse_quote!(!=) };
-                let text = format!("assertion `left {} right` failed", op.to_token_stream());
-                let compared = Expr::Binary(syn::ExprBinary {
-                    attrs: vec![],
-                    left: Box::new(left.clone()),
-                    op,
-                    right: Box::new(right.clone()),
-                });
-                let holds = self.condition(&compared)?;
-                let message = self.message(rest)?.map_or(text.clone(), |m| format!("{text}: {m}"));
-                self.assert(holds, &message, at);
-                Ok(Item::unit())
-            }
-            _ => Err(Stop::Error),
+        if operands.is_empty() {
+            return self.error(list, Code::Arguments, "at least one tensor is needed", "write `&[&a, &b]`");
         }
+        self.op(op, operands, Attrs::axes([axis]), Some(e.span())).map(Item::Value)
     }
+}
 
-    /// The message of an assertion: a literal without arguments.
-    fn message(&mut self, args: &[Expr]) -> Lowered<Option<String>> {
-        match args {
-            [] => Ok(None),
-            [Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })] if !text.value().contains('{') => {
-                Ok(Some(text.value()))
-            }
-            [first, ..] => self.error(
-                first,
-                Code::Macro,
-                "the message of an assertion in a script is a plain text",
-                "write it without `{}`",
-            ),
-        }
-    }
+/// Whether host scalars have such a method.
+fn is_scalar_method(name: &str, arity: usize) -> bool {
+    methods::find_scalar(name).is_some_and(|(_, n)| n == arity) || host::FUNCTIONS.iter().any(|f| *f == (name, arity))
 }

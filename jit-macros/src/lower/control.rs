@@ -6,27 +6,17 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Block, Expr, Label, Lifetime, Pat};
 
+use jit_ir::unify::Ty;
+
+use super::range::Iteration;
 use super::{Item, LoopScope, Lowered, Lowerer, Stop, VarId, location};
 use crate::diag::Code;
-use crate::types::Ty;
 
 /// What decides how often a body runs.
 enum Trips<'e> {
     While(&'e Expr),
     Forever,
-    Counted { pattern: &'e Pat, range: Range },
-}
-
-/// A range whose bounds have been evaluated.
-struct Range {
-    /// Trips, a `usize`.
-    count: ValueId,
-    /// The first value; `None` for 0.
-    first: Option<ValueId>,
-    down: bool,
-    /// Distance between two values; `None` for 1.
-    step: Option<ValueId>,
-    ty: Ty,
+    Counted { pattern: &'e Pat, iteration: Iteration },
 }
 
 /// A carried value: which leaf of which variable, and its value at the start.
@@ -45,8 +35,8 @@ impl Lowerer<'_> {
             return self.error(
                 e,
                 Code::Expression,
-                "`if let` and `while let` are not supported in a script",
-                "compare values with `if`",
+                "`let` in a condition stands alone in an `if`",
+                "write `if let Some(b) = bias { .. }`, and further conditions inside",
             );
         }
         match self.expr(expr)? {
@@ -64,18 +54,22 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn if_expr(&mut self, e: &syn::ExprIf) -> Lowered {
-        if let Expr::Let(_) = &*e.cond {
-            // The names that it would bind are missing in the block: one message is enough.
-            return self.condition(&e.cond).map(Item::Value);
-        }
-        let condition = self.condition(&e.cond);
-        let then = self.branch(|l| l.block(&e.then_branch));
+        let test = self.test_of(&e.cond);
+        let Ok(test) = test else {
+            // The blocks are looked at for more errors, unless names that the pattern binds are missing.
+            if !matches!(&*e.cond, Expr::Let(_)) {
+                let _ = self.branch(|l| l.block(&e.then_branch));
+            }
+            let _ = self.branch(|l| e.else_branch.as_ref().map_or(Ok(Item::unit()), |(_, e)| l.expr(e)));
+            return test.map(|_| Item::unit());
+        };
+        let then = self.branch(|l| l.where_holds(&test, |l| l.block(&e.then_branch)));
         let other = self.branch(|l| match &e.else_branch {
             Some((_, e)) => l.expr(e),
             None => Ok(Item::unit()),
         });
         // Without an else the value of the then-block is `()`, or rustc reports it.
-        self.join(condition?, then, other, e.if_token.span())
+        self.join(test.condition, then, other, e.if_token.span())
     }
 
     pub(super) fn while_expr(&mut self, e: &syn::ExprWhile) -> Lowered {
@@ -87,136 +81,9 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn for_expr(&mut self, e: &syn::ExprForLoop) -> Lowered {
-        let range = self.range(&e.expr, false, None);
-        match range {
-            Ok(range) => {
-                let trips = Trips::Counted { pattern: &e.pat, range };
-                self.repeat(trips, &e.body, &e.label, e.for_token.span())
-            }
-            Err(stop) => Err(stop),
-        }
-    }
-
-    /// The values of a range expression.
-    fn range(&mut self, expr: &Expr, down: bool, step: Option<&Expr>) -> Lowered<Range> {
-        match expr {
-            Expr::Paren(p) => self.range(&p.expr, down, step),
-            Expr::MethodCall(m) if m.method == "rev" && m.args.is_empty() && step.is_none() && !down => {
-                self.range(&m.receiver, true, None)
-            }
-            Expr::MethodCall(m) if m.method == "step_by" && m.args.len() == 1 && step.is_none() && !down => {
-                self.range(&m.receiver, false, m.args.first())
-            }
-            Expr::Range(r) => self.bounds(r, down, step),
-            _ => self.error(
-                expr,
-                Code::Loop,
-                "`for` in a script runs over a range",
-                "write `for i in 0..n`, with `..=`, `.rev()` or `.step_by(k)` if needed",
-            ),
-        }
-    }
-
-    fn bounds(&mut self, r: &syn::ExprRange, down: bool, step: Option<&Expr>) -> Lowered<Range> {
-        let (Some(start), Some(end)) = (&r.start, &r.end) else {
-            return self.error(
-                r,
-                Code::Loop,
-                "a range without a bound cannot be counted",
-                "write both bounds, or a `loop` with `break`",
-            );
-        };
-        let at = r.span();
-        let inclusive = matches!(r.limits, syn::RangeLimits::Closed(_));
-        let from = self.scalar(start);
-        let to = self.scalar(end);
-        let step = step.map(|s| self.scalar(s)).transpose();
-        let (from, to, step) = (from?, to?, step?);
-        let ty = self.join_types(self.ty(from), self.ty(to))?;
-        let first = (!is_zero(start)).then_some(from);
-        let plain = !down && !inclusive && step.is_none() && is_zero(start);
-        if plain && matches!(self.ty(to), Ty::Scalar(v) if self.vars.get(v) == Some(jit_ir::DType::Usize)) {
-            return Ok(Range { count: to, first, down, step, ty });
-        }
-        if let (Some(a), Some(b), None) = (literal(start), literal(end), step) {
-            let last = if inclusive { b } else { b - 1 };
-            let count = usize::try_from(last - a + 1).unwrap_or(0);
-            let first = if down { Some(self.constant(Scalar::I64(last), ty)) } else { first };
-            return Ok(Range { count: self.known(Scalar::Usize(count)), first, down, step, ty });
-        }
-        let bool_ty = Ty::Scalar(self.vars.known(jit_ir::DType::Bool));
-        let compare = if inclusive { Op::Le } else { Op::Lt };
-        let some = self.node(compare, vec![from, to], Attrs::default(), bool_ty, Some(at));
-        let usize_ty = Ty::Scalar(self.vars.known(jit_ir::DType::Usize));
-        let full = self.branch(|l| {
-            let distance = l.node(Op::Sub, vec![to, from], Attrs::default(), ty, Some(at));
-            let mut count =
-                l.node(Op::Cast, vec![distance], Attrs::dtype(jit_ir::DType::Usize), usize_ty, Some(at));
-            let one = l.known(Scalar::Usize(1));
-            // The last value's number, or one more.
-            let add = |l: &mut Self, v| l.node(Op::Add, vec![v, one], Attrs::default(), usize_ty, Some(at));
-            match step {
-                Some(step) => {
-                    if !inclusive {
-                        count = l.node(Op::Sub, vec![count, one], Attrs::default(), usize_ty, Some(at));
-                    }
-                    count = l.node(Op::Div, vec![count, step], Attrs::default(), usize_ty, Some(at));
-                    count = add(l, count);
-                }
-                None if inclusive => count = add(l, count),
-                None => {}
-            }
-            Ok(Item::Value(count))
-        });
-        let empty = self.branch(|l| Ok(Item::Value(l.known(Scalar::Usize(0)))));
-        let count = match self.join(some, full, empty, at)? {
-            Item::Value(v) => v,
-            _ => return Err(Stop::Error),
-        };
-        if let Some(step) = step {
-            let var = self.vars.known(jit_ir::DType::Usize);
-            self.join_types(self.ty(step), Ty::Scalar(var))?;
-            let zero = self.known(Scalar::Usize(0));
-            let fits = self.node(Op::Gt, vec![step, zero], Attrs::default(), bool_ty, Some(at));
-            self.assert(fits, "assertion failed: step != 0", at);
-        }
-        let first =
-            if down { Some(if inclusive { to } else { self.last_below(some, to, ty, at)? }) } else { first };
-        Ok(Range { count, first, down, step, ty })
-    }
-
-    /// `to - 1` where there is a trip.
-    fn last_below(&mut self, some: ValueId, to: ValueId, ty: Ty, at: Span) -> Lowered<ValueId> {
-        let below = self.branch(|l| {
-            let one = l.constant(Scalar::I64(1), ty);
-            Ok(Item::Value(l.node(Op::Sub, vec![to, one], Attrs::default(), ty, Some(at))))
-        });
-        let none = self.branch(|_| Ok(Item::Value(to)));
-        match self.join(some, below, none, at)? {
-            Item::Value(v) => Ok(v),
-            _ => Err(Stop::Error),
-        }
-    }
-
-    /// The value of a range in trip `index`.
-    fn range_value(&mut self, range: &Range, index: ValueId, at: Span) -> ValueId {
-        let usize_ty = self.ty(index);
-        let mut distance = index;
-        if let Some(step) = range.step {
-            distance = self.node(Op::Mul, vec![distance, step], Attrs::default(), usize_ty, Some(at));
-        }
-        let same = matches!((range.ty, usize_ty), (Ty::Scalar(a), Ty::Scalar(_)) if self.vars.get(a) == Some(jit_ir::DType::Usize));
-        if !same {
-            // The element type may be open still: it is filled in when types are settled.
-            distance = self.node(Op::Cast, vec![distance], Attrs::default(), range.ty, Some(at));
-        }
-        match range.first {
-            None => distance,
-            Some(first) => {
-                let op = if range.down { Op::Sub } else { Op::Add };
-                self.node(op, vec![first, distance], Attrs::default(), range.ty, Some(at))
-            }
-        }
+        let iteration = self.iteration(&e.expr)?;
+        let trips = Trips::Counted { pattern: &e.pat, iteration };
+        self.repeat(trips, &e.body, &e.label, e.for_token.span())
     }
 
     fn repeat(&mut self, trips: Trips<'_>, body: &Block, label: &Option<Label>, at: Span) -> Lowered {
@@ -233,8 +100,8 @@ impl Lowerer<'_> {
         let body_region = self.graph.region();
         let index = matches!(trips, Trips::Counted { .. }).then(|| self.argument(body_region, Type::Hole));
         if let Some(index) = index {
-            let ty = Ty::Scalar(self.vars.known(jit_ir::DType::Usize));
-            self.types.insert(index, ty);
+            let ty = self.typing.vars.scalar(jit_ir::DType::Usize);
+            self.typing.types.insert(index, ty);
         }
         let args: Vec<Option<Item>> =
             outer_env.iter().enumerate().map(|(var, i)| self.arguments(body_region, var, i)).collect();
@@ -244,9 +111,11 @@ impl Lowerer<'_> {
             l.set_flag(continued, false);
             l.scopes.push(Default::default());
             let bound = match (&trips, index) {
-                (Trips::Counted { pattern, range }, Some(index)) => {
-                    let value = l.range_value(range, index, at);
-                    l.bind(pattern, Item::Value(value))
+                (Trips::Counted { pattern, iteration }, Some(index)) => {
+                    let item = l.iterated(iteration, index, at);
+                    let bound = item.and_then(|item| l.bind(pattern, item));
+                    l.remember_place(pattern, iteration.place.clone());
+                    bound
                 }
                 _ => Ok(()),
             };
@@ -262,7 +131,7 @@ impl Lowerer<'_> {
             return Err(Stop::Error);
         }
         body_env[continued] = None;
-        let carried = self.carried(&outer_env, &args, &body_env, at)?;
+        let carried = self.carried(&outer_env, &args, &body_env, body_region, at)?;
         self.close_loop(&trips, body_region, carried, [broken, value], at)
     }
 
@@ -281,14 +150,14 @@ impl Lowerer<'_> {
                 let arg = self.argument(region, Type::Hole);
                 self.graph.values[arg].name = self.names.get(&var).cloned();
                 let ty = self.ty(leaf);
-                self.types.insert(arg, ty);
+                self.typing.types.insert(arg, ty);
                 arg
             })
             .collect();
         Some(item.with_leaves(&mut args.into_iter()))
     }
 
-    fn in_region<R>(&mut self, region: RegionId, body: impl FnOnce(&mut Self) -> R) -> R {
+    pub(super) fn in_region<R>(&mut self, region: RegionId, body: impl FnOnce(&mut Self) -> R) -> R {
         let outer = std::mem::replace(&mut self.region, region);
         let result = body(self);
         self.region = outer;
@@ -301,6 +170,7 @@ impl Lowerer<'_> {
         outer: &[Option<Item>],
         args: &[Option<Item>],
         after: &[Option<Item>],
+        body: RegionId,
         at: Span,
     ) -> Lowered<Vec<Carried>> {
         let mut carried = Vec::new();
@@ -316,22 +186,22 @@ impl Lowerer<'_> {
                     (init, None)
                 }
             };
-            if !init.same_structure(next) {
+            let Some(next) = self.in_region(body, |l| l.shaped(next.clone(), &init)) else {
                 self.errors.push_span(
                     at,
                     Code::Joined,
                     "a variable changes its kind in this loop",
-                    "keep the same kind of value in it; name the type of a call's result",
+                    "keep the same kind of value in it, arrays of the same length",
                 );
                 return Err(Stop::Error);
-            }
+            };
             let leaves = |item: &Item| {
                 let mut out = Vec::new();
                 item.leaves(&mut out);
                 out
             };
             let arg_leaves = arg.as_ref().map(leaves);
-            for (leaf, (init, next)) in leaves(&init).into_iter().zip(leaves(next)).enumerate() {
+            for (leaf, (init, next)) in leaves(&init).into_iter().zip(leaves(&next)).enumerate() {
                 let arg = arg_leaves.as_ref().map(|a| a[leaf]);
                 if arg == Some(next) {
                     unchanged.push((next, init));
@@ -387,7 +257,7 @@ impl Lowerer<'_> {
         for c in &carried {
             types.push(self.join_types(self.ty(c.init), self.ty(c.next))?);
             let arg = self.argument(condition_region, Type::Hole);
-            self.types.insert(arg, types[types.len() - 1]);
+            self.typing.types.insert(arg, types[types.len() - 1]);
             self.graph.values[arg].name = self.names.get(&c.var).cloned();
             self.set_leaf(c, arg);
         }
@@ -398,7 +268,7 @@ impl Lowerer<'_> {
         for (c, ty) in carried.iter().zip(&types) {
             let arg = c.arg.unwrap_or_else(|| {
                 let arg = self.graph.value(Type::Hole);
-                self.types.insert(arg, *ty);
+                self.typing.types.insert(arg, *ty);
                 arg
             });
             args.push(arg);
@@ -412,8 +282,8 @@ impl Lowerer<'_> {
         self.graph.regions[condition_region].results = vec![go];
 
         let mut operands: Vec<ValueId> = Vec::new();
-        if let Trips::Counted { range, .. } = trips {
-            operands.push(range.count);
+        if let Trips::Counted { iteration, .. } = trips {
+            operands.push(iteration.count);
         }
         operands.extend(carried.iter().map(|c| c.init));
         let attrs = Attrs { keep: counted, ..Attrs::default() };
@@ -422,7 +292,7 @@ impl Lowerer<'_> {
         self.graph.nodes[node].regions = vec![condition_region, body];
         let results = self.graph.nodes[node].results.clone();
         for ((c, result), ty) in carried.iter().zip(&results).zip(&types) {
-            self.types.insert(*result, *ty);
+            self.typing.types.insert(*result, *ty);
             self.graph.values[*result].name = self.names.get(&c.var).cloned();
             self.set_leaf(c, *result);
         }
@@ -530,21 +400,4 @@ impl Lowerer<'_> {
         }
         Err(Stop::Diverged)
     }
-
-    /// A check with a message of the user's.
-    pub(super) fn assert(&mut self, condition: ValueId, message: &str, at: Span) {
-        let attrs = Attrs { text: Some(message.to_string()), ..Attrs::default() };
-        self.graph.push(self.region, Op::Assert, vec![condition], attrs, vec![], Some(location(at)));
-    }
-}
-
-/// The value of an integer literal that is no extreme one.
-fn literal(expr: &Expr) -> Option<i64> {
-    let (value, _) = super::literal::scalar_literal(expr)?;
-    let small = value.dtype().is_int() && value.as_i64().unsigned_abs() < 1 << 62;
-    small.then(|| value.as_i64())
-}
-
-fn is_zero(expr: &Expr) -> bool {
-    literal(expr) == Some(0)
 }

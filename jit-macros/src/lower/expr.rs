@@ -7,16 +7,19 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Expr, UnOp};
 
 use super::literal::{as_f32, scalar_literal, std_constant};
+use super::place::is_constant;
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::{Code, similar};
-use crate::types::{Declared, Ty};
+use jit_ir::unify::Ty;
+
+use crate::types::Declared;
 
 impl Lowerer<'_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Lowered {
         if let Some((value, dtype)) = scalar_literal(expr) {
             let item = self.literal(value, dtype);
             if let (Item::Value(v), Some(single)) = (&item, as_f32(expr)) {
-                self.singles.insert(*v, single);
+                self.typing.singles.insert(*v, single);
             }
             return Ok(item);
         }
@@ -50,6 +53,10 @@ impl Lowerer<'_> {
             Expr::Index(e) => self.index(e),
             Expr::Cast(e) => self.cast(e),
             Expr::Macro(e) => self.macro_call(&e.mac),
+            Expr::Match(e) => self.match_expr(e),
+            Expr::Try(e) => self.expr(&e.expr),
+            Expr::Struct(e) => self.struct_expr(e),
+            Expr::Repeat(e) => self.repeat_expr(e),
             other => self.unsupported(other),
         }
     }
@@ -60,11 +67,6 @@ impl Lowerer<'_> {
                 "closures are not supported in a script",
                 "write the code in place, or call another `#[script]` function",
             ),
-            Expr::Match(_) => ("`match` is not supported in a script yet", "write it as `if` / `else if`"),
-            Expr::Try(_) => (
-                "`?` is not supported in a script yet",
-                "let errors panic, and call the script by `try_call`",
-            ),
             Expr::Range(_) => ("a range stands in a script only in `for`", "write `for i in 0..n`"),
             Expr::Async(_) | Expr::Await(_) => {
                 ("a script cannot wait", "await outside and pass the value as an argument")
@@ -72,13 +74,12 @@ impl Lowerer<'_> {
             Expr::Unsafe(_) => {
                 ("`unsafe` is not supported in a script", "do it outside and pass the value as an argument")
             }
-            Expr::Struct(_) => ("struct literals are not supported in a script yet", "return a tuple"),
             Expr::Reference(_) => {
                 ("`&mut` is not supported in a script", "assign a new value to the variable")
             }
             Expr::Block(_) => ("labelled blocks are not supported in a script", "use a `loop` with `break`"),
             Expr::Let(_) => {
-                ("`if let` and `while let` are not supported in a script", "compare values with `if`")
+                ("`let` in a condition stands alone in an `if`", "write `if let Some(b) = bias { .. }`")
             }
             _ => (
                 "this expression is not supported in a script",
@@ -89,7 +90,7 @@ impl Lowerer<'_> {
     }
 
     /// Several expressions; all are looked at even if one fails.
-    fn items<'e>(&mut self, exprs: impl Iterator<Item = &'e Expr>) -> Lowered<Vec<Item>> {
+    pub(super) fn items<'e>(&mut self, exprs: impl Iterator<Item = &'e Expr>) -> Lowered<Vec<Item>> {
         let items: Vec<Lowered> = exprs.map(|e| self.expr(e)).collect();
         items.into_iter().collect()
     }
@@ -99,18 +100,17 @@ impl Lowerer<'_> {
             return Ok(Item::Value(self.known(value)));
         }
         let Some(name) = e.path.get_ident() else {
-            return self.error(
-                e,
-                Code::Name,
-                "constants of other modules are not supported in a script yet",
-                "pass the value as an argument, or write the number",
-            );
+            return self.qualified(e);
         };
         let name = name.to_string();
         match self.find(&name).map(|v| self.env[v].clone()) {
             Some(Some(item)) => Ok(item),
             // Used before it is set, or its own error was reported.
             Some(None) => Err(Stop::Error),
+            None if name == "None" => {
+                Ok(Item::Value(self.node(Op::None, vec![], Attrs::default(), Ty::Hole, Some(e.span()))))
+            }
+            None if is_constant(&name) => Ok(Item::Value(self.named_constant(&e.path))),
             None => {
                 let known: Vec<String> = self.scopes.iter().flat_map(|s| s.keys().cloned()).collect();
                 let help = match similar(&name, known.iter().map(String::as_str)) {
@@ -122,10 +122,51 @@ impl Lowerer<'_> {
         }
     }
 
+    /// `config::EPSILON`, `Self::EPSILON`
+    fn qualified(&mut self, e: &syn::ExprPath) -> Lowered {
+        if e.path.segments.last().is_some_and(|s| is_constant(&s.ident.to_string())) {
+            return Ok(Item::Value(self.named_constant(&e.path)));
+        }
+        self.error(
+            e,
+            Code::Name,
+            "of other modules a script knows functions it calls, and constants in capitals",
+            "pass the value as an argument; of an enum pass an integer",
+        )
+    }
+
+    /// `Layer { w, b: b * 2.0, ..old }`
+    fn struct_expr(&mut self, e: &syn::ExprStruct) -> Lowered {
+        let mut names = Vec::new();
+        let mut operands = Vec::new();
+        let mut failed = None;
+        for field in &e.fields {
+            if let syn::Member::Unnamed(_) = field.member {
+                return self.unsupported(&field.expr);
+            }
+            match self.expr(&field.expr) {
+                Ok(item) => operands.push(self.packed(item)),
+                Err(stop) => failed = Some(stop),
+            }
+            names.push(field.member.to_token_stream().to_string());
+        }
+        if let Some(rest) = &e.rest {
+            let rest = self.expr(rest)?;
+            operands.push(self.packed(rest));
+            names.push("..".into());
+        }
+        if let Some(stop) = failed {
+            return Err(stop);
+        }
+        let attrs = Attrs { text: Some(names.join(" ")), ..Attrs::default() };
+        Ok(Item::Value(self.node(Op::Record, operands, attrs, Ty::Hole, Some(e.span()))))
+    }
+
     /// An expression that gives one value.
     pub(super) fn value(&mut self, expr: &Expr) -> Lowered<ValueId> {
         match self.expr(expr)? {
             Item::Value(v) => Ok(v),
+            // rustc reports it.
             _ => Err(Stop::Error),
         }
     }
@@ -147,8 +188,7 @@ impl Lowerer<'_> {
             _ => return self.unsupported(&e.expr),
         };
         let x = self.value(&e.expr)?;
-        let ty = self.ty(x);
-        Ok(Item::Value(self.node(op, vec![x], Attrs::default(), ty, Some(e.span()))))
+        self.op(op, vec![x], Attrs::default(), Some(e.span())).map(Item::Value)
     }
 
     fn binary(&mut self, e: &syn::ExprBinary) -> Lowered {
@@ -197,105 +237,69 @@ impl Lowerer<'_> {
     pub(super) fn elementwise(
         &mut self,
         op: Op,
-        operands: Vec<ValueId>,
+        mut operands: Vec<ValueId>,
         at: proc_macro2::Span,
     ) -> Lowered<ValueId> {
-        let skip = usize::from(op == Op::Select);
-        let mut ty = self.ty(operands[skip]);
-        let shifts = matches!(op, Op::Shl | Op::Shr);
-        for v in &operands[skip + 1..] {
-            let other = self.ty(*v);
-            ty = if shifts { ty } else { self.combine(ty, other) };
-        }
-        if skip == 1 {
-            // The mask is a tensor, and so is the result.
-            ty = match ty {
-                Ty::Scalar(v) => Ty::Tensor(v),
-                other => other,
-            };
-        }
-        if op.is_test() {
-            let bool_var = self.vars.known(DType::Bool);
-            ty = match ty {
-                Ty::Scalar(_) => Ty::Scalar(bool_var),
-                Ty::Tensor(_) => Ty::Tensor(bool_var),
-                Ty::Hole => Ty::Hole,
-            };
-        }
-        let mut operands = operands;
-        if shifts {
+        if matches!(op, Op::Shl | Op::Shr)
+            && let (Ty::Scalar(a), Ty::Scalar(b)) = (self.ty(operands[0]), self.ty(operands[1]))
+        {
             // Rust shifts by any integer type; the graph by the operand's own.
-            let by = self.ty(operands[1]);
-            if let (Ty::Scalar(a), Ty::Scalar(b)) = (ty, by) {
-                if self.vars.get(b).is_none() {
-                    self.vars.unify(b, a);
-                } else if self.vars.get(a) != self.vars.get(b) {
-                    operands[1] = self.node(Op::Cast, vec![operands[1]], Attrs::default(), ty, Some(at));
-                }
+            if self.typing.vars.get(b).is_none() {
+                self.join_types(Ty::Scalar(b), Ty::Scalar(a))?;
+            } else if self.typing.vars.get(a) != self.typing.vars.get(b) {
+                operands[1] = self.node(Op::Cast, vec![operands[1]], Attrs::default(), Ty::Scalar(a), Some(at));
             }
         }
-        Ok(self.node(op, operands, Attrs::default(), ty, Some(at)))
-    }
-
-    /// The type of an elementwise op's result from two operands'.
-    fn combine(&mut self, a: Ty, b: Ty) -> Ty {
-        match (a, b) {
-            (Ty::Scalar(x), Ty::Scalar(y)) => {
-                self.vars.unify(x, y);
-                a
-            }
-            (Ty::Tensor(x), Ty::Scalar(y) | Ty::Tensor(y)) => {
-                self.vars.unify(x, y);
-                a
-            }
-            (Ty::Scalar(x), Ty::Tensor(y)) => {
-                self.vars.unify(y, x);
-                b
-            }
-            (Ty::Hole, Ty::Hole) => Ty::Hole,
-            (Ty::Hole, other) | (other, Ty::Hole) => {
-                if let Ty::Scalar(v) | Ty::Tensor(v) = other {
-                    self.vars.link(v);
-                }
-                if matches!(other, Ty::Tensor(_)) { other } else { Ty::Hole }
-            }
-        }
+        self.op(op, operands, Attrs::default(), Some(at))
     }
 
     /// A comparison by an operator: one bool, of host scalars or of rank-0 tensors.
     fn compare(&mut self, e: &syn::ExprBinary, op: Op) -> Lowered {
         let left = self.value(&e.left);
         let right = self.value(&e.right);
-        let (left, right) = (left?, right?);
-        let bool_ty = Ty::Scalar(self.vars.known(DType::Bool));
+        self.compare_values(op, left?, right?, &e.op, e.span()).map(Item::Value)
+    }
+
+    pub(super) fn compare_values(
+        &mut self,
+        op: Op,
+        left: ValueId,
+        right: ValueId,
+        sign: &BinOp,
+        at: proc_macro2::Span,
+    ) -> Lowered<ValueId> {
+        let bool_ty = self.typing.vars.scalar(DType::Bool);
         let tensor = |l: &Self, v| matches!(l.ty(v), Ty::Tensor(_));
-        if matches!(op, Op::Eq | Op::Ne) && tensor(self, left) && tensor(self, right) {
-            self.combine(self.ty(left), self.ty(right));
-            let equal = self.node(Op::Equal, vec![left, right], Attrs::default(), bool_ty, Some(e.span()));
+        let equality = matches!(op, Op::Eq | Op::Ne);
+        if equality && tensor(self, left) && tensor(self, right) {
+            let equal = self.op(Op::Equal, vec![left, right], Attrs::default(), Some(at))?;
             if op == Op::Eq {
-                return Ok(Item::Value(equal));
+                return Ok(equal);
             }
-            return Ok(Item::Value(self.node(
-                Op::Not,
-                vec![equal],
-                Attrs::default(),
-                bool_ty,
-                Some(e.span()),
-            )));
+            return self.op(Op::Not, vec![equal], Attrs::default(), Some(at));
         }
-        let mut scalar = |v: ValueId| {
-            let ty = match self.ty(v) {
-                Ty::Tensor(var) => Ty::Scalar(var),
-                Ty::Hole => Ty::Hole,
-                Ty::Scalar(_) => return v,
-            };
-            let sign = e.op.to_token_stream().to_string();
-            let attrs = Attrs { text: Some(sign), ..Attrs::default() };
-            self.node(Op::Item, vec![v], attrs, ty, Some(e.span()))
-        };
-        let (a, b) = (scalar(left), scalar(right));
-        self.combine(self.ty(a), self.ty(b));
-        Ok(Item::Value(self.node(op, vec![a, b], Attrs::default(), bool_ty, Some(e.span()))))
+        let hole = |l: &Self, v| l.ty(v) == Ty::Hole;
+        if equality && (hole(self, left) || hole(self, right)) {
+            // Of two tensors or of two scalars: linking knows.
+            let found = self.method_node(op.name(), vec![left, right], Some(at));
+            for v in [left, right] {
+                self.typing.vars.link(self.typing.ty(v));
+            }
+            self.typing.types.insert(found, bool_ty);
+            return Ok(found);
+        }
+        let mut sides = Vec::new();
+        for v in [left, right] {
+            if matches!(self.ty(v), Ty::Scalar(_)) {
+                sides.push(v);
+                continue;
+            }
+            let attrs = Attrs { text: Some(sign.to_token_stream().to_string()), ..Attrs::default() };
+            sides.push(self.op(Op::Item, vec![v], attrs, Some(at))?);
+        }
+        let found = self.op(op, sides, Attrs::default(), Some(at))?;
+        self.typing.types.insert(found, bool_ty);
+        Ok(found)
     }
 
     /// `&&` and `||`: the right side runs only if the left one does not decide.
@@ -317,7 +321,7 @@ impl Lowerer<'_> {
         Ok(Item::unit())
     }
 
-    fn assign_to(&mut self, target: &Expr, item: Item) -> Lowered<()> {
+    pub(super) fn assign_to(&mut self, target: &Expr, item: Item) -> Lowered<()> {
         match (target, item) {
             (Expr::Infer(_), _) => Ok(()),
             (Expr::Paren(p), item) => self.assign_to(&p.expr, item),
@@ -340,75 +344,63 @@ impl Lowerer<'_> {
                 t.elems.iter().zip(parts).try_for_each(|(e, part)| self.assign_to(e, part))
             }
             (Expr::Tuple(t), Item::Value(v)) if self.ty(v) == Ty::Hole => {
-                let parts = self.split_call(v, t.elems.len());
-                t.elems.iter().zip(parts).try_for_each(|(e, part)| self.assign_to(e, Item::Value(part)))
+                let parts = self.parts_of(v, t.elems.len());
+                t.elems.iter().zip(parts).try_for_each(|(e, part)| self.assign_to(e, part))
             }
             (Expr::Tuple(_), _) => Err(Stop::Error),
+            (Expr::Index(e), item) => self.write_element(e, item),
+            (Expr::Field(e), item) => self.assign_field(e, item),
+            (Expr::Unary(e), _) if matches!(e.op, UnOp::Deref(_)) => self.error(
+                e,
+                Code::Assignment,
+                "a script changes no values behind references",
+                "assign to the variable, or write `x[i] = v`",
+            ),
             (other, _) => self.error(
                 other,
                 Code::Assignment,
-                "only variables can be assigned in a script yet",
-                "build the tensor with `select`, `concat` or `stack`",
+                "a script assigns to variables, to their parts and to elements",
+                "write `x = ..`, `t.0 = ..` or `x[[i, j]] = ..`",
             ),
+        }
+    }
+
+    /// `t.0 = value`
+    fn assign_field(&mut self, e: &syn::ExprField, item: Item) -> Lowered<()> {
+        match (self.expr(&e.base)?, &e.member) {
+            (Item::Tuple(mut parts), syn::Member::Unnamed(i)) if (i.index as usize) < parts.len() => {
+                parts[i.index as usize] = item;
+                self.assign_to(&e.base, Item::Tuple(parts))
+            }
+            (Item::Value(base), syn::Member::Named(name)) if self.ty(base) == Ty::Hole => {
+                let attrs = Attrs { text: Some(format!("{name} ..")), ..Attrs::default() };
+                let value = self.packed(item);
+                let changed = self.node(Op::Record, vec![value, base], attrs, Ty::Hole, Some(e.span()));
+                self.assign_to(&e.base, Item::Value(changed))
+            }
+            _ => Err(Stop::Error),
         }
     }
 
     fn field(&mut self, e: &syn::ExprField) -> Lowered {
-        let syn::Member::Unnamed(index) = &e.member else {
-            return self.error(
-                e,
-                Code::Expression,
-                "fields are not supported in a script yet",
-                "pass the tensors as arguments of their own",
-            );
-        };
-        match self.expr(&e.base)? {
-            Item::Tuple(parts) => parts.get(index.index as usize).cloned().ok_or(Stop::Error),
-            _ => self.error(
-                &e.base,
-                Code::OpenType,
-                "the type of this value is not known to the script",
-                "take the result of a call apart by a pattern: `let (a, b) = f(x);`",
-            ),
+        match (self.expr(&e.base)?, &e.member) {
+            (Item::Tuple(parts), syn::Member::Unnamed(i)) => {
+                parts.get(i.index as usize).cloned().ok_or(Stop::Error)
+            }
+            (Item::Value(v), member) if self.ty(v) == Ty::Hole => {
+                let value = self.field_of(v, member);
+                Ok(Item::Value(value))
+            }
+            // rustc reports it.
+            _ => Err(Stop::Error),
         }
-    }
-
-    fn index(&mut self, e: &syn::ExprIndex) -> Lowered {
-        let x = self.value(&e.expr);
-        let places = match self.expr(&e.index) {
-            Ok(Item::Array(items)) => items,
-            Ok(item) => vec![item],
-            Err(stop) => return Err(stop),
-        };
-        let x = x?;
-        let Ty::Tensor(var) = self.ty(x) else {
-            return self.open_type(&e.expr);
-        };
-        let mut operands = vec![x];
-        for place in places {
-            let Item::Value(v) = place else { return Err(Stop::Error) };
-            let usize_var = self.vars.known(DType::Usize);
-            self.join_types(self.ty(v), Ty::Scalar(usize_var))?;
-            operands.push(v);
-        }
-        Ok(Item::Value(self.node(Op::Index, operands, Attrs::default(), Ty::Scalar(var), Some(e.span()))))
-    }
-
-    pub(super) fn open_type<T>(&mut self, at: &Expr) -> Lowered<T> {
-        self.error(
-            at,
-            Code::OpenType,
-            "the type of this value is not known to the script",
-            "name it: `let y: Tensor = f(x);`",
-        )
     }
 
     fn cast(&mut self, e: &syn::ExprCast) -> Lowered {
         let x = self.scalar(&e.expr)?;
-        match Declared::read(&e.ty) {
+        match Declared::read(&e.ty, &self.signature.generics) {
             Some(Declared::Scalar(d)) => {
-                let ty = Ty::Scalar(self.vars.known(d));
-                Ok(Item::Value(self.node(Op::Cast, vec![x], Attrs::dtype(d), ty, Some(e.span()))))
+                self.op(Op::Cast, vec![x], Attrs::dtype(d), Some(e.span())).map(Item::Value)
             }
             _ => self.error(
                 &e.ty,

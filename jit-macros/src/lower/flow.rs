@@ -8,7 +8,8 @@ use syn::spanned::Spanned;
 
 use super::{Item, Lowered, Lowerer, Stop, VarId, location};
 use crate::diag::Code;
-use crate::types::Ty;
+use crate::types::Declared;
+use jit_ir::unify::Ty;
 
 /// One side of an `if` after it was walked.
 pub(super) struct Branch {
@@ -79,7 +80,7 @@ impl Lowerer<'_> {
             self.graph.regions[*region].results = joined.leaves.iter().map(|l| l.values[side]).collect();
         }
         for (leaf, result) in joined.leaves.iter().zip(&results) {
-            self.types.insert(*result, leaf.ty);
+            self.typing.types.insert(*result, leaf.ty);
             self.graph.values[*result].name = leaf.name.clone();
         }
         // Until now the joined leaves stood as numbers of places; here they become the results.
@@ -111,15 +112,20 @@ impl Lowerer<'_> {
         if a == b {
             return Ok(Some(a));
         }
-        if !a.same_structure(&b) {
+        let [left, right] = joined.sides;
+        let b = match self.in_region(right, |l| l.shaped(b.clone(), &a)) {
+            Some(shaped) => shaped,
+            None => b,
+        };
+        let Some(a) = self.in_region(left, |l| l.shaped(a, &b)).filter(|a| a.same_structure(&b)) else {
             self.errors.push_span(
                 at,
                 Code::Joined,
                 "the branches give values of different kinds",
-                "give the same kind of value in both; name the type of a call's result: `let y: (Tensor, f32) = f(x);`",
+                "give the same kind of value in both, arrays of the same length",
             );
             return Err(Stop::Error);
-        }
+        };
         let (mut x, mut y) = (Vec::new(), Vec::new());
         a.leaves(&mut x);
         b.leaves(&mut y);
@@ -136,22 +142,41 @@ impl Lowerer<'_> {
         Ok(Some(a.with_leaves(&mut places.into_iter())))
     }
 
-    /// The type of a value that is one of two.
-    pub(super) fn join_types(&mut self, a: Ty, b: Ty) -> Lowered<Ty> {
-        match (a, b) {
-            (Ty::Scalar(x), Ty::Scalar(y)) | (Ty::Tensor(x), Ty::Tensor(y)) => {
-                self.vars.unify(x, y);
-                Ok(a)
-            }
-            (Ty::Hole, other) | (other, Ty::Hole) => {
-                if let Ty::Scalar(v) | Ty::Tensor(v) = other {
-                    self.vars.link(v);
-                }
-                Ok(other)
-            }
-            // rustc reports it.
-            _ => Err(Stop::Error),
+    /// A value in the structure of another one: the result of a call is taken apart as a tuple is.
+    pub(super) fn shaped(&mut self, item: Item, like: &Item) -> Option<Item> {
+        if item.same_structure(like) {
+            return Some(item);
         }
+        match (item, like) {
+            (Item::Value(v), Item::Tuple(parts)) if self.ty(v) == Ty::Hole => {
+                let items = self.parts_of(v, parts.len());
+                let items = items.into_iter().zip(parts).map(|(i, p)| self.shaped(i, p));
+                items.collect::<Option<_>>().map(Item::Tuple)
+            }
+            (Item::Value(v), Item::Option(_, inner)) if self.ty(v) == Ty::Hole => {
+                let open = Declared::Option(Box::new(Declared::Open));
+                match self.taken_apart(v, &open) {
+                    Item::Option(flag, some) => {
+                        self.shaped(*some, inner).map(|some| Item::Option(flag, Box::new(some)))
+                    }
+                    _ => None,
+                }
+            }
+            (item, Item::Value(v)) if self.ty(*v) == Ty::Hole => Some(Item::Value(self.packed(item))),
+            (Item::Tuple(items), Item::Tuple(parts)) if items.len() == parts.len() => {
+                let items = items.into_iter().zip(parts).map(|(i, p)| self.shaped(i, p));
+                items.collect::<Option<_>>().map(Item::Tuple)
+            }
+            (Item::Option(flag, a), Item::Option(_, b)) => {
+                self.shaped(*a, b).map(|a| Item::Option(flag, Box::new(a)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The type of a value that is one of two; what does not fit is left to rustc.
+    pub(super) fn join_types(&mut self, a: Ty, b: Ty) -> Lowered<Ty> {
+        self.typing.vars.join(a, b).map_err(|_| Stop::Error)
     }
 
     /// Values that are never read, in the structure of an item.
@@ -192,9 +217,16 @@ impl Lowerer<'_> {
 
     /// An `if` one of whose sides leaves the block: the statements after it belong to the other one.
     pub(super) fn if_with_rest(&mut self, branch: &syn::ExprIf, rest: &[Stmt]) -> Lowered {
-        let condition = self.condition(&branch.cond);
+        let test = match self.test_of(&branch.cond) {
+            Ok(test) => test,
+            Err(stop) => {
+                // What follows is looked at for more errors.
+                let _ = self.branch(|l| l.statements(rest));
+                return Err(stop);
+            }
+        };
         let then = self.branch(|l| {
-            let first = l.block(&branch.then_branch);
+            let first = l.where_holds(&test, |l| l.block(&branch.then_branch));
             l.then_rest(first, rest)
         });
         let other = self.branch(|l| {
@@ -204,7 +236,7 @@ impl Lowerer<'_> {
             };
             l.then_rest(first, rest)
         });
-        self.join(condition?, then, other, branch.if_token.span())
+        self.join(test.condition, then, other, branch.if_token.span())
     }
 
     fn then_rest(&mut self, first: Lowered, rest: &[Stmt]) -> Lowered {

@@ -5,7 +5,7 @@ use syn::{Expr, Lit};
 
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::Code;
-use crate::types::{Fallback, Ty};
+use jit_ir::unify::Fallback;
 
 /// A literal number with its sign, or a bool.
 pub(super) fn scalar_literal(expr: &Expr) -> Option<(Scalar, Option<DType>)> {
@@ -118,7 +118,7 @@ impl Lowerer<'_> {
     /// A literal as a value.
     pub(super) fn literal(&mut self, value: Scalar, dtype: Option<DType>) -> Item {
         let ty = match dtype {
-            Some(d) => Ty::Scalar(self.vars.known(d)),
+            Some(d) => self.typing.vars.scalar(d),
             None if value.dtype().is_float() => self.literal_ty(Fallback::Float),
             None => self.literal_ty(Fallback::Int),
         };
@@ -129,12 +129,19 @@ impl Lowerer<'_> {
     pub(super) fn axis(&mut self, expr: &Expr) -> Lowered<i64> {
         match scalar_literal(expr) {
             Some((value, _)) if value.dtype().is_int() => Ok(value.as_i64()),
-            _ => self.error(
-                expr,
-                Code::Constant,
-                "an axis in a script is an integer literal",
-                "write the axis as a number, such as `0` or `-1`",
-            ),
+            _ => {
+                let value = self.expr(expr)?;
+                let known = if let Item::Value(v) = value { self.constant_int(v) } else { None };
+                if let Some(axis) = known {
+                    return Ok(axis);
+                }
+                self.error(
+                    expr,
+                    Code::Constant,
+                    "an axis in a script is an integer literal",
+                    "write the axis as a number, such as `0` or `-1`",
+                )
+            }
         }
     }
 
@@ -147,45 +154,58 @@ impl Lowerer<'_> {
                 let axes: Vec<Lowered<i64>> = a.elems.iter().map(|e| self.axis(e)).collect();
                 axes.into_iter().collect()
             }
+            Expr::Path(_) => match self.expr(expr)? {
+                Item::Array(items) => {
+                    let known = |i: &Item| if let Item::Value(v) = i { self.constant_int(*v) } else { None };
+                    items.iter().map(known).collect::<Option<_>>().ok_or(Stop::Error)
+                }
+                _ => self.axis(expr).map(|a| vec![a]),
+            },
             _ => self.axis(expr).map(|a| vec![a]),
         }
     }
 
-    /// A tensor of literals: `Tensor::from([[1.0, 2.0], [3.0, 4.0]])`.
+    /// A tensor of literals: `Tensor::from([[1.0, 2.0], [3.0, 4.0]])`; `None` if others are among them.
     pub(super) fn literal_tensor(
         &mut self,
         expr: &Expr,
         wanted: Option<DType>,
-    ) -> Lowered<(Vec<usize>, Vec<Scalar>, Option<DType>)> {
+    ) -> Lowered<Option<Literals>> {
         if let Expr::Reference(r) = expr {
             return self.literal_tensor(&r.expr, wanted);
         }
         let Expr::Array(array) = expr else {
-            return match scalar_literal(expr) {
-                Some((value, dtype)) => {
-                    let single = as_f32(expr).filter(|_| wanted == Some(DType::F32));
-                    Ok((vec![], vec![single.map_or(value, Scalar::F32)], dtype))
-                }
-                None => self.error(
-                    expr,
-                    Code::Constant,
-                    "`Tensor::from` in a script takes an array of literals",
-                    "make the tensor outside and pass it as an argument",
-                ),
-            };
+            return Ok(scalar_literal(expr).map(|(value, dtype)| {
+                let single = as_f32(expr);
+                let exact = single.is_none_or(|s| Scalar::F32(s).same_bits(value.cast(DType::F32)));
+                let value = single.filter(|_| wanted == Some(DType::F32)).map_or(value, Scalar::F32);
+                Literals { shape: vec![], values: vec![value], dtype, exact }
+            }));
         };
-        let (mut shape, mut values, mut dtype) = (None, Vec::new(), None);
+        let mut all = Literals { shape: vec![], values: Vec::new(), dtype: None, exact: true };
+        let mut inner_shape = None;
         for element in &array.elems {
-            let (inner, more, found) = self.literal_tensor(element, wanted)?;
-            if *shape.get_or_insert_with(|| inner.clone()) != inner {
+            let Some(inner) = self.literal_tensor(element, wanted)? else { return Ok(None) };
+            if *inner_shape.get_or_insert_with(|| inner.shape.clone()) != inner.shape {
                 // Rows of different lengths are a type error, which rustc reports.
                 return Err(Stop::Error);
             }
-            values.extend(more);
-            dtype = dtype.or(found);
+            all.values.extend(inner.values);
+            all.dtype = all.dtype.or(inner.dtype);
+            all.exact &= inner.exact;
         }
-        let mut shape = shape.unwrap_or_default();
-        shape.insert(0, array.elems.len());
-        Ok((shape, values, dtype))
+        all.shape = inner_shape.unwrap_or_default();
+        all.shape.insert(0, array.elems.len());
+        Ok(Some(all))
     }
+}
+
+/// The literals of a tensor.
+pub(super) struct Literals {
+    pub(super) shape: Vec<usize>,
+    pub(super) values: Vec<Scalar>,
+    /// The type that a suffix names.
+    pub(super) dtype: Option<DType>,
+    /// Whether their f32 values are those of f64, rounded.
+    pub(super) exact: bool,
 }

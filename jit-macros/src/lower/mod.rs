@@ -1,30 +1,40 @@
 //! From the function's syntax to a graph: one walk with a scope stack and renaming of variables.
 
 mod call;
+mod check;
 mod control;
 mod expr;
 mod flow;
+mod list;
 mod literal;
+mod pattern;
+mod place;
+mod range;
 mod statement;
+
+pub(crate) use place::handle_method;
 
 use std::collections::HashMap;
 
 use jit_ir::ops::Attrs;
-use jit_ir::{Const, DType, Graph, Location, Op, RegionId, Scalar, Type, ValueId};
-use proc_macro2::Span;
+use jit_ir::unify::{Clash, Fallback, Ty, Typing};
+use jit_ir::{Const, Graph, Location, Op, RegionId, Scalar, Type, ValueId};
+use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 
 use crate::diag::{Code, Errors};
 use crate::signature::Signature;
-use crate::types::{Declared, Fallback, Settled, Ty, Vars};
+use crate::types::Declared;
 
 /// What an expression gives.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Item {
     Value(ValueId),
     Tuple(Vec<Item>),
-    /// Elements of an array or list literal.
+    /// Elements of an array literal.
     Array(Vec<Item>),
+    /// An option: whether there is a value, and the value.
+    Option(ValueId, Box<Item>),
 }
 
 impl Item {
@@ -36,6 +46,10 @@ impl Item {
         match self {
             Item::Value(v) => out.push(*v),
             Item::Tuple(parts) | Item::Array(parts) => parts.iter().for_each(|p| p.leaves(out)),
+            Item::Option(flag, inner) => {
+                out.push(*flag);
+                inner.leaves(out);
+            }
         }
     }
 
@@ -45,12 +59,17 @@ impl Item {
             Item::Value(v) => Item::Value(values.next().unwrap_or(*v)),
             Item::Tuple(parts) => Item::Tuple(parts.iter().map(|p| p.with_leaves(values)).collect()),
             Item::Array(parts) => Item::Array(parts.iter().map(|p| p.with_leaves(values)).collect()),
+            Item::Option(flag, inner) => {
+                let flag = values.next().unwrap_or(*flag);
+                Item::Option(flag, Box::new(inner.with_leaves(values)))
+            }
         }
     }
 
     fn same_structure(&self, other: &Item) -> bool {
         match (self, other) {
             (Item::Value(_), Item::Value(_)) => true,
+            (Item::Option(_, a), Item::Option(_, b)) => a.same_structure(b),
             (Item::Tuple(a), Item::Tuple(b)) | (Item::Array(a), Item::Array(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.same_structure(y))
             }
@@ -84,19 +103,29 @@ struct LoopScope {
     value: VarId,
 }
 
+/// A name that linking resolves.
+#[derive(Clone)]
+pub(crate) enum Link {
+    /// A function: its path.
+    Function(syn::Path),
+    /// A method: an expression for its handle, in terms of the parameters.
+    Method(TokenStream),
+    /// A constant: an expression for it.
+    Constant(TokenStream),
+}
+
 /// The state of the walk.
 pub(crate) struct Lowerer<'a> {
     pub(crate) errors: Errors,
     graph: Graph,
     region: RegionId,
-    vars: Vars,
-    types: HashMap<ValueId, Ty>,
+    typing: Typing,
     /// The current value of each variable; `None` before its first assignment.
     env: Vec<Option<Item>>,
-    /// Float literals read as f32, for those that turn out to be.
-    singles: HashMap<ValueId, f32>,
     /// The users' names of variables.
     names: HashMap<VarId, std::sync::Arc<str>>,
+    /// Expressions that have the types of variables, in terms of the parameters.
+    places: HashMap<VarId, TokenStream>,
     scopes: Vec<HashMap<String, VarId>>,
     loops: Vec<LoopScope>,
     /// Flags that may be set where the walk stands: code after must ask them.
@@ -104,14 +133,14 @@ pub(crate) struct Lowerer<'a> {
     returned: VarId,
     result: VarId,
     signature: &'a Signature,
-    /// Names called, with the path as written.
-    pub(crate) callees: Vec<(String, syn::Path)>,
+    /// Names that linking resolves.
+    pub(crate) links: Vec<(String, Link)>,
 }
 
 /// What the walk gives.
 pub(crate) struct Captured {
     pub(crate) text: String,
-    pub(crate) callees: Vec<(String, syn::Path)>,
+    pub(crate) links: Vec<(String, Link)>,
 }
 
 /// Lowers a function's body; the errors say why not.
@@ -121,22 +150,21 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
         errors: Errors::default(),
         region: graph.body,
         graph,
-        vars: Vars::default(),
-        types: HashMap::new(),
+        typing: Typing::default(),
         env: vec![None, None],
         names: HashMap::new(),
-        singles: HashMap::new(),
+        places: HashMap::new(),
         scopes: vec![HashMap::new()],
         loops: Vec::new(),
         maybe: Vec::new(),
         returned: 0,
         result: 1,
         signature,
-        callees: Vec::new(),
+        links: Vec::new(),
     };
     l.parameters();
     l.set_flag(l.returned, false);
-    let placeholder = l.undefined(&signature.result);
+    let placeholder = l.undefined(signature.result.value());
     l.env[l.result] = Some(placeholder);
     let failed = l.block(&returning(body, &signature.result)) == Err(Stop::Error);
     l.finish(body, failed)
@@ -166,40 +194,81 @@ impl Lowerer<'_> {
     fn parameters(&mut self) {
         let body = self.graph.body;
         for (pattern, declared) in self.signature.params.clone() {
-            let mut name = |_: &Declared| match &pattern {
-                syn::Pat::Ident(p) => Some(p.ident.to_string()),
-                _ => None,
-            };
-            let item = self.parameter(body, &declared, &mut name);
-            let _ = self.bind(&pattern, item);
+            let name = pattern_name(&pattern);
+            let value = self.graph.arg(body, declared.ty(), name.as_deref());
+            let ty = self.typing.vars.ty(&declared.ty());
+            self.typing.types.insert(value, ty);
+            let item = self.taken_apart(value, &declared);
+            if self.bind(&pattern, item).is_ok()
+                && let syn::Pat::Ident(p) = &pattern
+                && let Some(var) = self.find(&p.ident.to_string())
+            {
+                let ident = &p.ident;
+                let place = if ident == "self" { quote::quote! { jit_self } } else { quote::quote! { #ident } };
+                self.places.insert(var, place);
+            }
         }
     }
 
-    fn parameter(
-        &mut self,
-        body: RegionId,
-        declared: &Declared,
-        name: &mut impl FnMut(&Declared) -> Option<String>,
-    ) -> Item {
+    /// The parts of a value of a declared type.
+    fn taken_apart(&mut self, value: ValueId, declared: &Declared) -> Item {
         match declared {
             Declared::Tuple(parts) => {
-                Item::Tuple(parts.iter().map(|p| self.parameter(body, p, name)).collect())
+                let part = |l: &mut Self, i: usize, p: &Declared| {
+                    let part = l.part(value, &i.to_string(), p);
+                    l.taken_apart(part, p)
+                };
+                Item::Tuple(parts.iter().enumerate().map(|(i, p)| part(self, i, p)).collect())
             }
-            leaf => {
-                let hint = name(leaf);
-                let value = self.graph.arg(body, Type::Hole, hint.as_deref());
-                let ty = self.declared_ty(leaf);
-                self.types.insert(value, ty);
-                Item::Value(value)
+            Declared::Option(inner) => {
+                let flag = self.method_node("is_some", vec![value], None);
+                let bool_ty = self.typing.vars.scalar(jit_ir::DType::Bool);
+                self.typing.types.insert(flag, bool_ty);
+                let some = self.method_node("unwrap", vec![value], None);
+                let ty = self.typing.vars.ty(&inner.ty());
+                self.typing.types.insert(some, ty);
+                let inner = self.taken_apart(some, inner);
+                Item::Option(flag, Box::new(inner))
             }
+            _ => Item::Value(value),
         }
     }
 
-    fn declared_ty(&mut self, declared: &Declared) -> Ty {
-        match declared {
-            Declared::Scalar(d) => Ty::Scalar(self.vars.known(*d)),
-            Declared::Tensor(d) => Ty::Tensor(self.vars.known(*d)),
-            _ => Ty::Hole,
+    /// A field of a value, typed as declared.
+    fn part(&mut self, value: ValueId, name: &str, declared: &Declared) -> ValueId {
+        let attrs = Attrs { text: Some(name.to_string()), ..Attrs::default() };
+        let ty = self.typing.vars.ty(&declared.ty());
+        self.node(Op::Field, vec![value], attrs, ty, None)
+    }
+
+    /// What depends on the kind of a value that linking will know.
+    fn method_node(&mut self, name: &str, operands: Vec<ValueId>, at: Option<Span>) -> ValueId {
+        let attrs = Attrs { text: Some(name.to_string()), ..Attrs::default() };
+        self.node(Op::Method, operands, attrs, Ty::Hole, at)
+    }
+
+    /// Several values as one, for what takes one.
+    fn packed(&mut self, item: Item) -> ValueId {
+        match item {
+            Item::Value(v) => v,
+            Item::Tuple(parts) | Item::Array(parts) => {
+                let parts = parts.into_iter().map(|p| self.packed(p)).collect();
+                self.node(Op::Tuple, parts, Attrs::default(), Ty::Hole, None)
+            }
+            Item::Option(flag, inner) => {
+                // An option from elsewhere is handed on as it is.
+                let definition = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [flag]);
+                if let Some(node) = definition.map(|id| &self.graph.nodes[id])
+                    && node.op == Op::Method
+                {
+                    return node.operands[0];
+                }
+                if matches!(*inner, Item::Tuple(ref parts) if parts.is_empty()) {
+                    return self.node(Op::None, vec![], Attrs::default(), Ty::Hole, None);
+                }
+                let inner = self.packed(*inner);
+                self.node(Op::Some, vec![inner], Attrs::default(), Ty::Hole, None)
+            }
         }
     }
 
@@ -208,7 +277,7 @@ impl Lowerer<'_> {
         match declared {
             Declared::Tuple(parts) => Item::Tuple(parts.iter().map(|p| self.undefined(p)).collect()),
             leaf => {
-                let ty = self.declared_ty(leaf);
+                let ty = self.typing.vars.ty(&leaf.ty());
                 Item::Value(self.undef(ty))
             }
         }
@@ -218,12 +287,21 @@ impl Lowerer<'_> {
         self.node(Op::Undef, vec![], Attrs::default(), ty, None)
     }
 
+    /// Appends a node with one result, typed by the op's rule. What does not fit is left to rustc.
+    fn op(&mut self, op: Op, operands: Vec<ValueId>, attrs: Attrs, at: Option<Span>) -> Lowered<ValueId> {
+        let types: Vec<Ty> = operands.iter().map(|v| self.ty(*v)).collect();
+        match self.typing.vars.result(op, &types, &attrs) {
+            Ok(ty) => Ok(self.node(op, operands, attrs, ty, at)),
+            Err(Clash(_)) => Err(Stop::Error),
+        }
+    }
+
     /// Appends a node with one result.
     fn node(&mut self, op: Op, operands: Vec<ValueId>, attrs: Attrs, ty: Ty, at: Option<Span>) -> ValueId {
         let location = at.map(location);
         let node = self.graph.push(self.region, op, operands, attrs, vec![Type::Hole], location);
         let value = self.graph.nodes[node].results[0];
-        self.types.insert(value, ty);
+        self.typing.types.insert(value, ty);
         value
     }
 
@@ -234,12 +312,12 @@ impl Lowerer<'_> {
 
     /// A host scalar constant of a known type.
     fn known(&mut self, value: Scalar) -> ValueId {
-        let ty = Ty::Scalar(self.vars.known(value.dtype()));
+        let ty = self.typing.vars.scalar(value.dtype());
         self.constant(value, ty)
     }
 
     fn ty(&self, value: ValueId) -> Ty {
-        self.types.get(&value).copied().unwrap_or(Ty::Hole)
+        self.typing.ty(value)
     }
 
     fn set_flag(&mut self, flag: VarId, value: bool) {
@@ -286,18 +364,23 @@ impl Lowerer<'_> {
 
     /// Settles the types and writes the text.
     fn finish(mut self, body: &syn::Block, failed: bool) -> Result<Captured, Errors> {
-        let results = match &self.env[self.result] {
-            Some(item) => {
-                let mut leaves = Vec::new();
-                item.leaves(&mut leaves);
-                leaves
-            }
-            None => Vec::new(),
-        };
         let body_region = self.graph.body;
-        self.graph.regions[body_region].results = results;
-        self.signature.result.leaves(&mut self.graph.result_types);
-        self.settle(body);
+        self.region = body_region;
+        let declared = self.signature.result.value().clone();
+        if declared != Declared::Tuple(vec![]) {
+            let result = self.env[self.result].clone().unwrap_or_else(Item::unit);
+            let value = self.packed(result);
+            self.graph.regions[body_region].results = vec![value];
+            self.graph.result_types = vec![declared.ty()];
+        }
+        if !self.typing.settle(&mut self.graph) && !self.is_generic() {
+            self.errors.push(
+                body,
+                Code::OpenType,
+                "the element type of a tensor made here is not known to the script",
+                "write it: `Tensor::<f32>::zeros(..)`",
+            );
+        }
         if failed || self.errors.any() {
             return Err(self.errors);
         }
@@ -307,71 +390,29 @@ impl Lowerer<'_> {
             self.graph = typed;
         }
         jit_ir::passes::dce(&mut self.graph);
-        if let Err(message) = jit_ir::verify::verify(&self.graph) {
-            self.errors.push_span(
-                self.signature.span,
-                Code::Internal,
-                format!("this function could not be captured: {message}"),
-                "mend the type errors that rustc reports; if there are none, run it without the attribute",
-            );
+        // What rustc cannot report either is reported after it, see `emit::uncaptured`.
+        if jit_ir::verify::verify(&self.graph).is_err() {
             return Err(self.errors);
         }
-        Ok(Captured { text: self.graph.to_text_with_locations(), callees: self.callees })
+        Ok(Captured { text: self.graph.to_text_with_locations(), links: self.links })
     }
 
-    fn settle(&mut self, body: &syn::Block) {
-        let mut unknown = false;
-        for (value, ty) in &self.types {
-            let settled = |var| self.vars.settle(var);
-            self.graph.values[*value].ty = match *ty {
-                Ty::Hole => Type::Hole,
-                Ty::Scalar(v) | Ty::Tensor(v) if settled(v) == Settled::Linked => Type::Hole,
-                Ty::Scalar(v) => match settled(v) {
-                    Settled::Known(d) => Type::Scalar(d),
-                    _ => Type::Hole,
-                },
-                Ty::Tensor(v) => match settled(v) {
-                    Settled::Known(d) => Type::tensor(d),
-                    _ => {
-                        unknown = true;
-                        Type::Hole
-                    }
-                },
-            };
-        }
-        if unknown {
-            self.errors.push(
-                body,
-                Code::OpenType,
-                "the element type of a tensor made here is not known to the script",
-                "write it: `Tensor::<f32>::zeros(..)`",
-            );
-        }
-        let nodes: Vec<_> = self.graph.nodes.ids().collect();
-        for id in nodes {
-            let node = &self.graph.nodes[id];
-            let Some(result) = node.results.first() else { continue };
-            let dtype = self.graph.ty(*result).dtype();
-            let node = &mut self.graph.nodes[id];
-            if let (Op::Const, Some(Const::Scalar(s)), Some(d)) = (node.op, &node.attrs.value, dtype) {
-                let single = self.singles.get(&node.results[0]).filter(|_| d == DType::F32);
-                node.attrs.value = Some(Const::Scalar(single.map_or(s.cast(d), |v| Scalar::F32(*v))));
-            }
-            if node.op == Op::Cast {
-                node.attrs.dtype = node.attrs.dtype.or(dtype);
-            }
-            if matches!(
-                node.op,
-                Op::Zeros | Op::Ones | Op::Eye | Op::Arange | Op::Linspace | Op::ToTensor | Op::Full
-            ) {
-                node.attrs.dtype = dtype;
-            }
-        }
+    /// Whether an element type is left open.
+    fn is_generic(&self) -> bool {
+        self.signature.generics.values().any(Option::is_none)
     }
 
     /// The fallback of a literal.
     fn literal_ty(&mut self, fallback: Fallback) -> Ty {
-        Ty::Scalar(self.vars.open(fallback))
+        Ty::Scalar(self.typing.vars.open(fallback))
+    }
+}
+
+/// The name of a parameter's pattern, if it is one.
+fn pattern_name(pattern: &syn::Pat) -> Option<String> {
+    match pattern {
+        syn::Pat::Ident(p) => Some(p.ident.to_string()),
+        _ => None,
     }
 }
 

@@ -5,7 +5,8 @@ use syn::{Block, Expr, Pat, Stmt};
 
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::{Code, source};
-use crate::types::{Declared, Ty};
+use jit_ir::unify::Ty;
+use crate::types::Declared;
 
 impl Lowerer<'_> {
     /// A block in a scope of its own.
@@ -65,12 +66,7 @@ impl Lowerer<'_> {
             return self.declare_later(&local.pat);
         };
         if let Some((_, diverge)) = &init.diverge {
-            return self.error(
-                diverge,
-                Code::Statement,
-                "`let .. else` is not supported in a script",
-                "write an `if` with an early `return`",
-            );
+            return self.let_else(local, &init.expr, diverge);
         }
         let (pattern, declared) = self.typed_pattern(&local.pat)?;
         let item = self.expr(&init.expr);
@@ -86,12 +82,31 @@ impl Lowerer<'_> {
             Some(declared) => self.coerce(item, &declared)?,
             None => item,
         };
-        self.bind(pattern, item)
+        self.bind(pattern, item)?;
+        let place = self.place_of(&init.expr);
+        self.remember_place(&local.pat, place);
+        Ok(())
+    }
+
+    /// `let Some(x) = option else { leave };`
+    fn let_else(&mut self, local: &syn::Local, value: &Expr, diverge: &Expr) -> Lowered<()> {
+        let condition = Expr::Let(syn::ExprLet {
+            attrs: vec![],
+            let_token: local.let_token,
+            pat: Box::new(local.pat.clone()),
+            eq_token: Default::default(),
+            expr: Box::new(value.clone()),
+        });
+        let test = self.test_of(&condition)?;
+        let stayed = self.branch(|_| Ok(Item::unit()));
+        let left = self.branch(|l| l.expr(diverge));
+        self.join(test.condition, stayed, left, local.let_token.span())?;
+        self.bind_where_holds(&test)
     }
 
     fn typed_pattern<'p>(&mut self, pattern: &'p Pat) -> Lowered<(&'p Pat, Option<Declared>)> {
         let Pat::Type(typed) = pattern else { return Ok((pattern, None)) };
-        match Declared::read(&typed.ty) {
+        match Declared::read(&typed.ty, &self.signature.generics) {
             Some(declared) => Ok((&typed.pat, Some(declared))),
             None => {
                 self.declare_names(&typed.pat);
@@ -100,17 +115,18 @@ impl Lowerer<'_> {
                     &typed.ty,
                     Code::Pattern,
                     format!("`{ty}` is not a type that scripts know"),
-                    "use tensors, the scalars f32 f64 i32 i64 u8 usize bool, and tuples of them",
+                    "use tensors, the scalars f32 f64 i32 i64 u8 usize bool, tuples and lists of them",
                 )
             }
         }
     }
 
-    fn declare_later(&mut self, pattern: &Pat) -> Lowered<()> {
-        let (pattern, _) = self.typed_pattern(pattern)?;
+    fn declare_later(&mut self, local_pattern: &Pat) -> Lowered<()> {
+        let (pattern, _) = self.typed_pattern(local_pattern)?;
         match pattern {
             Pat::Ident(p) => {
                 self.declare(&p.ident.to_string(), None);
+                self.remember_place(local_pattern, None);
                 Ok(())
             }
             other => self.error(
@@ -122,97 +138,37 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Declares the names of a pattern without values, after an error.
-    fn declare_names(&mut self, pattern: &Pat) {
-        match pattern {
-            Pat::Ident(p) => {
-                self.declare(&p.ident.to_string(), None);
-            }
-            Pat::Tuple(t) => t.elems.iter().for_each(|p| self.declare_names(p)),
-            Pat::Type(t) => self.declare_names(&t.pat),
-            _ => {}
-        }
-    }
-
-    /// Binds the names of a pattern.
-    pub(super) fn bind(&mut self, pattern: &Pat, item: Item) -> Lowered<()> {
-        match (pattern, item) {
-            (Pat::Ident(p), item) if p.by_ref.is_none() && p.subpat.is_none() => {
-                self.declare(&p.ident.to_string(), Some(item));
-                Ok(())
-            }
-            (Pat::Wild(_), _) => Ok(()),
-            (Pat::Paren(p), item) => self.bind(&p.pat, item),
-            (Pat::Type(t), item) => self.bind(&t.pat, item),
-            (Pat::Tuple(t), Item::Tuple(parts)) if t.elems.len() == parts.len() => {
-                for (p, part) in t.elems.iter().zip(parts) {
-                    self.bind(p, part)?;
-                }
-                Ok(())
-            }
-            (Pat::Tuple(t), Item::Value(v)) if self.ty(v) == Ty::Hole => {
-                // The result of a call: as many values as the pattern has places.
-                let parts = self.split_call(v, t.elems.len());
-                for (p, part) in t.elems.iter().zip(parts) {
-                    self.bind(p, Item::Value(part))?;
-                }
-                Ok(())
-            }
-            (Pat::Tuple(_), _) => Err(Stop::Error),
-            (other, _) => {
-                self.declare_names(other);
-                self.error(
-                    other,
-                    Code::Pattern,
-                    "this pattern is not supported in a script",
-                    "bind names, `_` or tuples of them",
-                )
-            }
-        }
-    }
-
     /// Gives a value a declared type: settles open literals and results of calls.
     pub(super) fn coerce(&mut self, item: Item, declared: &Declared) -> Lowered {
         match (item, declared) {
-            (Item::Value(v), Declared::Scalar(d)) => {
-                match self.ty(v) {
-                    Ty::Scalar(var) => {
-                        let known = self.vars.known(*d);
-                        self.vars.unify(var, known);
-                    }
-                    Ty::Hole => {
-                        let ty = Ty::Scalar(self.vars.known(*d));
-                        self.types.insert(v, ty);
-                    }
-                    // rustc reports it.
-                    Ty::Tensor(_) => return Err(Stop::Error),
-                }
+            (item, Declared::Open) => Ok(item),
+            (item, Declared::Result(inner)) => self.coerce(item, inner),
+            (Item::Value(v), Declared::Scalar(_) | Declared::Tensor(_) | Declared::List(_)) => {
+                let ty = self.typing.vars.ty(&declared.ty());
+                let joined = self.join_types(self.ty(v), ty)?;
+                self.typing.types.insert(v, joined);
                 Ok(Item::Value(v))
             }
-            (Item::Value(v), Declared::Tensor(d)) => {
-                match self.ty(v) {
-                    Ty::Tensor(var) => {
-                        let known = self.vars.known(*d);
-                        self.vars.unify(var, known);
-                    }
-                    Ty::Hole => {
-                        let ty = Ty::Tensor(self.vars.known(*d));
-                        self.types.insert(v, ty);
-                    }
-                    Ty::Scalar(_) => return Err(Stop::Error),
-                }
-                Ok(Item::Value(v))
-            }
-            (Item::Value(v), Declared::Tuple(parts)) if self.ty(v) == Ty::Hole => {
-                let values = self.split_call(v, parts.len());
-                let items = values.into_iter().zip(parts).map(|(v, d)| self.coerce(Item::Value(v), d));
-                Ok(Item::Tuple(items.collect::<Lowered<_>>()?))
+            (Item::Value(v), Declared::Tuple(_) | Declared::Option(_)) if self.ty(v) == Ty::Hole => {
+                Ok(self.taken_apart(v, declared))
             }
             (Item::Tuple(items), Declared::Tuple(parts)) if items.len() == parts.len() => {
                 let items = items.into_iter().zip(parts).map(|(i, d)| self.coerce(i, d));
                 Ok(Item::Tuple(items.collect::<Lowered<_>>()?))
             }
-            (item, Declared::Open) => Ok(item),
+            (Item::Array(items), Declared::Tuple(parts)) if items.len() == parts.len() => {
+                let items = items.into_iter().zip(parts).map(|(i, d)| self.coerce(i, d));
+                Ok(Item::Array(items.collect::<Lowered<_>>()?))
+            }
+            (Item::Array(items), Declared::List(_)) => {
+                let list = self.list_of(items)?;
+                self.coerce(Item::Value(list), declared)
+            }
+            (Item::Option(flag, inner), Declared::Option(declared)) => {
+                let inner = self.coerce(*inner, declared)?;
+                Ok(Item::Option(flag, Box::new(inner)))
+            }
+            // rustc reports it.
             _ => Err(Stop::Error),
         }
     }

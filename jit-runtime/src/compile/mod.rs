@@ -38,10 +38,21 @@ pub(crate) fn argument_types(vals: &[Val]) -> Vec<Type> {
     vals.iter()
         .map(|v| match v {
             Val::Tensor(t) => Type::Tensor(t.dtype, Some((0..t.rank()).map(|_| symbol()).collect())),
-            Val::Scalar(s) => Type::Scalar(s.dtype()),
-            Val::Undef => Type::Hole,
+            Val::List(list) => list_type(list),
+            other => other.ty(),
         })
         .collect()
+}
+
+/// The type of a list: the ranks that its elements have in common.
+fn list_type(list: &[Val]) -> Type {
+    let ranked = |v: &Val| match v {
+        Val::Tensor(t) => Type::ranked(t.dtype, t.rank()),
+        Val::List(list) => list_type(list),
+        other => other.ty(),
+    };
+    let element = list.iter().try_fold(Type::Hole, |ty, v| ty.join(&ranked(v)));
+    Type::List(Box::new(element.unwrap_or(Type::Hole)))
 }
 
 fn typed(graph: &Graph, types: &[Type]) -> Result<Graph> {
@@ -51,12 +62,12 @@ fn typed(graph: &Graph, types: &[Type]) -> Result<Graph> {
         return Err(Error::Compile { message, at: None });
     }
     for (value, ty) in graph.params().to_vec().into_iter().zip(types) {
-        let declared = graph.ty(value);
+        let declared = graph.ty(value).clone();
         if declared.join(ty).is_none() {
             let message = format!("`{}` takes a {declared}, got a {ty}", graph.name);
             return Err(Error::Compile { message, at: None });
         }
-        graph.values[value].ty = ty.clone();
+        graph.values[value].ty = ty.filled(&declared);
     }
     infer::infer(&mut graph).map_err(|e| Error::Compile {
         message: format!("`{}` cannot be compiled: {e}", graph.name),

@@ -1,6 +1,6 @@
 //! The plan: steps over slots, with known lifetimes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jit_ir::ops::Attrs;
@@ -26,15 +26,15 @@ pub(crate) enum Kind {
     /// One op.
     Apply(Attrs),
     /// An elementwise op on host scalars.
-    Host(Option<DType>),
+    Host(Attrs),
     /// A group of elementwise ops.
     Group(Box<Group>),
     If(Box<[Block; 2]>),
     Loop(Box<LoopPlan>),
     /// Ends the run unless the operand has this value.
     Guard(Val),
-    /// Fails with this message unless the operand is true.
-    Assert(String),
+    /// Fails with this message unless the first operand is true; as an error of the user's if so said.
+    Assert(String, bool),
     Call(Callee),
 }
 
@@ -46,6 +46,8 @@ pub(crate) struct Step {
     pub(crate) outs: SmallVec<[u32; 2]>,
     /// Slots that nobody reads after this step.
     pub(crate) frees: SmallVec<[u32; 4]>,
+    /// For each argument whether the step may take it from its slot: then it is written in place.
+    pub(crate) takes: SmallVec<[bool; 4]>,
     pub(crate) at: Option<Place>,
 }
 
@@ -111,33 +113,44 @@ impl Builder<'_> {
     fn block(&mut self, region: RegionId, own: &[ValueId]) -> Result<Block> {
         let graph = self.graph;
         let data = &graph.regions[region];
-        let mut steps = Vec::new();
+        let is_step = |node: &Node| !matches!(node.op, Op::Const | Op::Undef);
         let mut last: HashMap<ValueId, usize> = HashMap::new();
         let mut mine: Vec<ValueId> = own.to_vec();
+        for (i, id) in data.nodes.iter().filter(|id| is_step(&graph.nodes[**id])).enumerate() {
+            let node = &graph.nodes[*id];
+            // A result that nobody reads is freed by its own step.
+            last.extend(uses(graph, node).iter().chain(&node.results).map(|v| (*v, i)));
+            mine.extend(&node.results);
+        }
+        let dies = |value: &ValueId, at: usize| last.get(value) == Some(&at) && !data.results.contains(value);
+        let mut steps: Vec<Step> = Vec::new();
         for id in &data.nodes {
             let node = &graph.nodes[*id];
-            if node.op == Op::Const || node.op == Op::Undef {
+            if !is_step(node) {
                 let value = node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const);
                 self.constants.push(value);
                 self.places.insert(node.results[0], Ref::Const(self.constants.len() as u32 - 1));
                 continue;
             }
-            let step = self.step(node)?;
-            for value in uses(graph, node) {
-                last.insert(value, steps.len());
-            }
-            for value in &node.results {
-                // A result that nobody reads is freed by its own step.
-                last.insert(*value, steps.len());
-            }
-            mine.extend(&node.results);
-            steps.push(step);
+            let at = steps.len();
+            let dying: Vec<ValueId> = match node.op {
+                Op::If => mine.iter().filter(|v| dies(v, at)).copied().collect(),
+                _ => Vec::new(),
+            };
+            steps.push(self.step(node, &dying)?);
         }
         for value in &mine {
-            if let (Some(at), Ref::Slot(slot)) = (last.get(value), self.place(*value))
-                && !data.results.contains(value)
-            {
+            let (Some(at), Some(Ref::Slot(slot))) = (last.get(value), self.places.get(value).copied()) else {
+                continue;
+            };
+            if dies(value, *at) {
                 steps[*at].frees.push(slot);
+            }
+        }
+        for step in &mut steps {
+            let Step { args, takes, frees, .. } = step;
+            for (r, take) in args.iter().zip(takes) {
+                *take &= matches!(r, Ref::Slot(slot) if frees.contains(slot));
             }
         }
         let results: Vec<Ref> = data.results.iter().map(|v| self.place(*v)).collect();
@@ -150,13 +163,14 @@ impl Builder<'_> {
         Ok(Block { steps, results, moves })
     }
 
-    fn step(&mut self, node: &Node) -> Result<Step> {
+    /// A step; `dying` are values that nobody reads after it.
+    fn step(&mut self, node: &Node, dying: &[ValueId]) -> Result<Step> {
         let at: Option<Place> = node.location.as_ref().map(Place::from);
         let mut args: SmallVec<[Ref; 4]> = node.operands.iter().map(|v| self.place(*v)).collect();
         let kind = match node.op {
             Op::If => {
-                let then = self.block(node.regions[0], &[])?;
-                Kind::If(Box::new([then, self.block(node.regions[1], &[])?]))
+                let then = self.block(node.regions[0], dying)?;
+                Kind::If(Box::new([then, self.block(node.regions[1], dying)?]))
             }
             Op::Loop => self.repeat(node)?,
             Op::Fused => {
@@ -165,7 +179,7 @@ impl Builder<'_> {
                 Kind::Group(Box::new(group))
             }
             Op::Guard => Kind::Guard(node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const)),
-            Op::Assert => Kind::Assert(node.attrs.text.clone().unwrap_or_default()),
+            Op::Assert => Kind::Assert(node.attrs.text.clone().unwrap_or_default(), node.attrs.keep),
             Op::Call => {
                 let name = node.attrs.text.clone().unwrap_or_default();
                 let callee = (self.calls)(&name).ok_or_else(|| Error::Compile {
@@ -174,7 +188,8 @@ impl Builder<'_> {
                 })?;
                 Kind::Call(callee)
             }
-            op if op.is_elementwise() && self.is_host(node) => Kind::Host(node.attrs.dtype),
+            Op::Host | Op::Powi => Kind::Host(node.attrs.clone()),
+            op if op.is_elementwise() && self.is_host(node) => Kind::Host(node.attrs.clone()),
             op if op.is_elementwise() => match self.single(node) {
                 Some(group) => Kind::Group(Box::new(group)),
                 None => Kind::Apply(node.attrs.clone()),
@@ -182,7 +197,30 @@ impl Builder<'_> {
             _ => Kind::Apply(node.attrs.clone()),
         };
         let outs = node.results.iter().map(|v| self.slot(*v)).collect();
-        Ok(Step { op: node.op, kind, args, outs, frees: SmallVec::new(), at })
+        let takes = self.takes(node, &args);
+        Ok(Step { op: node.op, kind, args, outs, frees: SmallVec::new(), takes, at })
+    }
+
+    /// The arguments that a step would write in place, if nobody reads them after it.
+    fn takes(&self, node: &Node, args: &[Ref]) -> SmallVec<[bool; 4]> {
+        let once = |r: &Ref| args.iter().filter(|other| *other == r).count() == 1;
+        match node.op {
+            Op::Push | Op::SetIndex => args.iter().enumerate().map(|(i, r)| i == 0 && once(r)).collect(),
+            Op::Loop => {
+                let graph = self.graph;
+                let mut inside: HashSet<ValueId> = HashSet::new();
+                for region in &node.regions {
+                    graph.visit_regions(*region, &mut |r| {
+                        inside.extend(&graph.regions[r].results);
+                        for n in &graph.regions[r].nodes {
+                            inside.extend(&graph.nodes[*n].operands);
+                        }
+                    });
+                }
+                args.iter().zip(&node.operands).map(|(r, v)| once(r) && !inside.contains(v)).collect()
+            }
+            _ => SmallVec::new(),
+        }
     }
 
     fn is_host(&self, node: &Node) -> bool {

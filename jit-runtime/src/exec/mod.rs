@@ -2,6 +2,7 @@
 
 pub(crate) mod counters;
 pub(crate) mod group;
+pub(crate) mod lists;
 pub(crate) mod ops;
 mod reduce;
 pub(crate) mod run;

@@ -1,11 +1,11 @@
 //! One op on concrete values: what eager mode does, and the plan's steps outside groups.
 
-use jit_ir::ops::{Attrs, Class, host, shape, types};
+use jit_ir::ops::{Attrs, Class, host, shape};
 use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, with_dtype};
 use smallvec::SmallVec;
 
 use super::group::{Arg, Group, Member, broadcast};
-use super::{reduce, views};
+use super::{lists, reduce, views};
 use crate::kernels::{copy, launch, matmul, reduce as folds};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
@@ -17,6 +17,10 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
     if op.is_elementwise() {
         return elementwise(op, attrs, args);
     }
+    if matches!(op, Op::Host | Op::Powi) {
+        let scalars: SmallVec<[Scalar; 3]> = args.iter().map(|v| v.scalar()).collect::<Result<_, _>>()?;
+        return host::call(op, &scalars, attrs).map(Val::Scalar);
+    }
     if op == Op::Item
         && let Val::Scalar(s) = args[0]
     {
@@ -24,6 +28,9 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
     }
     if let Some(value) = common_case(op, attrs, args) {
         return Ok(Val::Tensor(value));
+    }
+    if op.info().class == Class::List || args.iter().any(|v| matches!(v, Val::List(_))) {
+        return listed(op, attrs, args);
     }
     let sizes = result_sizes(op, attrs, args)?;
     match op.info().class {
@@ -35,6 +42,28 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
             reduce::along(op, attrs, args[0].tensor()?).map(Val::Tensor)
         }
         _ => views::eval(op, attrs, args, &sizes).map(Val::Tensor),
+    }
+}
+
+/// An op with a list among its operands.
+fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
+    if let Some(value) = lists::eval(op, args)? {
+        return Ok(value);
+    }
+    // The tensors of a list to join, or the sizes of a shape.
+    let spread: Vec<&Val> = args
+        .iter()
+        .flat_map(|v| match v {
+            Val::List(list) => list.iter().collect(),
+            other => vec![*other],
+        })
+        .collect();
+    match op {
+        Op::Concat | Op::Stack if spread.is_empty() => Err("at least one tensor is needed".into()),
+        Op::Concat | Op::Stack | Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo => {
+            apply(op, attrs, &spread)
+        }
+        _ => Err("takes no list".into()),
     }
 }
 
@@ -55,11 +84,7 @@ fn common_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Option<RawTensor> {
 fn result_sizes(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Sizes, String> {
     let types: SmallVec<[Type; 3]> = args
         .iter()
-        .map(|v| match v {
-            Val::Tensor(t) => types::known(t.dtype, &t.shape),
-            Val::Scalar(s) => Type::Scalar(s.dtype()),
-            Val::Undef => Type::Hole,
-        })
+        .map(|v| v.ty())
         .collect();
     let values: SmallVec<[Option<i64>; 4]> =
         args.iter().map(|v| if let Val::Scalar(s) = v { Some(s.as_i64()) } else { None }).collect();
@@ -119,6 +144,7 @@ fn ask(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         Op::Item => Val::Scalar(x.item()),
         Op::Dim => count(x.shape[axis(attrs, x.rank())?]),
         Op::Len => count(x.len()),
+        Op::Sizes => Val::List(std::sync::Arc::new(x.shape.iter().map(|n| count(*n)).collect())),
         Op::Rank => count(x.rank()),
         Op::Index => {
             let at: Sizes = args[1..]

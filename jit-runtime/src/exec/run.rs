@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use jit_ir::Scalar;
-use jit_ir::ops::host;
+use jit_ir::ops::{Attrs, host};
 use smallvec::SmallVec;
 
-use super::ops;
+use super::{lists, ops};
 use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step};
 use crate::error::Error;
 use crate::tensor::raw::Val;
@@ -123,6 +123,14 @@ impl Machine<'_> {
         step.args.iter().map(|r| self.get(*r)).collect()
     }
 
+    /// An argument, out of its slot if the step may take it.
+    fn taken(&mut self, step: &Step, i: usize) -> Val {
+        match step.args[i] {
+            Ref::Slot(slot) if step.takes.get(i) == Some(&true) => std::mem::take(&mut self.env[slot as usize]),
+            other => self.get(other).clone(),
+        }
+    }
+
     fn condition(&self, r: Ref) -> bool {
         matches!(self.get(r), Val::Scalar(Scalar::Bool(true)))
     }
@@ -133,8 +141,8 @@ impl Machine<'_> {
             return self.poison(step);
         }
         match &step.kind {
-            Kind::Host(dtype) => {
-                let value = self.host(step, *dtype).map_err(wrong)?;
+            Kind::Host(attrs) => {
+                let value = self.host(step, attrs).map_err(wrong)?;
                 self.set(step, [Val::Scalar(value)]);
             }
             Kind::Group(group) => {
@@ -143,6 +151,11 @@ impl Machine<'_> {
                     Halt::Error(Error::op(member.op, message, member.at.clone()))
                 })?;
                 self.set(step, results.into_iter().map(Val::Tensor));
+            }
+            Kind::Apply(_) if lists::writes(step.op) => {
+                let into = self.taken(step, 0);
+                let value = lists::write(step.op, into, &self.gather(step)[1..]).map_err(wrong)?;
+                self.set(step, [value]);
             }
             Kind::Apply(attrs) => {
                 let value = ops::apply(step.op, attrs, &self.gather(step)).map_err(wrong)?;
@@ -160,9 +173,12 @@ impl Machine<'_> {
                     return Err(Halt::Guard);
                 }
             }
-            Kind::Assert(message) => {
+            Kind::Assert(message, own) => {
                 if !self.condition(step.args[0]) {
-                    let error = Error::Assert { message: message.clone(), at: step.at.clone() };
+                    let shown = step.args[1..].iter().filter_map(|r| self.get(*r).scalar().ok());
+                    let message = host::message(message, &shown.collect::<Vec<_>>());
+                    let at = step.at.clone();
+                    let error = if *own { Error::Message(message) } else { Error::Assert { message, at } };
                     return Err(Halt::Error(error));
                 }
             }
@@ -197,12 +213,12 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn host(&self, step: &Step, dtype: Option<jit_ir::DType>) -> Result<Scalar, String> {
+    fn host(&self, step: &Step, attrs: &Attrs) -> Result<Scalar, String> {
         let mut args: SmallVec<[Scalar; 3]> = SmallVec::new();
         for r in &step.args {
             args.push(self.get(*r).scalar()?);
         }
-        host::eval(step.op, &args, dtype)
+        host::call(step.op, &args, attrs)
     }
 
     fn repeat(&mut self, step: &Step, plan: &LoopPlan) -> Result<(), Halt> {
@@ -210,8 +226,7 @@ impl Machine<'_> {
             Some(Val::Scalar(n)) => Some(n.as_i64().max(0) as usize),
             _ => None,
         };
-        let init = &step.args[usize::from(plan.counted)..];
-        let values: Vals = init.iter().map(|r| self.get(*r).clone()).collect();
+        let values: Vals = (usize::from(plan.counted)..step.args.len()).map(|i| self.taken(step, i)).collect();
         self.carry(plan, values);
         let mut i = 0;
         while count.is_none_or(|n| i < n) {

@@ -25,7 +25,7 @@ impl<'a> Operand<'a> {
         match value {
             Val::Tensor(t) => Ok(Operand::Tensor(t)),
             Val::Scalar(s) => Ok(Operand::Scalar([bits(s.cast(dtype))])),
-            Val::Undef => Err("reads a value that was never set".into()),
+            other => Err(format!("expected a tensor or a host scalar, got {}", other.kind())),
         }
     }
 

@@ -1,18 +1,34 @@
 //! Arguments to values, and values to results.
+//!
+//! An argument is written as a stream of values: a tensor or scalar as itself, a list as its length and
+//! its elements, an option as a bool and what there is. `pack` makes the leaves of a graph of it.
 
 use std::panic::Location;
+use std::sync::Arc;
 
-use jit_ir::{DType, Prim};
+use jit_ir::{DType, Prim, Scalar, Tree, Type};
 
 use crate::exec::run;
-use crate::tensor::raw::Val;
+use crate::tensor::raw::{Opaque, Val};
 use crate::tensor::{Any, Elem, Tensor};
 use crate::trace;
 
-/// A type that an annotated function takes: tensors, references to them, host scalars, tuples.
+/// A type that an annotated function takes: tensors, references to them, host scalars, tuples, lists, options,
+/// structs with `#[derive(Pytree)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no argument of a captured function",
+    note = "take tensors, scalars (f32 f64 i32 i64 u8 usize bool), tuples, lists and options of them, \
+            or a struct with `#[derive(Pytree)]`"
+)]
 pub trait Argument {
     #[doc(hidden)]
     type Traced;
+    /// Whether the stream of values is that of the leaves.
+    #[doc(hidden)]
+    const FLAT: bool;
+    /// What it consists of.
+    #[doc(hidden)]
+    fn tree() -> Tree<Type>;
     /// Appends the values that it consists of.
     #[doc(hidden)]
     fn push_leaves(&self, out: &mut Leaves);
@@ -24,17 +40,62 @@ pub trait Argument {
     fn rebuild(values: &mut Outputs) -> Self::Traced;
 }
 
-/// A type that an annotated function gives: tensors, host scalars, tuples.
+/// A type that an annotated function gives: tensors, host scalars, tuples, lists, structs with
+/// `#[derive(Pytree)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no result of a captured function",
+    note = "return tensors, scalars (f32 f64 i32 i64 u8 usize bool), tuples and lists of them, \
+            or a struct with `#[derive(Pytree)]`"
+)]
 pub trait Returns: Sized {
     #[doc(hidden)]
-    fn restore(values: &mut Outputs) -> Self;
-    /// For each value that it consists of, whether it is a tensor, and its element type.
+    const FLAT: bool;
     #[doc(hidden)]
-    fn expects(out: &mut Vec<(bool, DType)>);
+    fn tree() -> Tree<Type>;
+    #[doc(hidden)]
+    fn restore(values: &mut Outputs) -> Self;
     /// Appends the values that it consists of.
     #[doc(hidden)]
     fn collect(&self, out: &mut Results);
 }
+
+/// A structure of tensors: an argument, a result, a set of parameters. `#[derive(Pytree)]` makes a struct one.
+///
+/// Fields may be tensors, host scalars, tuples, `Vec`s, `Option`s and other Pytrees. A field of another type
+/// (`Clone + PartialEq`) is handed through as it is.
+///
+/// ```
+/// use jit_runtime::prelude::*;
+///
+/// #[derive(Clone, Debug, Pytree)]
+/// struct Layer {
+///     weight: Tensor,
+///     bias: Option<Tensor>,
+///     name: String,
+/// }
+///
+/// #[script]
+/// fn forward(layers: &[Layer], x: &Tensor) -> Tensor {
+///     let mut y = x.clone();
+///     for layer in layers {
+///         y = y.matmul(&layer.weight);
+///         if let Some(bias) = &layer.bias {
+///             y = &y + bias;
+///         }
+///     }
+///     y
+/// }
+///
+/// fn main() {
+///     let weight = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+///     let layer = Layer { weight, bias: Some(Tensor::from([1.0, 1.0])), name: "first".into() };
+///     let y = forward(&[layer.clone(), layer], &Tensor::from([1.0, 0.0]));
+///     assert_eq!(y, Tensor::from([12.0, 17.0]));
+/// }
+/// ```
+pub trait Pytree: Argument<Traced = Self> + Returns {}
+
+impl<P: Argument<Traced = P> + Returns> Pytree for P {}
 
 /// The values of the arguments of a call.
 #[doc(hidden)]
@@ -71,6 +132,13 @@ impl Outputs {
         self.at += 1;
         self.values.get_mut(self.at - 1).map_or(Val::Undef, std::mem::take)
     }
+
+    fn count(&mut self) -> usize {
+        match self.next() {
+            Val::Scalar(n) => n.as_i64() as usize,
+            _ => unreachable!("a list or option begins with a scalar"),
+        }
+    }
 }
 
 impl Drop for Outputs {
@@ -81,6 +149,10 @@ impl Drop for Outputs {
 
 impl<T: Elem> Argument for Tensor<T> {
     type Traced = Tensor<T>;
+    const FLAT: bool = true;
+    fn tree() -> Tree<Type> {
+        Tree::Leaf(Type::tensor(T::DTYPE))
+    }
     fn push_leaves(&self, out: &mut Leaves) {
         // A plan that runs on a traced tensor's values makes results that the recording does not
         // know; they are right only where the values are the same.
@@ -97,6 +169,10 @@ impl<T: Elem> Argument for Tensor<T> {
 
 impl<A: Argument> Argument for &A {
     type Traced = A::Traced;
+    const FLAT: bool = A::FLAT;
+    fn tree() -> Tree<Type> {
+        A::tree()
+    }
     fn push_leaves(&self, out: &mut Leaves) {
         (*self).push_leaves(out);
     }
@@ -109,11 +185,12 @@ impl<A: Argument> Argument for &A {
 }
 
 impl<T: Elem> Returns for Tensor<T> {
+    const FLAT: bool = true;
+    fn tree() -> Tree<Type> {
+        Tree::Leaf(Type::tensor(T::DTYPE))
+    }
     fn restore(values: &mut Outputs) -> Tensor<T> {
         Tensor::from_any(Any { val: values.next(), tag: None })
-    }
-    fn expects(out: &mut Vec<(bool, DType)>) {
-        out.push((true, T::DTYPE));
     }
     fn collect(&self, out: &mut Results) {
         out.0.push(self.any.clone());
@@ -124,6 +201,10 @@ macro_rules! scalars {
     ($($T:ident)*) => {$(
         impl Argument for $T {
             type Traced = $T;
+            const FLAT: bool = true;
+            fn tree() -> Tree<Type> {
+                Tree::Leaf(Type::Scalar($T::DTYPE))
+            }
             fn push_leaves(&self, out: &mut Leaves) {
                 out.0.push(Val::Scalar(self.to_scalar()));
             }
@@ -135,14 +216,15 @@ macro_rules! scalars {
             }
         }
         impl Returns for $T {
+            const FLAT: bool = true;
+            fn tree() -> Tree<Type> {
+                Tree::Leaf(Type::Scalar($T::DTYPE))
+            }
             fn restore(values: &mut Outputs) -> $T {
                 match values.next() {
                     Val::Scalar(s) => $T::from_scalar(s),
                     _ => unreachable!("the graph gives a host scalar here"),
                 }
-            }
-            fn expects(out: &mut Vec<(bool, DType)>) {
-                out.push((false, $T::DTYPE));
             }
             fn collect(&self, out: &mut Results) {
                 out.0.push(self.to_scalar().into());
@@ -152,10 +234,134 @@ macro_rules! scalars {
 }
 scalars!(bool u8 i32 i64 usize f32 f64);
 
+/// A list's elements, for a borrowed and an owned list.
+fn push_list<A: Argument>(list: &[A], out: &mut Leaves) {
+    out.0.push(Val::Scalar(Scalar::Usize(list.len())));
+    list.iter().for_each(|a| a.push_leaves(out));
+}
+
+impl<A: Argument> Argument for &[A] {
+    type Traced = Vec<A::Traced>;
+    const FLAT: bool = false;
+    fn tree() -> Tree<Type> {
+        Tree::list(A::tree())
+    }
+    fn push_leaves(&self, out: &mut Leaves) {
+        push_list(self, out);
+    }
+    fn traced(&self, inputs: &mut Inputs) -> Vec<A::Traced> {
+        self.iter().map(|a| a.traced(inputs)).collect()
+    }
+    fn rebuild(values: &mut Outputs) -> Vec<A::Traced> {
+        (0..values.count()).map(|_| A::rebuild(values)).collect()
+    }
+}
+
+impl<A: Argument> Argument for Vec<A> {
+    type Traced = Vec<A::Traced>;
+    const FLAT: bool = false;
+    fn tree() -> Tree<Type> {
+        Tree::list(A::tree())
+    }
+    fn push_leaves(&self, out: &mut Leaves) {
+        push_list(self, out);
+    }
+    fn traced(&self, inputs: &mut Inputs) -> Vec<A::Traced> {
+        self.iter().map(|a| a.traced(inputs)).collect()
+    }
+    fn rebuild(values: &mut Outputs) -> Vec<A::Traced> {
+        (0..values.count()).map(|_| A::rebuild(values)).collect()
+    }
+}
+
+impl<R: Returns> Returns for Vec<R> {
+    const FLAT: bool = false;
+    fn tree() -> Tree<Type> {
+        Tree::list(R::tree())
+    }
+    fn restore(values: &mut Outputs) -> Vec<R> {
+        (0..values.count()).map(|_| R::restore(values)).collect()
+    }
+    fn collect(&self, out: &mut Results) {
+        out.0.push(Scalar::Usize(self.len()).into());
+        self.iter().for_each(|r| r.collect(out));
+    }
+}
+
+impl<A: Argument, const N: usize> Argument for [A; N] {
+    type Traced = [A::Traced; N];
+    const FLAT: bool = A::FLAT;
+    fn tree() -> Tree<Type> {
+        Tree::Tuple(vec![A::tree(); N])
+    }
+    fn push_leaves(&self, out: &mut Leaves) {
+        self.iter().for_each(|a| a.push_leaves(out));
+    }
+    fn traced(&self, inputs: &mut Inputs) -> [A::Traced; N] {
+        std::array::from_fn(|i| self[i].traced(inputs))
+    }
+    fn rebuild(values: &mut Outputs) -> [A::Traced; N] {
+        std::array::from_fn(|_| A::rebuild(values))
+    }
+}
+
+impl<R: Returns, const N: usize> Returns for [R; N] {
+    const FLAT: bool = R::FLAT;
+    fn tree() -> Tree<Type> {
+        Tree::Tuple(vec![R::tree(); N])
+    }
+    fn restore(values: &mut Outputs) -> [R; N] {
+        std::array::from_fn(|_| R::restore(values))
+    }
+    fn collect(&self, out: &mut Results) {
+        self.iter().for_each(|r| r.collect(out));
+    }
+}
+
+fn option_tree(inner: Tree<Type>) -> Tree<Type> {
+    Tree::Option(Type::Scalar(DType::Bool), Box::new(inner))
+}
+
+impl<A: Argument> Argument for Option<A> {
+    type Traced = Option<A::Traced>;
+    const FLAT: bool = false;
+    fn tree() -> Tree<Type> {
+        option_tree(A::tree())
+    }
+    fn push_leaves(&self, out: &mut Leaves) {
+        out.0.push(Val::Scalar(Scalar::Bool(self.is_some())));
+        self.iter().for_each(|a| a.push_leaves(out));
+    }
+    fn traced(&self, inputs: &mut Inputs) -> Option<A::Traced> {
+        self.as_ref().map(|a| a.traced(inputs))
+    }
+    fn rebuild(values: &mut Outputs) -> Option<A::Traced> {
+        (values.count() == 1).then(|| A::rebuild(values))
+    }
+}
+
+impl<R: Returns> Returns for Option<R> {
+    const FLAT: bool = false;
+    fn tree() -> Tree<Type> {
+        option_tree(R::tree())
+    }
+    fn restore(values: &mut Outputs) -> Option<R> {
+        (values.count() == 1).then(|| R::restore(values))
+    }
+    fn collect(&self, out: &mut Results) {
+        out.0.push(Scalar::Bool(self.is_some()).into());
+        self.iter().for_each(|r| r.collect(out));
+    }
+}
+
 macro_rules! tuples {
     ($(($($T:ident $i:tt)*))*) => {$(
         impl<$($T: Argument),*> Argument for ($($T,)*) {
             type Traced = ($($T::Traced,)*);
+            const FLAT: bool = true $(&& $T::FLAT)*;
+            fn tree() -> Tree<Type> {
+                Tree::Tuple(vec![$($T::tree()),*])
+            }
             fn push_leaves(&self, _out: &mut Leaves) {
                 $(self.$i.push_leaves(_out);)*
             }
@@ -169,12 +375,13 @@ macro_rules! tuples {
             }
         }
         impl<$($T: Returns),*> Returns for ($($T,)*) {
+            const FLAT: bool = true $(&& $T::FLAT)*;
+            fn tree() -> Tree<Type> {
+                Tree::Tuple(vec![$($T::tree()),*])
+            }
             #[allow(clippy::unused_unit, reason = "one body for all lengths")]
             fn restore(_values: &mut Outputs) -> Self {
                 ($($T::restore(_values),)*)
-            }
-            fn expects(_out: &mut Vec<(bool, DType)>) {
-                $($T::expects(_out);)*
             }
             fn collect(&self, _out: &mut Results) {
                 $(self.$i.collect(_out);)*
@@ -198,19 +405,155 @@ tuples! {
     (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11)
 }
 
+/// A field whose type is no Pytree: handed through as it is.
+pub(crate) fn push_opaque<T: Clone + PartialEq + Send + Sync + 'static>(value: &T, out: &mut Leaves) {
+    out.0.push(Val::Opaque(Opaque::new(value.clone())));
+}
+
+/// As [`push_opaque`], of a result.
+pub(crate) fn collect_opaque<T: Clone + PartialEq + Send + Sync + 'static>(value: &T, out: &mut Results) {
+    out.0.push(Any { val: Val::Opaque(Opaque::new(value.clone())), tag: None });
+}
+
+/// As [`push_opaque`], the other way.
+pub(crate) fn restore_opaque<T: Clone + 'static>(values: &mut Outputs) -> T {
+    match values.next() {
+        Val::Opaque(value) => match value.get::<T>() {
+            Some(value) => value.clone(),
+            None => unreachable!("a field keeps its type"),
+        },
+        _ => unreachable!("the graph gives the user's value here"),
+    }
+}
+
 /// Whether a value is a tensor rather than a static part of a trace's signature.
 pub(crate) fn is_leaf(val: &Val) -> bool {
     matches!(val, Val::Tensor(_))
 }
 
-/// Whether values are what a result type consists of.
-pub(crate) fn fits<R: Returns>(values: &[Val]) -> bool {
-    let mut expected = Vec::new();
-    R::expects(&mut expected);
-    let kind = |v: &Val| match v {
-        Val::Tensor(t) => Some((true, t.dtype)),
-        Val::Scalar(s) => Some((false, s.dtype())),
-        Val::Undef => None,
+/// The leaves of a graph's arguments from the stream of their values: one list for each leaf of a list's
+/// elements, a value or nothing for an option.
+pub(crate) fn pack(trees: &[Tree<Type>], stream: Vec<Val>) -> Vec<Val> {
+    let mut stream = stream.into_iter();
+    let mut out = Vec::new();
+    trees.iter().for_each(|tree| pack_one(tree, &mut stream, &mut out));
+    out
+}
+
+fn pack_one(tree: &Tree<Type>, stream: &mut impl Iterator<Item = Val>, out: &mut Vec<Val>) {
+    let number = |val: Option<Val>| match val {
+        Some(Val::Scalar(s)) => s.as_i64() as usize,
+        _ => 0,
     };
-    expected.len() == values.len() && expected.iter().zip(values).all(|(e, v)| kind(v) == Some(*e))
+    match tree {
+        Tree::Leaf(_) => out.extend(stream.next()),
+        Tree::Tuple(parts) => parts.iter().for_each(|p| pack_one(p, stream, out)),
+        Tree::Record(fields) => fields.iter().for_each(|(_, f)| pack_one(f, stream, out)),
+        Tree::List(_) => {
+            let count = number(stream.next());
+            let element = tree.element().unwrap_or(Tree::Unset);
+            let mut columns = vec![Vec::with_capacity(count); element.leaves().len()];
+            let mut row = Vec::new();
+            for _ in 0..count {
+                pack_one(&element, stream, &mut row);
+                row.drain(..).zip(&mut columns).for_each(|(val, column)| column.push(val));
+            }
+            out.extend(columns.into_iter().map(|column| Val::List(Arc::new(column))));
+        }
+        Tree::Option(_, inner) => {
+            let some = number(stream.next()) == 1;
+            out.push(Val::Scalar(Scalar::Bool(some)));
+            if some {
+                pack_one(inner, stream, out);
+            } else {
+                inner.each(&mut |_| out.push(Val::Undef));
+            }
+        }
+        Tree::Unset => {}
+    }
+}
+
+/// The stream of values from the leaves of a graph's results.
+pub(crate) fn unpack(tree: &Tree<Type>, leaves: Vec<Val>) -> Vec<Val> {
+    let mut out = Vec::new();
+    unpack_one(tree, &mut leaves.into_iter(), &mut out);
+    out
+}
+
+/// As [`unpack`], for several.
+pub(crate) fn unpack_all(trees: &[Tree<Type>], leaves: Vec<Val>) -> Vec<Val> {
+    let mut leaves = leaves.into_iter();
+    let mut out = Vec::new();
+    trees.iter().for_each(|tree| unpack_one(tree, &mut leaves, &mut out));
+    out
+}
+
+fn unpack_one(tree: &Tree<Type>, leaves: &mut impl Iterator<Item = Val>, out: &mut Vec<Val>) {
+    match tree {
+        Tree::Leaf(_) => out.extend(leaves.next()),
+        Tree::Tuple(parts) => parts.iter().for_each(|p| unpack_one(p, leaves, out)),
+        Tree::Record(fields) => fields.iter().for_each(|(_, f)| unpack_one(f, leaves, out)),
+        Tree::List(_) => {
+            let element = tree.element().unwrap_or(Tree::Unset);
+            let mut columns = Vec::new();
+            element.each(&mut |_| {
+                columns.push(match leaves.next() {
+                    Some(Val::List(list)) => Arc::unwrap_or_clone(list).into_iter(),
+                    _ => Vec::new().into_iter(),
+                });
+            });
+            let count = columns.first().map_or(0, ExactSizeIterator::len);
+            out.push(Val::Scalar(Scalar::Usize(count)));
+            for _ in 0..count {
+                let row: Vec<Val> = columns.iter_mut().filter_map(Iterator::next).collect();
+                unpack_one(&element, &mut row.into_iter(), out);
+            }
+        }
+        Tree::Option(_, inner) => {
+            let flag = leaves.next().unwrap_or_default();
+            let some = matches!(flag, Val::Scalar(Scalar::Bool(true)));
+            out.push(flag);
+            let mut vals = Vec::new();
+            inner.each(&mut |_| vals.extend(leaves.next()));
+            if some {
+                unpack_one(inner, &mut vals.into_iter(), out);
+            }
+        }
+        Tree::Unset => {}
+    }
+}
+
+/// Whether values are the leaves of a structure.
+pub(crate) fn fits(tree: &Tree<Type>, values: &[Val]) -> bool {
+    let expected = tree.leaves();
+    expected.len() == values.len() && expected.iter().zip(values).all(|(ty, val)| is_of(val, ty))
+}
+
+fn is_of(val: &Val, ty: &Type) -> bool {
+    match (val, ty) {
+        (Val::Tensor(t), Type::Tensor(d, _)) => t.dtype == *d,
+        (Val::Scalar(s), Type::Scalar(d)) => s.dtype() == *d,
+        (Val::List(list), Type::List(element)) => list.iter().all(|v| is_of(v, element)),
+        (Val::Opaque(_), Type::Opaque) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_lists_and_options_come_back() {
+        type Item = (Tensor, Option<f32>);
+        let items: Vec<Item> =
+            vec![(Tensor::from([1.0, 2.0]), Some(3.0)), (Tensor::from([4.0]), None), (Tensor::from([5.0]), Some(6.0))];
+        let mut leaves = Leaves::default();
+        items.push_leaves(&mut leaves);
+        let tree = <Vec<Item> as Argument>::tree();
+        let packed = pack(std::slice::from_ref(&tree), leaves.0);
+        assert!(fits(&tree, &packed[..1]) || packed.len() == 3);
+        let again = <Vec<Item> as Returns>::restore(&mut Outputs::new(unpack(&tree, packed)));
+        assert_eq!(again, items);
+    }
 }

@@ -13,16 +13,24 @@ use crate::error::Result;
 use crate::tensor::raw::Val;
 
 /// Element types and ranks of a call's values.
-pub(crate) type Key = SmallVec<[u16; 12]>;
+pub(crate) type Key = SmallVec<[u32; 8]>;
 
 /// Plans kept for one function; calls of further combinations run op by op.
 const LIMIT: usize = 64;
 
-fn code(val: &Val) -> u16 {
+fn code(val: &Val) -> u32 {
     match val {
-        Val::Tensor(t) => ((t.dtype as u16 + 1) << 8) | t.rank().min(255) as u16,
-        Val::Scalar(s) => s.dtype() as u16 + 1,
+        Val::Tensor(t) => ((t.dtype as u32 + 1) << 8) | t.rank().min(255) as u32,
+        Val::Scalar(s) => s.dtype() as u32 + 1,
         Val::Undef => 0,
+        Val::Opaque(_) => 0xff,
+        // A list's elements have a code in common, or none.
+        Val::List(list) => {
+            let mut codes = list.iter().map(code);
+            let first = codes.next().unwrap_or(0xffff);
+            let common = codes.all(|c| c == first) && first < 1 << 24;
+            (1 << 24) | if common { first } else { 0xfffe }
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! A scripted function, and a graph that is called without its source.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use jit_ir::{Graph, Op, passes};
+use jit_ir::link::{self, Library};
+use jit_ir::{Const, Graph, Op, Tree, Type};
 
-use super::arguments::{Argument, Leaves, Outputs, Returns, fits};
+use super::arguments::{Argument, Leaves, Outputs, Returns, fits, pack, unpack};
 use super::cache::{Entry, PlanCache, Stats};
 use crate::compile::{self, argument_types, plan};
 use crate::error::{Error, Result};
@@ -15,8 +16,26 @@ use crate::tensor::raw::Val;
 /// A traced function as a step of a plan.
 type TraceStep = fn(&[Val]) -> Result<Vec<Val>>;
 
-/// The names that a script calls, and what stands behind them.
-type Callees = &'static [(&'static str, fn() -> Callee)];
+/// What arguments and result consist of.
+type Trees = (Vec<Tree<Type>>, Tree<Type>);
+
+/// The names in a script, and what stands behind them.
+type Links = &'static [(&'static str, fn() -> Link)];
+
+/// What stands behind a name in a script.
+pub enum Link {
+    /// A function.
+    Callee(Callee),
+    /// A constant.
+    Constant(Tree<Const>),
+}
+
+impl Link {
+    /// A constant of the user's.
+    pub fn constant<C: super::Constant>(value: &C) -> Link {
+        Link::Constant(value.constant())
+    }
+}
 
 /// What a script may call.
 #[derive(Clone, Copy)]
@@ -24,43 +43,78 @@ pub enum Callee {
     /// Another script: its graph is inlined.
     Script(&'static Script),
     /// A traced function: it is called with concrete values and runs by its own cache.
-    Trace(TraceStep),
+    Trace(TraceStep, fn() -> Trees),
 }
 
 /// The static behind a `#[script]` function.
 pub struct Script {
     name: &'static str,
-    text: &'static str,
-    callees: Callees,
-    graph: OnceLock<Result<Graph>>,
+    /// One for each choice of element types of a generic function.
+    texts: &'static [&'static str],
+    /// The one that leaves element types open.
+    open: &'static str,
+    links: Links,
+    graphs: OnceLock<Result<Vec<Graph>>>,
+    /// Of a function that is not generic.
     linked: OnceLock<Result<Graph>>,
     plans: PlanCache,
 }
 
+impl Library for Script {
+    fn callee(&self, name: &str) -> Option<link::Callee<'_>> {
+        match self.link(name)? {
+            Link::Callee(Callee::Script(script)) => {
+                let graphs = script.graphs().as_ref().ok()?.iter().collect();
+                Some(link::Callee::Function(graphs, script))
+            }
+            Link::Callee(Callee::Trace(_, trees)) => Some(link::Callee::Step(trees().1)),
+            Link::Constant(_) => None,
+        }
+    }
+
+    fn constant(&self, name: &str) -> Option<Tree<Const>> {
+        match self.link(name)? {
+            Link::Constant(value) => Some(value),
+            Link::Callee(_) => None,
+        }
+    }
+}
+
 impl Script {
-    /// A script from the text of its graph; used by `#[script]`.
+    /// A script from the texts of its graph; used by `#[script]`.
     #[doc(hidden)]
-    pub const fn new(name: &'static str, text: &'static str, callees: Callees) -> Script {
+    pub const fn new(
+        name: &'static str,
+        texts: &'static [&'static str],
+        open: &'static str,
+        links: Links,
+    ) -> Script {
         Script {
             name,
-            text,
-            callees,
-            graph: OnceLock::new(),
+            texts,
+            open,
+            links,
+            graphs: OnceLock::new(),
             linked: OnceLock::new(),
             plans: PlanCache::new(),
         }
     }
 
-    /// The graph as captured, calls not yet inlined.
+    fn link(&self, name: &str) -> Option<Link> {
+        self.links.iter().find(|(known, _)| *known == name).map(|(_, link)| link())
+    }
+
+    /// The graph as captured: calls are not inlined, fields and constants not known.
     pub fn graph(&self) -> Graph {
-        match self.own_graph() {
-            Ok(graph) => graph.clone(),
+        match Graph::parse(self.open) {
+            Ok(graph) => graph,
             Err(e) => unreachable!("the macro embeds a valid graph: {e}"),
         }
     }
 
-    fn own_graph(&self) -> &Result<Graph> {
-        self.graph.get_or_init(|| Ok(Graph::parse(self.text)?))
+    fn graphs(&self) -> &Result<Vec<Graph>> {
+        let parse = |text: &&str| Graph::parse(text).map_err(Error::from);
+        self.graphs.get_or_init(|| self.texts.iter().map(parse).collect())
     }
 
     /// What the script has done so far.
@@ -68,54 +122,61 @@ impl Script {
         self.plans.stats()
     }
 
-    /// The graph with every called script inlined.
-    fn linked(&self) -> Result<&Graph> {
-        let linked = self.linked.get_or_init(|| self.link(&mut Vec::new()));
-        linked.as_ref().map_err(Clone::clone)
+    /// The graph whose values are leaves, every called script inlined.
+    fn linked(&self, trees: &dyn Fn() -> Trees) -> Result<Cow<'_, Graph>> {
+        if self.texts.len() > 1 {
+            return self.link_graphs(trees).map(Cow::Owned);
+        }
+        let linked = self.linked.get_or_init(|| self.link_graphs(trees));
+        linked.as_ref().map(Cow::Borrowed).map_err(Clone::clone)
     }
 
-    fn link(&self, path: &mut Vec<&'static str>) -> Result<Graph> {
-        path.push(self.name);
-        if path.iter().filter(|name| **name == self.name).count() > 1 {
-            let message = format!("scripts cannot call themselves: {}", path.join(" calls "));
-            return Err(Error::Compile { message, at: None });
-        }
-        let mut graph = self.own_graph().clone()?;
-        let mut ready: HashMap<&str, Graph> = HashMap::new();
-        for (name, callee) in self.callees {
-            if let Callee::Script(script) = callee() {
-                ready.insert(name, script.link(path)?);
+    /// Of the graphs of a generic function the first one that the arguments fit.
+    fn link_graphs(&self, trees: &dyn Fn() -> Trees) -> Result<Graph> {
+        let (params, result) = trees();
+        let mut first = None;
+        for graph in self.graphs().as_ref().map_err(Clone::clone)? {
+            match link::link(graph, &params, Some(&result), self) {
+                Ok(linked) => return Ok(linked),
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
             }
         }
-        path.pop();
-        passes::inline(&mut graph, &|name| ready.get(name).cloned())
-            .map_err(|message| Error::Compile { message, at: None })?;
-        Ok(graph)
+        let (message, location) = first.map_or(("has no graph".into(), None), |e| (e.message, e.location));
+        let message = format!("`{}` cannot be compiled: {message}", self.name);
+        Err(Error::Compile { message, at: location.as_ref().map(Into::into) })
     }
 
     fn call_step(&self, name: &str) -> Option<plan::Callee> {
         // Calls of traces may come from inlined scripts, too.
         fn find(script: &Script, name: &str) -> Option<TraceStep> {
-            script.callees.iter().find_map(|(known, callee)| match callee() {
-                Callee::Trace(run) => (*known == name).then_some(run),
-                Callee::Script(inner) => find(inner, name),
+            script.links.iter().find_map(|(known, link)| match link() {
+                Link::Callee(Callee::Trace(run, _)) => (*known == name).then_some(run),
+                Link::Callee(Callee::Script(inner)) => find(inner, name),
+                Link::Constant(_) => None,
             })
         }
         find(self, name).map(|run| Arc::new(run) as plan::Callee)
     }
 
-    fn entry(&self, vals: &[Val]) -> Result<Option<&Entry>> {
+    fn entry(&self, vals: &[Val], trees: &dyn Fn() -> Trees) -> Result<Option<&Entry>> {
         self.plans.get(vals, self.name, || {
-            compile::compile(self.linked()?, &argument_types(vals), &|name| self.call_step(name))
+            compile::compile(&*self.linked(trees)?, &argument_types(vals), &|name| self.call_step(name))
         })
     }
 
     /// Runs the plan for these values; `again` gives them once more if the run fails.
-    pub(crate) fn run(&self, vals: Vec<Val>, again: impl FnOnce() -> Vec<Val>) -> Result<Vec<Val>> {
-        let Some(entry) = self.entry(&vals)? else {
-            let graph = self.linked()?;
+    pub(crate) fn run(
+        &self,
+        vals: Vec<Val>,
+        trees: &dyn Fn() -> Trees,
+        again: impl FnOnce() -> Vec<Val>,
+    ) -> Result<Vec<Val>> {
+        let Some(entry) = self.entry(&vals, trees)? else {
+            let graph = self.linked(trees)?;
             let calls = |name: &str| self.call_step(name);
-            let compiled = compile::compile(graph, &argument_types(&vals), &calls)?;
+            let compiled = compile::compile(&graph, &argument_types(&vals), &calls)?;
             return finish(run::run(&compile::plain(&compiled, &calls)?, vals));
         };
         self.plans.count(entry, &vals);
@@ -123,8 +184,8 @@ impl Script {
     }
 
     /// Compiles for these values ahead of a call.
-    pub(crate) fn lower(&'static self, vals: &[Val]) -> Result<Compiled> {
-        match self.entry(vals)? {
+    pub(crate) fn lower(&'static self, vals: &[Val], trees: &dyn Fn() -> Trees) -> Result<Compiled> {
+        match self.entry(vals, trees)? {
             Some(entry) => Ok(Compiled { entry, script: self }),
             None => Err(Error::Compile { message: format!("`{}` has too many plans", self.name), at: None }),
         }
@@ -206,6 +267,7 @@ impl Compiled {
 /// ```
 pub struct Function {
     graph: Graph,
+    linked: OnceLock<Result<Graph>>,
     plans: PlanCache,
 }
 
@@ -213,17 +275,17 @@ impl Function {
     /// A function of a graph that calls no other.
     ///
     /// # Errors
-    /// The graph does not hold the verifier's invariants, or calls another function.
+    /// The graph does not hold the verifier's invariants, or names functions or constants.
     pub fn new(graph: Graph) -> Result<Function> {
         let wrong = |message: String| Error::Compile { message, at: None };
         jit_ir::verify::verify(&graph).map_err(wrong)?;
-        if graph.count_ops(Op::Call) > 0 {
+        if graph.count_ops(Op::Call) + graph.count_ops(Op::Named) > 0 {
             return Err(wrong(format!(
-                "`{}` calls other functions, which this graph does not hold",
+                "`{}` names other functions or constants, which this graph does not hold",
                 graph.name
             )));
         }
-        Ok(Function { graph, plans: PlanCache::new() })
+        Ok(Function { graph, linked: OnceLock::new(), plans: PlanCache::new() })
     }
 
     /// The graph.
@@ -236,6 +298,21 @@ impl Function {
         self.plans.stats()
     }
 
+    /// The graph whose values are leaves. A recording's is so already: then structures are not asked for.
+    fn linked<A: Argument, R: Returns>(&self) -> Result<&Graph> {
+        let link = || {
+            let wrong = |message: String| Error::Compile { message, at: None };
+            let Tree::Tuple(params) = A::tree() else { return Err(wrong("the arguments are a tuple".into())) };
+            let leaves: usize = params.iter().map(|p| p.leaves().len()).sum();
+            if params.len() != self.graph.params().len() && leaves == self.graph.params().len() {
+                return Ok(self.graph.clone());
+            }
+            let linked = link::link(&self.graph, &params, Some(&R::tree()), &link::Empty);
+            linked.map_err(|e| wrong(format!("`{}`: {e}", self.graph.name)))
+        };
+        self.linked.get_or_init(link).as_ref().map_err(Clone::clone)
+    }
+
     /// Calls the function with a tuple of arguments.
     ///
     /// # Errors
@@ -244,21 +321,22 @@ impl Function {
         let leaves = || {
             let mut leaves = Leaves::default();
             args.push_leaves(&mut leaves);
-            leaves.0
+            if A::FLAT { leaves.0 } else { pack(&[A::tree()], leaves.0) }
         };
         let vals = leaves();
         let none = |_: &str| None;
-        let make = || compile::compile(&self.graph, &argument_types(&vals), &none);
+        let make = || compile::compile(self.linked::<A, R>()?, &argument_types(&vals), &none);
         let Some(entry) = self.plans.get(&vals, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };
         self.plans.count(entry, &vals);
         let values = run_entry(entry, vals, leaves, &none)?;
-        if !fits::<R>(&values) {
+        if !fits(&R::tree(), &values) {
             let message =
                 format!("`{}` gives results of other types than the call asks for", self.graph.name);
             return Err(Error::Compile { message, at: None });
         }
+        let values = if R::FLAT { values } else { unpack(&R::tree(), values) };
         Ok(R::restore(&mut Outputs::new(values)))
     }
 }

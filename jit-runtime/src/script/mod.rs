@@ -2,13 +2,15 @@
 
 mod arguments;
 mod cache;
+mod constant;
 mod function;
 
-pub(crate) use arguments::is_leaf;
-pub use arguments::{Argument, Inputs, Leaves, Outputs, Results, Returns};
+pub(crate) use arguments::{collect_opaque, is_leaf, pack, push_opaque, restore_opaque, unpack, unpack_all};
+pub use arguments::{Argument, Inputs, Leaves, Outputs, Pytree, Results, Returns};
 pub use cache::Stats;
 pub(crate) use cache::key_of;
-pub use function::{Callee, Compiled, Function, Script};
+pub use constant::Constant;
+pub use function::{Callee, Compiled, Function, Link, Script};
 
 use std::cell::Cell;
 use std::sync::OnceLock;

@@ -1,8 +1,9 @@
 //! The tensor without its element type: shared buffer, sizes, strides.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use jit_ir::{DType, Elements, Prim, Scalar, TensorData, with_dtype};
+use jit_ir::{DType, Elements, Prim, Scalar, TensorData, Type, with_dtype};
 use smallvec::SmallVec;
 
 use super::storage::Buffer;
@@ -155,6 +156,14 @@ impl RawTensor {
         unsafe { &self.buffer.slice::<T>(self.offset.wrapping_add_signed(step), 1)[0] }
     }
 
+    /// Writes the element at a multi-index that is in range, on a copy if the buffer is shared.
+    pub(crate) fn set<T: Prim>(&mut self, index: &[usize], value: T) {
+        assert!(index.len() == self.rank() && index.iter().zip(&self.shape).all(|(i, n)| i < n));
+        let sizes = self.shape.clone();
+        let flat = index.iter().zip(&sizes).fold(0, |p, (i, n)| p * n + i);
+        self.make_mut::<T>()[flat] = value;
+    }
+
     /// The only element of a tensor of one element.
     pub(crate) fn item(&self) -> Scalar {
         let index: Sizes = SmallVec::from_elem(0, self.rank());
@@ -208,7 +217,31 @@ impl RawTensor {
     }
 }
 
-/// A value of a run: a host scalar or a tensor.
+/// A value of the user's that a run hands through unseen.
+#[derive(Clone)]
+pub struct Opaque {
+    value: Arc<dyn Any + Send + Sync>,
+    same: fn(&dyn Any, &dyn Any) -> bool,
+}
+
+impl Opaque {
+    pub(crate) fn new<T: PartialEq + Send + Sync + 'static>(value: T) -> Opaque {
+        fn same<T: PartialEq + 'static>(a: &dyn Any, b: &dyn Any) -> bool {
+            matches!((a.downcast_ref::<T>(), b.downcast_ref::<T>()), (Some(a), Some(b)) if a == b)
+        }
+        Opaque { value: Arc::new(value), same: same::<T> }
+    }
+
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        self.value.downcast_ref()
+    }
+
+    pub(crate) fn same(&self, other: &Opaque) -> bool {
+        (self.same)(&*self.value, &*other.value)
+    }
+}
+
+/// A value of a run.
 #[derive(Clone, Default)]
 pub enum Val {
     /// Not set.
@@ -218,22 +251,50 @@ pub enum Val {
     Scalar(Scalar),
     /// A tensor.
     Tensor(RawTensor),
+    /// A list.
+    List(Arc<Vec<Val>>),
+    /// A value of the user's.
+    Opaque(Opaque),
 }
 
 impl Val {
+    /// What it is, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Val::Undef => "a value that was never set",
+            Val::Scalar(_) => "a host scalar",
+            Val::Tensor(_) => "a tensor",
+            Val::List(_) => "a list",
+            Val::Opaque(_) => "a value of the user's",
+        }
+    }
+
+    /// Its type, sizes and all.
+    pub(crate) fn ty(&self) -> Type {
+        match self {
+            Val::Tensor(t) => jit_ir::ops::types::known(t.dtype, &t.shape),
+            Val::Scalar(s) => Type::Scalar(s.dtype()),
+            Val::List(list) => {
+                let element = list.iter().try_fold(Type::Hole, |ty, v| ty.join(&v.ty()));
+                Type::List(Box::new(element.unwrap_or(Type::Hole)))
+            }
+            Val::Opaque(_) => Type::Opaque,
+            Val::Undef => Type::Hole,
+        }
+    }
+
     pub(crate) fn tensor(&self) -> Result<&RawTensor, String> {
         match self {
             Val::Tensor(t) => Ok(t),
             Val::Scalar(s) => Err(format!("expected a tensor, got the host scalar {s}")),
-            Val::Undef => Err("reads a value that was never set".into()),
+            other => Err(format!("expected a tensor, got {}", other.kind())),
         }
     }
 
     pub(crate) fn scalar(&self) -> Result<Scalar, String> {
         match self {
             Val::Scalar(s) => Ok(*s),
-            Val::Tensor(_) => Err("expected a host scalar, got a tensor".into()),
-            Val::Undef => Err("reads a value that was never set".into()),
+            other => Err(format!("expected a host scalar, got {}", other.kind())),
         }
     }
 
@@ -242,6 +303,10 @@ impl Val {
         match (self, other) {
             (Val::Scalar(a), Val::Scalar(b)) => a.same_bits(*b),
             (Val::Tensor(a), Val::Tensor(b)) => a.same_bits(b),
+            (Val::List(a), Val::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|(x, y)| x.same_bits(y))
+            }
+            (Val::Opaque(a), Val::Opaque(b)) => a.same(b),
             _ => false,
         }
     }
@@ -259,7 +324,7 @@ impl Val {
         match self {
             Val::Scalar(s) => Some(jit_ir::Const::Scalar(*s)),
             Val::Tensor(t) => Some(jit_ir::Const::Tensor(Arc::new(t.to_data()))),
-            Val::Undef => None,
+            Val::Undef | Val::List(_) | Val::Opaque(_) => None,
         }
     }
 }

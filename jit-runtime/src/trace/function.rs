@@ -11,7 +11,7 @@ use crate::error::{Error, Place, Result};
 use crate::exec::run::{self, Halt};
 use crate::script::{Argument, Returns, is_eager};
 use crate::script::{Inputs, Leaves, Outputs, Results, is_leaf};
-use crate::tensor::raw::Val;
+use crate::tensor::raw::{Opaque, Val};
 use crate::tensor::{Any, Elem, Tensor};
 
 /// Recordings of one signature; beyond them a function runs eagerly.
@@ -20,15 +20,41 @@ const MAX_PATHS: usize = 64;
 const MAX_SIGNATURES: usize = 256;
 
 /// Element types and ranks of tensors, values of everything else.
-type Signature = Vec<u64>;
+#[derive(Clone)]
+struct Signature {
+    words: Vec<u64>,
+    /// Values of the user's own types.
+    statics: Vec<Opaque>,
+}
+
+impl PartialEq for Signature {
+    fn eq(&self, other: &Signature) -> bool {
+        self.words == other.words
+            && self.statics.len() == other.statics.len()
+            && self.statics.iter().zip(&other.statics).all(|(a, b)| a.same(b))
+    }
+}
 
 /// One recording.
 pub(crate) struct Recorded {
     graph: Graph,
     compiled: Compiled,
+    /// Results that no op made: where they stand among the others.
+    fixed: Fixed,
     /// Whether body and plan have been compared.
     checked: AtomicBool,
     runs: AtomicU64,
+}
+
+/// Values of the user's own types among the results.
+type Fixed = Vec<(usize, Val)>;
+
+/// The results of a plan with the fixed ones in their places.
+fn completed(mut values: Vec<Val>, fixed: &Fixed) -> Vec<Val> {
+    for (at, val) in fixed {
+        values.insert((*at).min(values.len()), val.clone());
+    }
+    values
 }
 
 /// The recordings of one signature, tried in order.
@@ -93,15 +119,20 @@ fn read<T: Clone>(lock: &RwLock<T>) -> T {
 }
 
 fn signature(vals: &[Val]) -> Signature {
-    let mut key = Vec::with_capacity(2 * vals.len());
+    let mut words = Vec::with_capacity(2 * vals.len());
+    let mut statics = Vec::new();
     for val in vals {
         match val {
-            Val::Tensor(t) => key.extend([t.dtype as u64, t.rank() as u64]),
-            Val::Scalar(s) => key.extend([u64::MAX - s.dtype() as u64, bits(*s)]),
-            Val::Undef => {}
+            Val::Tensor(t) => words.extend([t.dtype as u64, t.rank() as u64]),
+            Val::Scalar(s) => words.extend([u64::MAX - s.dtype() as u64, bits(*s)]),
+            Val::Opaque(value) => {
+                words.push(u64::MAX / 2);
+                statics.push(value.clone());
+            }
+            Val::Undef | Val::List(_) => {}
         }
     }
-    key
+    Signature { words, statics }
 }
 
 /// Static floats are compared by all their bits, NaNs included.
@@ -222,6 +253,7 @@ impl TraceFn {
                 Ok(values) => {
                     path.runs.fetch_add(1, Ordering::Relaxed);
                     self.replays.fetch_add(1, Ordering::Relaxed);
+                    let values = completed(values, &path.fixed);
                     if !path.checked.swap(true, Ordering::Relaxed) {
                         return self.check_path(&tree, path, vals, values, traced);
                     }
@@ -240,8 +272,8 @@ impl TraceFn {
             return plain();
         }
         self.recordings.fetch_add(1, Ordering::Relaxed);
-        let (result, graph, _) = self.record(vals, traced);
-        self.keep(&tree, &leaves, graph);
+        let (result, graph, body) = self.record(vals, traced);
+        self.keep(&tree, &leaves, graph, &body);
         result
     }
 
@@ -261,14 +293,28 @@ impl TraceFn {
         let result = traced(&mut Inputs(inputs.into_iter()));
         let mut results = Results::default();
         result.collect(&mut results);
-        let graph = recording.finish(&results.0);
+        let made: Vec<Any> =
+            results.0.iter().filter(|a| !matches!(a.val, Val::Opaque(_))).cloned().collect();
+        let graph = recording.finish(&made);
         drop(closing);
         let values = results.0.into_iter().map(|a| a.val).collect();
         (result, graph, values)
     }
 
     /// Adds a recording to its signature's.
-    fn keep(&self, tree: &Tree, leaves: &[Val], graph: std::result::Result<Graph, String>) {
+    fn keep(
+        &self,
+        tree: &Tree,
+        leaves: &[Val],
+        graph: std::result::Result<Graph, String>,
+        results: &[Val],
+    ) {
+        let fixed: Fixed = results
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| matches!(v, Val::Opaque(_)))
+            .map(|(i, v)| (i, v.clone()))
+            .collect();
         let types: Vec<jit_ir::Type> = leaves.iter().map(open_type).collect();
         let none = |_: &str| None;
         let ready = graph.and_then(|graph| {
@@ -283,6 +329,7 @@ impl TraceFn {
                     let recorded = Recorded {
                         graph,
                         compiled,
+                        fixed,
                         checked: AtomicBool::new(false),
                         runs: AtomicU64::new(0),
                     };
@@ -334,6 +381,7 @@ impl TraceFn {
         let Some(tree) = self.tree(&signature(vals)) else { return Ok(()) };
         for path in read(&tree.paths) {
             let Ok(values) = run::run(&path.compiled.plan, leaves.clone()) else { continue };
+            let values = completed(values, &path.fixed);
             if let Some(Difference { what, at }) = difference(&path.graph, &graph) {
                 let at = at.map_or(String::new(), |at| format!(" (at {at})"));
                 return Err(Error::Differs(format!("`{}`: {what}{at}", self.name)));
@@ -343,7 +391,7 @@ impl TraceFn {
             }
             return Ok(());
         }
-        self.keep(&tree, &leaves, Ok(graph));
+        self.keep(&tree, &leaves, Ok(graph), &body);
         Ok(())
     }
 
@@ -363,8 +411,8 @@ impl TraceFn {
                 return Ok(crate::__private::CompiledTrace { graph: path.compiled.graph.clone(), explain });
             }
             if recorded {
-                let (_, graph, _) = self.record(vals, traced);
-                self.keep(&tree, &leaves, graph);
+                let (_, graph, body) = self.record(vals, traced);
+                self.keep(&tree, &leaves, graph, &body);
             }
         }
         Err(none())

@@ -67,8 +67,7 @@ fn location(at: &Location<'_>) -> Option<jit_ir::Location> {
 pub(crate) fn open_type(val: &Val) -> Type {
     match val {
         Val::Tensor(t) => Type::ranked(t.dtype, t.rank()),
-        Val::Scalar(s) => Type::Scalar(s.dtype()),
-        Val::Undef => Type::Hole,
+        other => other.ty(),
     }
 }
 

@@ -1,0 +1,545 @@
+//! The tokens that stand for an annotated function: the function itself, its module, its static.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::visit_mut::VisitMut;
+use syn::{FnArg, ItemFn, Type};
+
+use crate::lower::Link;
+use crate::methods::without_self;
+use entries::{Entry, Given, Gives};
+
+mod entries;
+
+/// The graphs of a script, and the names in them.
+#[derive(Default)]
+pub(crate) struct Texts {
+    /// One for each choice of element types.
+    pub(crate) instances: Vec<String>,
+    /// The one that leaves element types open; `None` if the body could not be captured.
+    pub(crate) open: Option<String>,
+    links: Vec<(String, Link)>,
+}
+
+impl Texts {
+    pub(crate) fn links(&mut self, links: Vec<(String, Link)>) {
+        for (name, link) in links {
+            if !self.links.iter().any(|(n, _)| *n == name) {
+                self.links.push((name, link));
+            }
+        }
+    }
+}
+
+/// The block that a method stands in.
+pub(crate) struct Owner {
+    /// The name of the method's module.
+    pub(crate) name: Ident,
+    pub(crate) self_ty: TokenStream,
+    pub(crate) receiver: bool,
+}
+
+/// The name under which a method's body as written stands in its block.
+pub(crate) fn as_written(name: &Ident) -> Ident {
+    format_ident!("{name}_as_written", span = name.span())
+}
+
+/// Gives every elided reference one lifetime, so that a type can stand in an impl's header.
+struct NameLifetimes;
+
+impl VisitMut for NameLifetimes {
+    fn visit_type_reference_mut(&mut self, r: &mut syn::TypeReference) {
+        if r.lifetime.is_none() {
+            r.lifetime = Some(syn::Lifetime::new("'__jit", Span::call_site()));
+        }
+        syn::visit_mut::visit_type_reference_mut(self, r);
+    }
+}
+
+/// Removes the names of lifetimes.
+struct ForgetLifetimes;
+
+impl VisitMut for ForgetLifetimes {
+    fn visit_type_reference_mut(&mut self, r: &mut syn::TypeReference) {
+        r.lifetime = None;
+        syn::visit_mut::visit_type_reference_mut(self, r);
+    }
+}
+
+/// The parts of a function that emitted code repeats.
+struct Parts<'a> {
+    owner: Option<&'a Owner>,
+    vis: syn::Visibility,
+    name: Ident,
+    /// The function's module.
+    module: Ident,
+    generics: syn::Generics,
+    cfgs: Vec<syn::Attribute>,
+    attrs: Vec<syn::Attribute>,
+    /// One name for each parameter: the user's where it is one.
+    args: Vec<Ident>,
+    types: Vec<Type>,
+    named_types: Vec<Type>,
+    output: Type,
+    body: TokenStream,
+}
+
+impl<'a> Parts<'a> {
+    fn new(item: &ItemFn, owner: Option<&'a Owner>) -> Parts<'a> {
+        let mut args = Vec::new();
+        let mut types = Vec::new();
+        for (i, input) in item.sig.inputs.iter().enumerate() {
+            let FnArg::Typed(typed) = input else { continue };
+            args.push(match &*typed.pat {
+                syn::Pat::Ident(p) if p.subpat.is_none() => p.ident.clone(),
+                _ => format_ident!("arg{i}"),
+            });
+            types.push((*typed.ty).clone());
+        }
+        let mut named_types = types.clone();
+        named_types.iter_mut().for_each(|t| NameLifetimes.visit_type_mut(t));
+        let output: Type = match &item.sig.output {
+            syn::ReturnType::Default => syn::parse_quote!(()),
+            syn::ReturnType::Type(_, ty) => (**ty).clone(),
+        };
+        let (inputs, result, block) = (&item.sig.inputs, &item.sig.output, &item.block);
+        let generics = item.sig.generics.clone();
+        let (_, clause) = (&generics.params, &generics.where_clause);
+        let header = &generics;
+        let body = quote! { #header (#inputs) #result #clause #block };
+        let cfgs = item.attrs.iter().filter(|a| a.path().is_ident("cfg")).cloned().collect();
+        Parts {
+            owner,
+            vis: item.vis.clone(),
+            name: item.sig.ident.clone(),
+            module: owner.map_or(item.sig.ident.clone(), |o| o.name.clone()),
+            generics,
+            cfgs,
+            attrs: item.attrs.clone(),
+            args,
+            types,
+            named_types,
+            output,
+            body,
+        }
+    }
+
+    /// The function that users call.
+    fn function(&self, call: &TokenStream, check: &TokenStream) -> TokenStream {
+        let Parts { vis, name, generics, attrs, args, types, output, .. } = self;
+        let clause = &generics.where_clause;
+        quote! {
+            #(#attrs)*
+            #[track_caller]
+            #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
+            #vis fn #name #generics (#(#args: #types),*) -> #output #clause {
+                #check
+                #call::<#name::Handle, _>((#(#args,)*))
+            }
+        }
+    }
+
+    /// The parameters of an impl for the function's arguments: a lifetime, the function's own.
+    fn impl_generics(&self) -> (TokenStream, TokenStream) {
+        let params = &self.generics.params;
+        let clause = &self.generics.where_clause;
+        (quote! { '__jit, #params }, quote! { #clause })
+    }
+
+    /// The original body and how arguments become values.
+    fn impls(&self) -> TokenStream {
+        let Parts { module, args, named_types, output, body, .. } = self;
+        let (params, clause) = self.impl_generics();
+        let (written, eager) = match self.owner {
+            Some(owner) => {
+                let (self_ty, name) = (&owner.self_ty, as_written(&self.name));
+                (quote! {}, quote! { <#self_ty>::#name })
+            }
+            None => {
+                let written = quote! {
+                    #[allow(clippy::all, clippy::pedantic)]
+                    impl #module::Handle {
+                        fn eager #body
+                    }
+                };
+                (written, quote! { <#module::Handle>::eager })
+            }
+        };
+        quote! {
+            #written
+            impl<#params> #PRIVATE::CallWith<(#(#named_types,)*)> for #module::Handle #clause {
+                type Given = #output;
+                type Output = <#output as #PRIVATE::Outcome>::Value;
+                const FLAT: bool = #(<#named_types as ::jit_runtime::__private::Argument>::FLAT &&)*
+                    <Self::Output as #PRIVATE::Returns>::FLAT;
+                fn trees() -> ::std::vec::Vec<#PRIVATE::Tree> {
+                    ::std::vec![#(<#named_types as ::jit_runtime::__private::Argument>::tree()),*]
+                }
+                #[allow(unused_variables)]
+                fn flatten(jit_args: &(#(#named_types,)*), jit_out: &mut #PRIVATE::Leaves) {
+                    let (#(#args,)*) = jit_args;
+                    #(::jit_runtime::__private::Argument::push_leaves(#args, jit_out);)*
+                }
+                fn eager((#(#args,)*): (#(#named_types,)*)) -> #output {
+                    #eager(#(#args),*)
+                }
+            }
+        }
+    }
+
+    /// The function's module.
+    fn module(
+        &self,
+        kind: &str,
+        inner: &TokenStream,
+        own: &[(&str, &str, TokenStream, TokenStream)],
+        list: &[Entry],
+        call: &Entry,
+    ) -> TokenStream {
+        let Parts { vis, name, module, cfgs, owner, .. } = self;
+        let n = self.args.len();
+        let method = owner.is_some();
+        let own = own.iter().map(|(doc, name, result, body)| {
+            let name = format_ident!("{name}");
+            let receiver = method.then(|| quote! { &self });
+            quote! {
+                #[doc = #doc]
+                pub fn #name(#receiver) -> #result {
+                    #body
+                }
+            }
+        });
+        let list = list.iter().map(|e| e.tokens(n, method));
+        let functions = quote! { #(#own)* #(#list)* };
+        let functions = if method { quote! { impl Handle { #functions } } } else { functions };
+        let call = call.tokens(n, true);
+        let doc = match owner {
+            Some(_) => format!("What the {kind} `{name}` carries."),
+            None => format!("What the {kind} [`{name}`](fn@{name}) carries."),
+        };
+        let hidden = owner.map(|_| quote! { #[doc(hidden)] #[allow(non_snake_case)] });
+        quote! {
+            #(#cfgs)*
+            #[doc = #doc]
+            #hidden
+            #[allow(dead_code, clippy::too_many_arguments)]
+            #vis mod #module {
+                /// Stands for the function.
+                #[derive(Clone, Copy, Debug)]
+                pub struct Handle;
+
+                #functions
+
+                /// The function, compiled for certain element types and ranks.
+                #[derive(Clone)]
+                pub struct Compiled(#inner);
+
+                impl Compiled {
+                    /// The typed, optimised graph.
+                    pub fn graph(&self) -> ::jit_runtime::Graph {
+                        self.0.graph()
+                    }
+
+                    /// The passes, the kernels and the time it took.
+                    pub fn explain(&self) -> ::std::string::String {
+                        self.0.explain()
+                    }
+
+                    #call
+                }
+            }
+        }
+    }
+
+    /// The static's entry for a name.
+    fn link(&self, name: &str, link: &Link) -> TokenStream {
+        let expression = match link {
+            Link::Function(path) => {
+                let span = path.segments.last().map_or_else(Span::call_site, |s| s.ident.span());
+                let handle = quote_spanned! { span => #path::Handle };
+                quote! { #PRIVATE::Link::Callee(<#handle as #PRIVATE::Callable>::callee()) }
+            }
+            Link::Method(handle) => {
+                let (args, types) = (&self.args, self.concrete_types());
+                quote! { #PRIVATE::callee_of(|(#(#args,)*): (#(#types,)*)| #handle) }
+            }
+            Link::Constant(value) => quote! { #PRIVATE::Link::constant(&(#value)) },
+        };
+        let entry = quote! { (#name, || #expression) };
+        match self.owner {
+            Some(owner) => without_self(entry, &owner.self_ty),
+            None => entry,
+        }
+    }
+
+    /// The parameters' types where no parameter of a generic function is in scope.
+    fn concrete_types(&self) -> Vec<TokenStream> {
+        let generic: Vec<String> = self.generics.type_params().map(|p| p.ident.to_string()).collect();
+        let concrete = |ty: &Type| {
+            let mut ty = ty.clone();
+            ForgetLifetimes.visit_type_mut(&mut ty);
+            replaced(ty.to_token_stream(), &generic)
+        };
+        self.types.iter().map(concrete).collect()
+    }
+}
+
+/// Tokens with type parameters replaced by an element type.
+fn replaced(tokens: TokenStream, generic: &[String]) -> TokenStream {
+    use proc_macro2::TokenTree;
+    let one = |tree: TokenTree| -> TokenStream {
+        match tree {
+            TokenTree::Ident(ident) if generic.iter().any(|g| ident == g.as_str()) => quote! { f32 },
+            TokenTree::Group(g) => {
+                TokenTree::Group(proc_macro2::Group::new(g.delimiter(), replaced(g.stream(), generic))).into()
+            }
+            other => other.into(),
+        }
+    };
+    tokens.into_iter().map(one).collect()
+}
+
+/// Where the emitted code finds the runtime.
+struct Private;
+const PRIVATE: Private = Private;
+
+impl quote::ToTokens for Private {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(quote! { ::jit_runtime::__private });
+    }
+}
+
+/// A body that could not be captured, although no message says why: rustc has reported it, or else this
+/// constant, which is evaluated only if there is no other error.
+fn uncaptured(parts: &Parts<'_>) -> TokenStream {
+    let message = format!(
+        "[J099] the script `{}` could not be captured; run it without the attribute, and report its source",
+        parts.name
+    );
+    quote! {
+        struct Uncaptured<T>(::core::marker::PhantomData<T>);
+        impl<T> Uncaptured<T> {
+            const CHECK: () = ::core::panic!(#message);
+        }
+        Uncaptured::<u8>::CHECK;
+    }
+}
+
+/// A scripted function.
+pub(crate) fn script(item: &ItemFn, texts: &Texts) -> TokenStream {
+    let parts = Parts::new(item, None);
+    let check = if texts.open.is_none() { uncaptured(&parts) } else { quote! {} };
+    let function = parts.function(&quote! { #PRIVATE::call_script }, &check);
+    let beside = script_module(&parts, texts);
+    quote! { #function #beside }
+}
+
+/// What stands beside a scripted method's block.
+pub(crate) fn script_method(item: &ItemFn, texts: &Texts, owner: &Owner) -> TokenStream {
+    script_module(&Parts::new(item, Some(owner)), texts)
+}
+
+fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
+    let Parts { module, cfgs, name, .. } = parts;
+    let script = quote! { <Handle as #PRIVATE::Scripted>::script() };
+    let own = [
+        ("The captured graph.", "graph", quote! { ::jit_runtime::Graph }, quote! { #script.graph() }),
+        ("What the script has done so far.", "stats", quote! { ::jit_runtime::Stats }, quote! { #script.stats() }),
+    ];
+    let entries = [
+        Entry::new(TRY, "try_call", "try_script", "CallWith", Gives::Fallible),
+        Entry::new(
+            "Compiles the function for arguments like these, ahead of the first call.",
+            "lower",
+            "lower_script",
+            "CallWith",
+            Gives::Compiled,
+        )
+        .given(Given::Reference),
+        Entry::new(
+            "Runs the body and the plan, and compares the bits of their results.",
+            "check",
+            "check_script",
+            "CallWith",
+            Gives::Checked,
+        )
+        .cloned(),
+    ];
+    let call = Entry::new("Runs the plan.", "call", "call_compiled", "CallWith", Gives::Output)
+        .given(Given::WithCompiled);
+    let emitted = parts.module("script", &quote! { ::jit_runtime::Compiled }, &own, &entries, &call);
+    let impls = parts.impls();
+    let script_name = name.to_string();
+    let (instances, open) = (&texts.instances, texts.open.clone().unwrap_or_default());
+    let links = texts.links.iter().map(|(name, link)| parts.link(name, link));
+    quote! {
+        #emitted
+        #(#cfgs)*
+        const _: () = {
+            #impls
+            impl #PRIVATE::Scripted for #module::Handle {
+                fn script() -> &'static #PRIVATE::Script {
+                    static SCRIPT: #PRIVATE::Script =
+                        #PRIVATE::Script::new(#script_name, &[#(#instances),*], #open, &[#(#links),*]);
+                    &SCRIPT
+                }
+            }
+            impl #PRIVATE::Callable for #module::Handle {
+                fn callee() -> #PRIVATE::Callee {
+                    #PRIVATE::Callee::Script(<#module::Handle as #PRIVATE::Scripted>::script())
+                }
+            }
+        };
+    }
+}
+
+const TRY: &str = "Calls the function; an error is an `Err` instead of a panic.";
+
+/// A traced function.
+pub(crate) fn trace(item: &ItemFn) -> TokenStream {
+    let parts = Parts::new(item, None);
+    let function = parts.function(&quote! { #PRIVATE::call_trace }, &quote! {});
+    let beside = trace_beside(&parts);
+    quote! { #function #beside }
+}
+
+/// What stands beside a traced method's block.
+pub(crate) fn trace_method(item: &ItemFn, owner: &Owner) -> TokenStream {
+    trace_beside(&Parts::new(item, Some(owner)))
+}
+
+/// The module of a traced function.
+fn trace_module(parts: &Parts<'_>) -> TokenStream {
+    let function = quote! { <Handle as #PRIVATE::TracedFn>::function() };
+    let own = [
+        (
+            "The first recording of the signature used last, if there is one.",
+            "graph",
+            quote! { ::core::option::Option<::jit_runtime::Graph> },
+            quote! { #function.graph() },
+        ),
+        (
+            "All recordings.",
+            "graphs",
+            quote! { ::std::vec::Vec<::jit_runtime::Graph> },
+            quote! { #function.graphs() },
+        ),
+        (
+            "All recordings with their guards.",
+            "traces",
+            quote! { ::std::vec::Vec<::jit_runtime::Path> },
+            quote! { #function.traces() },
+        ),
+        (
+            "What the function has done so far.",
+            "stats",
+            quote! { ::jit_runtime::TraceStats },
+            quote! { #function.stats() },
+        ),
+    ];
+    let entries = [
+        Entry::new(TRY, "try_call", "try_trace", "TraceWith", Gives::Fallible).cloned(),
+        Entry::new(
+            "Runs the body and the plan, and compares the bits of their results and the recordings.",
+            "check",
+            "check_trace",
+            "TraceWith",
+            Gives::Checked,
+        ),
+        Entry::new(
+            "Records and compiles the function for arguments like these, ahead of the first call.",
+            "lower",
+            "lower_trace",
+            "TraceWith",
+            Gives::Compiled,
+        ),
+    ];
+    let doc = "Calls the function: replays this recording where its guards hold.";
+    let call = Entry::new(doc, "call", "call_trace", "TraceWith", Gives::Output).cloned();
+    parts.module("traced function", &quote! { #PRIVATE::CompiledTrace }, &own, &entries, &call)
+}
+
+fn trace_beside(parts: &Parts<'_>) -> TokenStream {
+    let Parts { name, module, cfgs, args, types, named_types, output, .. } = parts;
+    let impls = parts.impls();
+    let emitted = trace_module(parts);
+    let (params, clause) = parts.impl_generics();
+    let trace_name = name.to_string();
+    let names = args.iter().map(Ident::to_string);
+    let pass = |(arg, ty): (&Ident, &Type)| {
+        if is_reference(ty) {
+            quote! { &#arg }
+        } else {
+            quote! { #arg }
+        }
+    };
+    let passed: Vec<TokenStream> = args.iter().zip(types).map(pass).collect();
+    let eager = match parts.owner {
+        Some(owner) => {
+            let (self_ty, written) = (&owner.self_ty, as_written(name));
+            quote! { <#self_ty>::#written }
+        }
+        None => quote! { <#module::Handle>::eager },
+    };
+    let call = match parts.owner {
+        Some(owner) => {
+            let self_ty = &owner.self_ty;
+            quote! { <#self_ty>::#name }
+        }
+        None => quote! { #name },
+    };
+    // A generic function has no one type that a script could call.
+    let callable = parts.generics.type_params().next().is_none().then(|| {
+        quote! {
+            impl #PRIVATE::Callable for #module::Handle {
+                fn callee() -> #PRIVATE::Callee {
+                    fn trees() -> (::std::vec::Vec<#PRIVATE::Tree>, #PRIVATE::Tree) {
+                        (
+                            ::std::vec![#(<#types as ::jit_runtime::__private::Argument>::tree()),*],
+                            <<#output as #PRIVATE::Outcome>::Value as #PRIVATE::Returns>::tree(),
+                        )
+                    }
+                    fn run(vals: &[#PRIVATE::Val]) -> ::jit_runtime::Result<::std::vec::Vec<#PRIVATE::Val>> {
+                        #PRIVATE::trace_step(vals, trees, |jit_values| {
+                            #(let #args = <#types as ::jit_runtime::__private::Argument>::rebuild(jit_values);)*
+                            #call(#(#passed),*)
+                        })
+                    }
+                    #PRIVATE::Callee::Trace(run, trees)
+                }
+            }
+        }
+    });
+    quote! {
+        #emitted
+        #(#cfgs)*
+        const _: () = {
+            #impls
+            impl<#params> #PRIVATE::TraceWith<(#(#named_types,)*)> for #module::Handle #clause {
+                #[allow(unused_variables)]
+                fn traced(jit_args: &(#(#named_types,)*), jit_inputs: &mut #PRIVATE::Inputs) -> #output {
+                    let (#(#args,)*) = jit_args;
+                    #(let #args = ::jit_runtime::__private::Argument::traced(#args, jit_inputs);)*
+                    #eager(#(#passed),*)
+                }
+            }
+            impl #PRIVATE::TracedFn for #module::Handle {
+                fn function() -> &'static #PRIVATE::TraceFn {
+                    static FUNCTION: #PRIVATE::TraceFn = #PRIVATE::TraceFn::new(#trace_name, &[#(#names),*]);
+                    &FUNCTION
+                }
+            }
+            #callable
+        };
+    }
+}
+
+/// Whether a type is a reference; one that comes through a `macro_rules` macro is wrapped.
+fn is_reference(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(_) => true,
+        Type::Group(g) => is_reference(&g.elem),
+        Type::Paren(p) => is_reference(&p.elem),
+        _ => false,
+    }
+}

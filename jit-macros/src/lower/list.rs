@@ -1,0 +1,167 @@
+//! Lists: `Vec`, `vec![]`, elements read and written.
+
+use jit_ir::ops::Attrs;
+use jit_ir::unify::Ty;
+use jit_ir::{DType, Op, Scalar, ValueId};
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::Expr;
+
+use super::literal::scalar_literal;
+use super::{Item, Lowered, Lowerer, Stop};
+use crate::diag::Code;
+
+/// An array of more elements is a list.
+const MAX_ARRAY: usize = 64;
+
+impl Lowerer<'_> {
+    /// A list of values.
+    pub(super) fn list_of(&mut self, items: Vec<Item>) -> Lowered<ValueId> {
+        let values: Vec<ValueId> = items.into_iter().map(|i| self.packed(i)).collect();
+        self.op(Op::List, values, Attrs::default(), None)
+    }
+
+    /// `[value; n]`
+    pub(super) fn repeat_expr(&mut self, e: &syn::ExprRepeat) -> Lowered {
+        let value = self.expr(&e.expr)?;
+        match scalar_literal(&e.len) {
+            Some((n, _)) if (0..=MAX_ARRAY as i64).contains(&n.as_i64()) => {
+                Ok(Item::Array(vec![value; n.as_i64() as usize]))
+            }
+            _ => self.error(
+                &e.len,
+                Code::Constant,
+                format!("an array in a script has at most {MAX_ARRAY} elements, counted by a literal"),
+                "use a tensor: `Tensor::<i64>::zeros([n])`",
+            ),
+        }
+    }
+
+    /// `vec![a, b]`
+    pub(super) fn vec_macro(&mut self, m: &syn::Macro) -> Lowered {
+        use syn::parse::Parser;
+        let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
+        let Ok(elements) = parser.parse2(m.tokens.clone()) else {
+            return self.error(
+                m,
+                Code::Macro,
+                "`vec![value; n]` is not supported in a script",
+                "list the elements, or `push` them in a loop",
+            );
+        };
+        let items: Vec<Lowered> = elements.iter().map(|e| self.expr(e)).collect();
+        let items: Vec<Item> = items.into_iter().collect::<Lowered<_>>()?;
+        self.list_of(items).map(Item::Value)
+    }
+
+    /// A method of a list; `None` for one that lists do not have.
+    pub(super) fn list_method(&mut self, e: &syn::ExprMethodCall, list: ValueId) -> Lowered<Option<Item>> {
+        let at = e.method.span();
+        Ok(Some(match (e.method.to_string().as_str(), e.args.len()) {
+            ("len", 0) => Item::Value(self.op(Op::Len, vec![list], Attrs::default(), Some(at))?),
+            ("is_empty", 0) => {
+                let len = self.op(Op::Len, vec![list], Attrs::default(), Some(at))?;
+                let zero = self.known(Scalar::Usize(0));
+                Item::Value(self.op(Op::Eq, vec![len, zero], Attrs::default(), Some(at))?)
+            }
+            ("push", 1) => {
+                let value = self.expr(&e.args[0])?;
+                let value = self.packed(value);
+                let pushed = self.op(Op::Push, vec![list, value], Attrs::default(), Some(at))?;
+                self.assign_to(&e.receiver, Item::Value(pushed))?;
+                Item::unit()
+            }
+            ("clear", 0) => {
+                let empty = self.node(Op::List, vec![], Attrs::default(), self.ty(list), Some(at));
+                self.assign_to(&e.receiver, Item::Value(empty))?;
+                Item::unit()
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// `x[i]` and `x[[i, j]]`
+    pub(super) fn index(&mut self, e: &syn::ExprIndex) -> Lowered {
+        if let Expr::MethodCall(m) = &*e.expr
+            && m.method == "shape"
+            && let Some((axis, _)) = scalar_literal(&e.index)
+        {
+            let x = self.value(&m.receiver)?;
+            return self.op(Op::Dim, vec![x], Attrs::axes([axis.as_i64()]), Some(e.span())).map(Item::Value);
+        }
+        let base = self.expr(&e.expr);
+        let places = self.positions(&e.index);
+        let x = match base? {
+            Item::Value(v) => v,
+            Item::Array(parts) => {
+                if let Some((i, _)) = scalar_literal(&e.index) {
+                    return parts.get(i.as_i64() as usize).cloned().ok_or(Stop::Error);
+                }
+                self.list_of(parts)?
+            }
+            _ => return Err(Stop::Error),
+        };
+        let mut operands = vec![x];
+        operands.extend(places?);
+        self.op(Op::Index, operands, Attrs::default(), Some(e.span())).map(Item::Value)
+    }
+
+    /// The positions of an index.
+    fn positions(&mut self, index: &Expr) -> Lowered<Vec<ValueId>> {
+        if let Expr::Range(_) = index {
+            return self.error(
+                index,
+                Code::Expression,
+                "slices by a range are not supported in a script",
+                "write `x.slice_axis(0, start, end)`",
+            );
+        }
+        let places = match self.expr(index)? {
+            Item::Array(items) => items,
+            item => vec![item],
+        };
+        let mut values = Vec::new();
+        for place in places {
+            let Item::Value(v) = place else { return Err(Stop::Error) };
+            let usize_ty = self.typing.vars.scalar(DType::Usize);
+            self.join_types(self.ty(v), usize_ty)?;
+            values.push(v);
+        }
+        Ok(values)
+    }
+
+    /// `x[[i, j]] = value`
+    pub(super) fn write_element(&mut self, e: &syn::ExprIndex, value: Item) -> Lowered<()> {
+        let base = self.expr(&e.expr)?;
+        let places = self.positions(&e.index)?;
+        let x = match base {
+            Item::Value(v) => v,
+            Item::Array(parts) => self.list_of(parts)?,
+            _ => return Err(Stop::Error),
+        };
+        let mut operands = vec![x];
+        operands.extend(places);
+        operands.push(self.packed(value));
+        let written = self.op(Op::SetIndex, operands, Attrs::default(), Some(e.span()))?;
+        self.assign_to(&e.expr, Item::Value(written))
+    }
+
+    /// The values of a literal or of constants, as integers.
+    pub(super) fn constant_int(&self, value: ValueId) -> Option<i64> {
+        let node = self.graph.nodes.ids().map(|id| &self.graph.nodes[id]).find(|n| n.results == [value])?;
+        match &node.attrs.value {
+            Some(jit_ir::Const::Scalar(s)) if node.op == Op::Const && s.dtype().is_int() => Some(s.as_i64()),
+            _ => None,
+        }
+    }
+
+    /// Whether a value may be a list.
+    pub(super) fn may_be_list(&self, value: ValueId) -> bool {
+        matches!(self.ty(value), Ty::List(_) | Ty::Hole)
+    }
+
+    /// A value that `at` of several positions of a list holds.
+    pub(super) fn element(&mut self, list: ValueId, index: ValueId, at: Span) -> Lowered<ValueId> {
+        self.op(Op::Index, vec![list, index], Attrs::default(), Some(at))
+    }
+}

@@ -1,0 +1,127 @@
+//! Names that linking resolves: constants, functions and methods of the user's.
+
+use jit_ir::ops::Attrs;
+use jit_ir::unify::Ty;
+use jit_ir::{Op, ValueId};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::Expr;
+use syn::spanned::Spanned;
+
+use super::{Item, Link, Lowered, Lowerer};
+use crate::diag::Code;
+
+/// Whether a name is written as constants are.
+pub(crate) fn is_constant(name: &str) -> bool {
+    name.chars().any(|c| c.is_ascii_uppercase()) && !name.chars().any(|c| c.is_ascii_lowercase())
+}
+
+/// The hidden method that gives a method's handle.
+pub(crate) fn handle_method(name: &impl std::fmt::Display) -> proc_macro2::Ident {
+    format_ident!("{name}_must_stand_in_a_script_impl")
+}
+
+impl Lowerer<'_> {
+    fn linked(&mut self, name: &str, link: Link) {
+        if !self.links.iter().any(|(n, _)| n == name) {
+            self.links.push((name.to_string(), link));
+        }
+    }
+
+    /// A constant that rustc knows and the macro does not.
+    pub(super) fn named_constant(&mut self, path: &syn::Path) -> ValueId {
+        let name = path.to_token_stream().to_string().replace(' ', "");
+        self.constant_of(name, path.to_token_stream(), Ty::Hole)
+    }
+
+    pub(super) fn constant_of(&mut self, name: String, value: TokenStream, ty: Ty) -> ValueId {
+        self.linked(&name, Link::Constant(value));
+        let attrs = Attrs { text: Some(name), ..Attrs::default() };
+        self.node(Op::Named, vec![], attrs, ty, None)
+    }
+
+    /// A call of another function. Each argument is one value.
+    pub(super) fn call_linked(
+        &mut self,
+        name: String,
+        link: Link,
+        args: Vec<Item>,
+        at: proc_macro2::Span,
+    ) -> Lowered {
+        let mut operands = Vec::new();
+        for item in args {
+            let value = self.packed(item);
+            // A literal's type is that of the callee's parameter.
+            self.typing.vars.link(self.typing.ty(value));
+            operands.push(value);
+        }
+        self.linked(&name, link);
+        let attrs = Attrs { text: Some(name), ..Attrs::default() };
+        Ok(Item::Value(self.node(Op::Call, operands, attrs, Ty::Hole, Some(at))))
+    }
+
+    /// A method of the user's, `self.encoder.forward(x)`.
+    pub(super) fn user_method(&mut self, e: &syn::ExprMethodCall, receiver: Item) -> Lowered {
+        let args: Vec<Lowered> = e.args.iter().map(|a| self.expr(a)).collect();
+        let Some(place) = self.place_of(&e.receiver) else {
+            return self.error(
+                &e.receiver,
+                Code::OpenType,
+                "the type of this value is not known to the script",
+                "name it: `let y: Tensor = f(x);`",
+            );
+        };
+        let mut items = vec![receiver];
+        for arg in args {
+            items.push(arg?);
+        }
+        let method = handle_method(&e.method);
+        let mut handle = format_ident!("{method}");
+        handle.set_span(e.method.span());
+        let name = format!("{}.{}", place.to_string().replace(' ', ""), e.method);
+        self.call_linked(name, Link::Method(quote! { (#place).#handle() }), items, e.span())
+    }
+
+    /// An expression with the type of another one, in terms of the function's parameters.
+    pub(super) fn place_of(&self, expr: &Expr) -> Option<TokenStream> {
+        match expr {
+            Expr::Path(p) => self.places.get(&self.find(&p.path.get_ident()?.to_string())?).cloned(),
+            Expr::Paren(p) => self.place_of(&p.expr),
+            Expr::Group(p) => self.place_of(&p.expr),
+            Expr::Reference(r) => self.place_of(&r.expr),
+            Expr::Unary(u) if matches!(u.op, syn::UnOp::Deref(_)) => self.place_of(&u.expr),
+            Expr::Field(f) => {
+                let (base, member) = (self.place_of(&f.base)?, &f.member);
+                Some(quote! { (#base).#member })
+            }
+            Expr::Index(i) => {
+                let base = self.place_of(&i.expr)?;
+                Some(quote! { (#base)[0] })
+            }
+            Expr::MethodCall(m) if m.args.is_empty() && (m.method == "clone" || m.method == "as_ref") => {
+                self.place_of(&m.receiver)
+            }
+            _ => None,
+        }
+    }
+
+    /// Remembers an expression with the type of a variable.
+    pub(super) fn remember_place(&mut self, pattern: &syn::Pat, place: Option<TokenStream>) {
+        match (pattern, place) {
+            (syn::Pat::Ident(p), Some(place)) => {
+                if let Some(var) = self.find(&p.ident.to_string()) {
+                    self.places.insert(var, place);
+                }
+            }
+            (syn::Pat::Type(t), place) => {
+                let ty = &t.ty;
+                let named = quote! { { let jit_value: #ty = ::core::unreachable!(); jit_value } };
+                self.remember_place(&t.pat, place.or(Some(named)));
+            }
+            (syn::Pat::TupleStruct(p), Some(place)) if p.path.is_ident("Some") && p.elems.len() == 1 => {
+                self.remember_place(&p.elems[0], Some(quote! { (#place).as_ref().unwrap() }));
+            }
+            _ => {}
+        }
+    }
+}
