@@ -96,7 +96,9 @@ impl Infer<'_> {
                 if node.op == Op::Dim {
                     self.known_dim(&node);
                 }
-                self.set(node.results[0], ty);
+                if ty != Type::Hole {
+                    self.set(node.results[0], ty);
+                }
             }
         }
         Ok(Ok(()))

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use jit_ir::interp::{self, Value};
-use jit_ir::passes::{self, PIPELINE};
+use jit_ir::passes::PIPELINE;
 use jit_ir::{Graph, Scalar, TensorData, infer};
 use std::sync::Arc;
 

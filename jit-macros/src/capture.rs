@@ -40,11 +40,18 @@ pub(crate) fn texts(item: &ItemFn, generics: &syn::Generics, errors: &mut Errors
                 texts.instances.push(captured.text);
                 texts.links(captured.links);
             }
-            Err(more) => found.append(more),
+            Err(refused) => {
+                texts.reason = texts.reason.or(refused.reason);
+                found.append(refused.errors);
+                texts.failed = true;
+            }
         }
         if found.any() {
             // Another choice would say the same.
             errors.append(found);
+            return texts;
+        }
+        if texts.failed {
             return texts;
         }
     }

@@ -143,18 +143,25 @@ fn renamed(item: &ItemFn, owner: &Owner) -> ItemFn {
     item
 }
 
-/// Tokens with `Self` written out.
+/// Tokens with `Self` written out: as a type, or as the owner of what follows `::`.
 pub(crate) fn without_self(tokens: TokenStream, self_ty: &TokenStream) -> TokenStream {
-    let replaced = |tree: TokenTree| match tree {
-        TokenTree::Ident(ident) if ident == "Self" => quote! { <#self_ty> },
-        TokenTree::Group(g) => {
-            let mut group = proc_macro2::Group::new(g.delimiter(), without_self(g.stream(), self_ty));
-            group.set_span(g.span());
-            TokenTree::Group(group).into()
+    let list: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut out = TokenStream::new();
+    for (i, tree) in list.iter().enumerate() {
+        match tree {
+            TokenTree::Ident(ident) if ident == "Self" => {
+                let owns = matches!(list.get(i + 1), Some(TokenTree::Punct(p)) if p.as_char() == ':');
+                out.extend(if owns { quote! { <#self_ty> } } else { self_ty.clone() });
+            }
+            TokenTree::Group(g) => {
+                let mut group = proc_macro2::Group::new(g.delimiter(), without_self(g.stream(), self_ty));
+                group.set_span(g.span());
+                out.extend([TokenTree::Group(group)]);
+            }
+            other => out.extend([other.clone()]),
         }
-        other => other.into(),
-    };
-    tokens.into_iter().map(replaced).collect::<Vec<TokenStream>>().into_iter().collect()
+    }
+    out
 }
 
 /// What stands in the block in place of the function.

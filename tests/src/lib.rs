@@ -1,4 +1,68 @@
-//! Tests across the crates live in `tests/`; the code in the README is compiled here.
+//! Tests across the crates live in `tests/`; here is what they share, and the code in the README is compiled.
+
+/// Declares functions twice, as scripts and as plain Rust, and a test for each that compares all
+/// modes on the given arguments.
+#[macro_export]
+macro_rules! conform {
+    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty $body:block with [$($values:expr),* $(,)?])*) => {
+        $(
+            #[script]
+            #[allow(clippy::all, unused)]
+            fn $name($($arg: $ty),*) -> $ret $body
+        )*
+        mod plain {
+            use super::*;
+            $(
+                #[allow(clippy::all, unused)]
+                pub(super) fn $name($($arg: $ty),*) -> $ret $body
+            )*
+        }
+        mod traced {
+            use super::*;
+            $(
+                #[trace]
+                #[allow(clippy::all, unused)]
+                pub(super) fn $name($($arg: $ty),*) -> $ret $body
+            )*
+        }
+        mod modes {
+            use super::*;
+            $(
+                #[test]
+                fn $name() {
+                    fn one(($($arg,)*): ($($ty,)*)) {
+                        let text = crate::$name::graph().to_string();
+                        let expected = plain::$name($(::core::clone::Clone::clone(&$arg)),*);
+                        let first = crate::$name($(::core::clone::Clone::clone(&$arg)),*);
+                        assert!($crate::same(&first, &expected), "first call: {first:?}, expected {expected:?}\n{text}");
+                        let again = crate::$name($(::core::clone::Clone::clone(&$arg)),*);
+                        assert!($crate::same(&again, &expected), "second call: {again:?}, expected {expected:?}");
+                        let body = jit_runtime::eager(|| crate::$name($(::core::clone::Clone::clone(&$arg)),*));
+                        assert!($crate::same(&body, &expected), "eager: {body:?}, expected {expected:?}");
+                        crate::$name::check($(::core::clone::Clone::clone(&$arg)),*).unwrap();
+                        for call in ["recorded", "checked", "replayed"] {
+                            let got = traced::$name($(::core::clone::Clone::clone(&$arg)),*);
+                            assert!($crate::same(&got, &expected), "{call}: {got:?}, expected {expected:?}");
+                        }
+                        if !text.contains("call(") && !text.contains("named(") {
+                            let graph = jit_runtime::Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+                            let got: $ret = jit_runtime::Function::new(graph).unwrap().call(($($arg,)*)).unwrap();
+                            assert!($crate::same(&got, &expected), "parsed: {got:?}, expected {expected:?}");
+                        }
+                    }
+                    $(one($values);)*
+                    assert!(crate::$name::stats().calls >= 2, "compiled runs happened");
+                }
+            )*
+        }
+    };
+}
+
+/// Whether two values print alike: Debug shows type, shape and every element.
+pub fn same<T: std::fmt::Debug>(a: &T, b: &T) -> bool {
+    format!("{a:?}") == format!("{b:?}")
+}
+
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -3,69 +3,7 @@
 #![allow(clippy::assign_op_pattern, clippy::needless_range_loop, unused_assignments)]
 
 use jit_runtime::prelude::*;
-use jit_runtime::{Function, Graph, eager};
-
-/// Declares functions twice, as scripts and as plain Rust, and a test for each that compares all
-/// modes on the given arguments.
-macro_rules! conform {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty $body:block with [$($values:expr),* $(,)?])*) => {
-        $(
-            #[script]
-            #[allow(clippy::all, unused)]
-            fn $name($($arg: $ty),*) -> $ret $body
-        )*
-        mod plain {
-            use super::*;
-            $(
-                #[allow(clippy::all, unused)]
-                pub(super) fn $name($($arg: $ty),*) -> $ret $body
-            )*
-        }
-        mod traced {
-            use super::*;
-            $(
-                #[trace]
-                #[allow(clippy::all, unused)]
-                pub(super) fn $name($($arg: $ty),*) -> $ret $body
-            )*
-        }
-        mod modes {
-            use super::*;
-            $(
-                #[test]
-                fn $name() {
-                    fn one(($($arg,)*): ($($ty,)*)) {
-                        let text = crate::$name::graph().to_string();
-                        let expected = plain::$name($($arg),*);
-                        let first = crate::$name($($arg),*);
-                        assert!(same(&first, &expected), "first call: {first:?}, expected {expected:?}\n{text}");
-                        let again = crate::$name($($arg),*);
-                        assert!(same(&again, &expected), "second call: {again:?}, expected {expected:?}");
-                        let body = eager(|| crate::$name($($arg),*));
-                        assert!(same(&body, &expected), "eager: {body:?}, expected {expected:?}");
-                        crate::$name::check($($arg),*).unwrap();
-                        for call in ["recorded", "checked", "replayed"] {
-                            let got = traced::$name($($arg),*);
-                            assert!(same(&got, &expected), "{call}: {got:?}, expected {expected:?}");
-                        }
-                        if !text.contains("call(") {
-                            let graph = Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-                            let got: $ret = Function::new(graph).unwrap().call(($($arg,)*)).unwrap();
-                            assert!(same(&got, &expected), "parsed: {got:?}, expected {expected:?}");
-                        }
-                    }
-                    $(one($values);)*
-                    assert!(crate::$name::stats().calls >= 2, "compiled runs happened");
-                }
-            )*
-        }
-    };
-}
-
-fn same<T: std::fmt::Debug>(a: &T, b: &T) -> bool {
-    // Debug shows type, shape and every element.
-    format!("{a:?}") == format!("{b:?}")
-}
+use jit_tests::conform;
 
 fn v(values: &[f32]) -> Tensor {
     Tensor::from(values)

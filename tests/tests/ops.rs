@@ -43,6 +43,7 @@ fn name(value: &Value) -> String {
     match value {
         Value::Scalar(s) => s.dtype().to_string(),
         Value::Tensor(t) => format!("{}[*]", t.dtype()),
+        Value::List(list) => format!("list<{}>", list.first().map_or("_".into(), name)),
         Value::Undef => "_".into(),
     }
 }

@@ -130,7 +130,14 @@ impl Machine<'_> {
         let stop = |message: String| Stop { op: node.op, message, location: node.location.clone() };
         let operands: Vec<Value> = node.operands.iter().map(|v| self.get(*v)).collect();
         // What depends on a value that was never set was never set either.
-        if node.op != Op::Loop && operands.iter().any(|v| matches!(v, Value::Undef)) {
+        // A list may hold what an option does not.
+        let held = match (node.op, operands.first()) {
+            (Op::List, _) => operands.len(),
+            (Op::Push | Op::SetIndex, Some(Value::List(_))) => 1,
+            _ => 0,
+        };
+        let asked = &operands[..operands.len() - held];
+        if node.op != Op::Loop && asked.iter().any(|v| matches!(v, Value::Undef)) {
             return Ok(vec![Value::Undef; node.results.len()]);
         }
         match node.op {

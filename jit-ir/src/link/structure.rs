@@ -49,17 +49,14 @@ impl Linker {
             Op::Index | Op::SetIndex | Op::Len => {
                 let operands = all(self);
                 match (node.op, &operands[0]) {
-                    (Op::Index, Tree::List(inner)) => {
+                    (Op::Index, list @ Tree::List(_)) => {
                         let at = self.leaf(&operands[1], Op::Index, into)?;
-                        let mut failed = None;
-                        let value = inner.map(&mut |list| {
-                            self.op(into, Op::Index, vec![*list, at], Attrs::default()).unwrap_or_else(|e| {
-                                failed = Some(e);
-                                at
-                            })
-                        });
-                        failed.map_or(Ok(()), Err)?;
-                        value
+                        self.elements(list, at, into)?
+                    }
+                    (Op::Index, Tree::Tuple(parts)) => {
+                        let list = self.list(parts.clone(), &Type::Hole, into)?;
+                        let at = self.leaf(&operands[1], Op::Index, into)?;
+                        self.elements(&list, at, into)?
                     }
                     (Op::SetIndex, Tree::List(_)) => self.replaced(operands, into)?,
                     (Op::Len, Tree::List(inner)) => match inner.leaves().first() {
@@ -71,6 +68,19 @@ impl Linker {
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// The element of a list at a position: of each of its leaves.
+    fn elements(&mut self, list: &Tree<ValueId>, at: ValueId, into: RegionId) -> Linked<Tree<ValueId>> {
+        let Tree::List(inner) = list else { return Ok(Tree::Unset) };
+        let mut failed = None;
+        let value = inner.map(&mut |list| {
+            self.op(into, Op::Index, vec![*list, at], Attrs::default()).unwrap_or_else(|e| {
+                failed = Some(e);
+                at
+            })
+        });
+        failed.map_or(Ok(value), Err)
     }
 
     /// A struct literal. Its type's own order of fields is that of the declared result.

@@ -15,6 +15,10 @@ pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) 
         return Ok(ty);
     }
     let dtype = dtype(op, operands, attrs)?;
+    // Whether a scalar or a tensor, linking will tell.
+    if op.is_elementwise() && operands.contains(&Type::Hole) && !operands.iter().any(Type::is_tensor) {
+        return Ok(Type::Hole);
+    }
     let Some(dtype) = dtype else { return Ok(Type::Hole) };
     if matches!(op, Op::Host | Op::Powi) && !operands.iter().all(|t| t.is_scalar() || *t == Type::Hole) {
         return Err("takes host scalars".into());

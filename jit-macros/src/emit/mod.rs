@@ -19,6 +19,9 @@ pub(crate) struct Texts {
     /// The one that leaves element types open; `None` if the body could not be captured.
     pub(crate) open: Option<String>,
     links: Vec<(String, Link)>,
+    /// A body could not be captured, and no message says why.
+    pub(crate) failed: bool,
+    pub(crate) reason: Option<String>,
 }
 
 impl Texts {
@@ -311,9 +314,10 @@ impl quote::ToTokens for Private {
 
 /// A body that could not be captured, although no message says why: rustc has reported it, or else this
 /// constant, which is evaluated only if there is no other error.
-fn uncaptured(parts: &Parts<'_>) -> TokenStream {
+fn uncaptured(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
+    let reason = texts.reason.as_deref().unwrap_or("types that do not fit");
     let message = format!(
-        "[J099] the script `{}` could not be captured; run it without the attribute, and report its source",
+        "[J099] the script `{}` could not be captured ({reason}); run it without the attribute, and report it",
         parts.name
     );
     quote! {
@@ -328,7 +332,7 @@ fn uncaptured(parts: &Parts<'_>) -> TokenStream {
 /// A scripted function.
 pub(crate) fn script(item: &ItemFn, texts: &Texts) -> TokenStream {
     let parts = Parts::new(item, None);
-    let check = if texts.open.is_none() { uncaptured(&parts) } else { quote! {} };
+    let check = if texts.failed { uncaptured(&parts, texts) } else { quote! {} };
     let function = parts.function(&quote! { #PRIVATE::call_script }, &check);
     let beside = script_module(&parts, texts);
     quote! { #function #beside }
@@ -377,6 +381,7 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
         #(#cfgs)*
         const _: () = {
             #impls
+            #[allow(unused_variables, unused_mut, unreachable_code, clippy::all, clippy::pedantic)]
             impl #PRIVATE::Scripted for #module::Handle {
                 fn script() -> &'static #PRIVATE::Script {
                     static SCRIPT: #PRIVATE::Script =
@@ -466,14 +471,7 @@ fn trace_beside(parts: &Parts<'_>) -> TokenStream {
     let (params, clause) = parts.impl_generics();
     let trace_name = name.to_string();
     let names = args.iter().map(Ident::to_string);
-    let pass = |(arg, ty): (&Ident, &Type)| {
-        if is_reference(ty) {
-            quote! { &#arg }
-        } else {
-            quote! { #arg }
-        }
-    };
-    let passed: Vec<TokenStream> = args.iter().zip(types).map(pass).collect();
+    let passed: Vec<TokenStream> = args.iter().zip(types).map(|(arg, ty)| lent(quote! { #arg }, ty)).collect();
     let eager = match parts.owner {
         Some(owner) => {
             let (self_ty, written) = (&owner.self_ty, as_written(name));
@@ -534,12 +532,39 @@ fn trace_beside(parts: &Parts<'_>) -> TokenStream {
     }
 }
 
-/// Whether a type is a reference; one that comes through a `macro_rules` macro is wrapped.
-fn is_reference(ty: &Type) -> bool {
+/// An owned value as what the function takes. A type that comes through a `macro_rules` macro is wrapped.
+fn lent(value: TokenStream, ty: &Type) -> TokenStream {
     match ty {
-        Type::Reference(_) => true,
-        Type::Group(g) => is_reference(&g.elem),
-        Type::Paren(p) => is_reference(&p.elem),
-        _ => false,
+        Type::Group(g) => lent(value, &g.elem),
+        Type::Paren(p) => lent(value, &p.elem),
+        Type::Reference(r) => match &*r.elem {
+            Type::Slice(s) if holds_reference(&s.elem) => quote! { &#value.iter().collect::<::std::vec::Vec<_>>() },
+            _ => quote! { &#value },
+        },
+        Type::Tuple(t) if holds_reference(ty) => {
+            let parts = t.elems.iter().enumerate().map(|(i, ty)| {
+                let i = syn::Index::from(i);
+                lent(quote! { #value.#i }, ty)
+            });
+            quote! { (#(#parts,)*) }
+        }
+        Type::Path(p) if holds_reference(ty) => match p.path.segments.last() {
+            Some(last) if last.ident == "Option" => quote! { #value.as_ref() },
+            Some(last) if last.ident == "Vec" => quote! { #value.iter().collect() },
+            _ => value,
+        },
+        _ => value,
     }
+}
+
+fn holds_reference(ty: &Type) -> bool {
+    struct Find(bool);
+    impl syn::visit::Visit<'_> for Find {
+        fn visit_type_reference(&mut self, _: &syn::TypeReference) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    syn::visit::Visit::visit_type(&mut find, ty);
+    find.0
 }

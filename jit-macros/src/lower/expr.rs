@@ -145,7 +145,7 @@ impl Lowerer<'_> {
                 return self.unsupported(&field.expr);
             }
             match self.expr(&field.expr) {
-                Ok(item) => operands.push(self.packed(item)),
+                Ok(item) => operands.push(self.packed_part(item)),
                 Err(stop) => failed = Some(stop),
             }
             names.push(field.member.to_token_stream().to_string());
@@ -255,9 +255,34 @@ impl Lowerer<'_> {
 
     /// A comparison by an operator: one bool, of host scalars or of rank-0 tensors.
     fn compare(&mut self, e: &syn::ExprBinary, op: Op) -> Lowered {
-        let left = self.value(&e.left);
-        let right = self.value(&e.right);
-        self.compare_values(op, left?, right?, &e.op, e.span()).map(Item::Value)
+        let left = self.expr(&e.left);
+        let right = self.expr(&e.right);
+        self.compare_items(op, left?, right?, &e.op, e.span()).map(Item::Value)
+    }
+
+    /// Tuples are equal if all their parts are.
+    fn compare_items(
+        &mut self,
+        op: Op,
+        left: Item,
+        right: Item,
+        sign: &BinOp,
+        at: proc_macro2::Span,
+    ) -> Lowered<ValueId> {
+        match (left, right) {
+            (Item::Value(a), Item::Value(b)) => self.compare_values(op, a, b, sign, at),
+            (Item::Tuple(a) | Item::Array(a), Item::Tuple(b) | Item::Array(b))
+                if matches!(op, Op::Eq | Op::Ne) && a.len() == b.len() =>
+            {
+                let mut all = self.known(Scalar::Bool(true));
+                for (a, b) in a.into_iter().zip(b) {
+                    let one = self.compare_items(Op::Eq, a, b, sign, at)?;
+                    all = self.op(Op::And, vec![all, one], Attrs::default(), Some(at))?;
+                }
+                if op == Op::Eq { Ok(all) } else { self.op(Op::Not, vec![all], Attrs::default(), Some(at)) }
+            }
+            _ => Err(Stop::Error),
+        }
     }
 
     pub(super) fn compare_values(
@@ -374,7 +399,7 @@ impl Lowerer<'_> {
             }
             (Item::Value(base), syn::Member::Named(name)) if self.ty(base) == Ty::Hole => {
                 let attrs = Attrs { text: Some(format!("{name} ..")), ..Attrs::default() };
-                let value = self.packed(item);
+                let value = self.packed_part(item);
                 let changed = self.node(Op::Record, vec![value, base], attrs, Ty::Hole, Some(e.span()));
                 self.assign_to(&e.base, Item::Value(changed))
             }

@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use super::{Item, Lowered, Lowerer, Stop, VarId, location};
 use crate::diag::Code;
 use crate::types::Declared;
-use jit_ir::unify::Ty;
+use jit_ir::unify::{Clash, Ty};
 
 /// One side of an `if` after it was walked.
 pub(super) struct Branch {
@@ -176,7 +176,10 @@ impl Lowerer<'_> {
 
     /// The type of a value that is one of two; what does not fit is left to rustc.
     pub(super) fn join_types(&mut self, a: Ty, b: Ty) -> Lowered<Ty> {
-        self.typing.vars.join(a, b).map_err(|_| Stop::Error)
+        self.typing.vars.join(a, b).map_err(|Clash(what)| {
+            self.reason.get_or_insert(what);
+            Stop::Error
+        })
     }
 
     /// Values that are never read, in the structure of an item.

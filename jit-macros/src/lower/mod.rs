@@ -135,6 +135,8 @@ pub(crate) struct Lowerer<'a> {
     signature: &'a Signature,
     /// Names that linking resolves.
     pub(crate) links: Vec<(String, Link)>,
+    /// Why the walk stopped where no message says it.
+    reason: Option<String>,
 }
 
 /// What the walk gives.
@@ -143,8 +145,14 @@ pub(crate) struct Captured {
     pub(crate) links: Vec<(String, Link)>,
 }
 
+/// Why there is no graph: messages, or a misfit that rustc reports.
+pub(crate) struct Refused {
+    pub(crate) errors: Errors,
+    pub(crate) reason: Option<String>,
+}
+
 /// Lowers a function's body; the errors say why not.
-pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured, Errors> {
+pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured, Refused> {
     let graph = Graph::new(&signature.name);
     let mut l = Lowerer {
         errors: Errors::default(),
@@ -161,6 +169,7 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
         result: 1,
         signature,
         links: Vec::new(),
+        reason: None,
     };
     l.parameters();
     l.set_flag(l.returned, false);
@@ -252,24 +261,21 @@ impl Lowerer<'_> {
         match item {
             Item::Value(v) => v,
             Item::Tuple(parts) | Item::Array(parts) => {
-                let parts = parts.into_iter().map(|p| self.packed(p)).collect();
+                let parts = parts.into_iter().map(|p| self.packed_part(p)).collect();
                 self.node(Op::Tuple, parts, Attrs::default(), Ty::Hole, None)
             }
             Item::Option(flag, inner) => {
-                // An option from elsewhere is handed on as it is.
-                let definition = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [flag]);
-                if let Some(node) = definition.map(|id| &self.graph.nodes[id])
-                    && node.op == Op::Method
-                {
-                    return node.operands[0];
-                }
-                if matches!(*inner, Item::Tuple(ref parts) if parts.is_empty()) {
-                    return self.node(Op::None, vec![], Attrs::default(), Ty::Hole, None);
-                }
-                let inner = self.packed(*inner);
-                self.node(Op::Some, vec![inner], Attrs::default(), Ty::Hole, None)
+                let inner = self.packed_part(*inner);
+                self.node(Op::Some, vec![inner, flag], Attrs::default(), Ty::Hole, None)
             }
         }
+    }
+
+    /// A part of a value whose type linking will know: so are the types of literals in it.
+    fn packed_part(&mut self, item: Item) -> ValueId {
+        let value = self.packed(item);
+        self.typing.vars.link(self.typing.ty(value));
+        value
     }
 
     /// Values that are never read, in the structure of a declared type.
@@ -292,7 +298,10 @@ impl Lowerer<'_> {
         let types: Vec<Ty> = operands.iter().map(|v| self.ty(*v)).collect();
         match self.typing.vars.result(op, &types, &attrs) {
             Ok(ty) => Ok(self.node(op, operands, attrs, ty, at)),
-            Err(Clash(_)) => Err(Stop::Error),
+            Err(Clash(what)) => {
+                self.reason.get_or_insert(format!("{}: {what}", op.name()));
+                Err(Stop::Error)
+            }
         }
     }
 
@@ -363,7 +372,7 @@ impl Lowerer<'_> {
     }
 
     /// Settles the types and writes the text.
-    fn finish(mut self, body: &syn::Block, failed: bool) -> Result<Captured, Errors> {
+    fn finish(mut self, body: &syn::Block, failed: bool) -> Result<Captured, Refused> {
         let body_region = self.graph.body;
         self.region = body_region;
         let declared = self.signature.result.value().clone();
@@ -382,7 +391,7 @@ impl Lowerer<'_> {
             );
         }
         if failed || self.errors.any() {
-            return Err(self.errors);
+            return Err(Refused { errors: self.errors, reason: self.reason });
         }
         // Shapes as far as the source tells; what does not fit is left to rustc, or to the first call.
         let mut typed = self.graph.clone();
@@ -391,8 +400,8 @@ impl Lowerer<'_> {
         }
         jit_ir::passes::dce(&mut self.graph);
         // What rustc cannot report either is reported after it, see `emit::uncaptured`.
-        if jit_ir::verify::verify(&self.graph).is_err() {
-            return Err(self.errors);
+        if let Err(message) = jit_ir::verify::verify(&self.graph) {
+            return Err(Refused { errors: self.errors, reason: Some(message) });
         }
         Ok(Captured { text: self.graph.to_text_with_locations(), links: self.links })
     }

@@ -141,7 +141,7 @@ impl Lowerer<'_> {
         let (from, to) = (from?, to?);
         let first = (literal(start) != Some(0)).then_some(from);
         let Some((to, end)) = to.zip(r.end.as_ref()) else {
-            let count = self.known(Scalar::Usize(usize::MAX));
+            let count = self.known(Scalar::Usize(i64::MAX as usize));
             return Ok(Iteration { count, base: Base::Range { first, ty: self.ty(from) }, adaptors: vec![], place: None });
         };
         let ty = self.join_types(self.ty(from), self.ty(to))?;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use jit_ir::Scalar;
+use jit_ir::{Op, Scalar};
 use jit_ir::ops::{Attrs, host};
 use smallvec::SmallVec;
 
@@ -194,7 +194,14 @@ impl Machine<'_> {
     /// Whether an operand was never set. Such a value stands only on a path whose results nobody
     /// reads: code between an early exit and the place where the exit is asked for.
     fn is_poisoned(&self, step: &Step) -> bool {
-        step.args.iter().any(|r| matches!(self.get(*r), Val::Undef))
+        let unset = |r: &Ref| matches!(self.get(*r), Val::Undef);
+        // A list may hold what an option does not.
+        let held = match step.op {
+            Op::List => step.args.len(),
+            Op::Push | Op::SetIndex if !matches!(self.get(step.args[0]), Val::Tensor(_)) => 1,
+            _ => 0,
+        };
+        step.args[..step.args.len() - held].iter().any(unset)
     }
 
     /// What depends on a value that was never set was never set either, and has no effect.

@@ -525,15 +525,32 @@ fn unpack_one(tree: &Tree<Type>, leaves: &mut impl Iterator<Item = Val>, out: &m
 
 /// Whether values are the leaves of a structure.
 pub(crate) fn fits(tree: &Tree<Type>, values: &[Val]) -> bool {
-    let expected = tree.leaves();
-    expected.len() == values.len() && expected.iter().zip(values).all(|(ty, val)| is_of(val, ty))
+    let mut left = values.iter();
+    fits_one(tree, &mut left, false) && left.next().is_none()
+}
+
+/// In an option that holds nothing, leaves may be unset.
+fn fits_one<'v>(tree: &Tree<Type>, left: &mut impl Iterator<Item = &'v Val>, optional: bool) -> bool {
+    match tree {
+        Tree::Option(_, inner) => {
+            let flag = left.next();
+            matches!(flag, Some(Val::Scalar(Scalar::Bool(_)) | Val::List(_))) && fits_one(inner, left, true)
+        }
+        Tree::Leaf(ty) => left.next().is_some_and(|v| is_of(v, ty) || (optional && matches!(v, Val::Undef))),
+        Tree::Tuple(parts) => parts.iter().all(|p| fits_one(p, left, optional)),
+        Tree::Record(fields) => fields.iter().all(|(_, f)| fits_one(f, left, optional)),
+        Tree::List(inner) => fits_one(inner, left, optional),
+        Tree::Unset => true,
+    }
 }
 
 fn is_of(val: &Val, ty: &Type) -> bool {
     match (val, ty) {
         (Val::Tensor(t), Type::Tensor(d, _)) => t.dtype == *d,
         (Val::Scalar(s), Type::Scalar(d)) => s.dtype() == *d,
-        (Val::List(list), Type::List(element)) => list.iter().all(|v| is_of(v, element)),
+        (Val::List(list), Type::List(element)) => {
+            list.iter().all(|v| is_of(v, element) || matches!(v, Val::Undef))
+        }
         (Val::Opaque(_), Type::Opaque) => true,
         _ => false,
     }
@@ -552,7 +569,7 @@ mod tests {
         items.push_leaves(&mut leaves);
         let tree = <Vec<Item> as Argument>::tree();
         let packed = pack(std::slice::from_ref(&tree), leaves.0);
-        assert!(fits(&tree, &packed[..1]) || packed.len() == 3);
+        assert!(packed.len() == 3 && fits(&tree, &packed));
         let again = <Vec<Item> as Returns>::restore(&mut Outputs::new(unpack(&tree, packed)));
         assert_eq!(again, items);
     }

@@ -6,13 +6,17 @@ use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 use jit_ir::Prim;
 
 use super::Tensor;
+use crate::script::{Argument, Returns};
 
 mod sealed {
     pub trait Sealed {}
 }
 
 /// A type that tensors can hold: `f32 f64 i32 i64 u8 bool`.
-pub trait Elem: Prim + PartialOrd + Display + Debug + Default + sealed::Sealed {}
+pub trait Elem:
+    Prim + PartialOrd + Display + Debug + Default + Argument<Traced = Self> + Returns + sealed::Sealed
+{
+}
 
 /// A number.
 pub trait Num:

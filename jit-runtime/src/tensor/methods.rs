@@ -498,7 +498,7 @@ impl<T: Elem> Tensor<T> {
 
     /// The slices along the first axis.
     #[track_caller]
-    pub fn rows(&self) -> impl Iterator<Item = Tensor<T>> + use<T> {
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = Tensor<T>> + ExactSizeIterator + use<T> {
         let n = self.dim(0);
         let rows: Vec<Tensor<T>> = (0..n).map(|i| self.index_axis(0, i)).collect();
         rows.into_iter()

@@ -224,6 +224,10 @@ pub struct Opaque {
     same: fn(&dyn Any, &dyn Any) -> bool,
 }
 
+// The value is never changed, so that no panic leaves it half changed.
+impl std::panic::UnwindSafe for Opaque {}
+impl std::panic::RefUnwindSafe for Opaque {}
+
 impl Opaque {
     pub(crate) fn new<T: PartialEq + Send + Sync + 'static>(value: T) -> Opaque {
         fn same<T: PartialEq + 'static>(a: &dyn Any, b: &dyn Any) -> bool {
