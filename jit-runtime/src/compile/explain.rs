@@ -53,6 +53,13 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                 let _ = writeln!(out, "{pad}do");
                 block(out, &plan.body, depth + 1);
             }
+            Kind::Program(program) => {
+                let _ = writeln!(
+                    out,
+                    "{pad}a register program of {} instructions, elements in place{at}",
+                    program.code.len()
+                );
+            }
             _ => {
                 let why = match step.op.info().class {
                     jit_ir::ops::Class::Reduce => ": a reduction is a step of its own",

@@ -2,6 +2,8 @@
 
 mod explain;
 pub(crate) mod plan;
+mod program;
+mod storage;
 
 use std::time::{Duration, Instant};
 
@@ -86,7 +88,7 @@ pub(crate) fn compile(graph: &Graph, types: &[Type], calls: Calls<'_>) -> Result
     for (name, pass) in PIPELINE {
         passes.push((*name, pass(&mut graph)));
     }
-    let plan = Plan::new(&graph, calls)?;
+    let plan = Plan::new(&graph, calls, true)?;
     let compiled = Compiled { source, graph, plan, passes, time: start.elapsed() };
     if explaining() {
         eprintln!("{}", explain(&compiled));
@@ -96,7 +98,7 @@ pub(crate) fn compile(graph: &Graph, types: &[Type], calls: Calls<'_>) -> Result
 
 /// The plan of the graph as it was written, which runs it op by op.
 pub(crate) fn plain(compiled: &Compiled, calls: Calls<'_>) -> Result<Plan> {
-    Plan::new(&compiled.source, calls)
+    Plan::new(&compiled.source, calls, false)
 }
 
 /// Says once that the kernels were compiled without optimisation.

@@ -7,8 +7,10 @@ use jit_ir::ops::Attrs;
 use jit_ir::{DType, Graph, Node, Op, RegionId, ValueId};
 use smallvec::SmallVec;
 
+use super::program;
 use crate::error::{Error, Place, Result};
 use crate::exec::group::{Arg, Group, Member};
+use crate::kernels::scalar::Program;
 use crate::tensor::raw::Val;
 
 /// Something that a plan calls with concrete values.
@@ -31,6 +33,8 @@ pub(crate) enum Kind {
     Group(Box<Group>),
     If(Box<[Block; 2]>),
     Loop(Box<LoopPlan>),
+    /// A loop over scalars and elements.
+    Program(Box<Program>),
     /// Ends the run unless the operand has this value.
     Guard(Val),
     /// Fails with this message unless the first operand is true; as an error of the user's if so said.
@@ -79,8 +83,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(graph: &Graph, calls: super::Calls<'_>) -> Result<Plan> {
-        let mut builder = Builder { graph, calls, places: HashMap::new(), slots: 0, constants: Vec::new() };
+    /// `programs` says whether loops over scalars become register programs.
+    pub(crate) fn new(graph: &Graph, calls: super::Calls<'_>, programs: bool) -> Result<Plan> {
+        let mut builder = Builder { graph, calls, programs, places: HashMap::new(), slots: 0, constants: Vec::new() };
         for value in graph.params() {
             builder.slot(*value);
         }
@@ -93,6 +98,7 @@ impl Plan {
 struct Builder<'a> {
     graph: &'a Graph,
     calls: super::Calls<'a>,
+    programs: bool,
     places: HashMap<ValueId, Ref>,
     slots: u32,
     constants: Vec<Val>,
@@ -172,7 +178,13 @@ impl Builder<'_> {
                 let then = self.block(node.regions[0], dying)?;
                 Kind::If(Box::new([then, self.block(node.regions[1], dying)?]))
             }
-            Op::Loop => self.repeat(node)?,
+            Op::Loop => match self.program(node) {
+                Some((program, outside)) => {
+                    args.extend(outside.iter().map(|v| self.place(*v)));
+                    Kind::Program(Box::new(program))
+                }
+                None => self.repeat(node)?,
+            },
             Op::Fused => {
                 let (group, inputs) = self.group(node)?;
                 args = inputs;
@@ -221,6 +233,10 @@ impl Builder<'_> {
             }
             _ => SmallVec::new(),
         }
+    }
+
+    fn program(&self, node: &Node) -> Option<(Program, Vec<ValueId>)> {
+        if self.programs { program::compile(self.graph, node) } else { None }
     }
 
     fn is_host(&self, node: &Node) -> bool {

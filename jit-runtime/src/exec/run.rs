@@ -137,7 +137,7 @@ impl Machine<'_> {
 
     fn step(&mut self, step: &Step) -> Result<(), Halt> {
         let wrong = |message: String| Halt::Error(Error::op(step.op, message, step.at.clone()));
-        if !matches!(step.kind, Kind::Loop(_)) && self.is_poisoned(step) {
+        if !matches!(step.kind, Kind::Loop(_) | Kind::Program(_)) && self.is_poisoned(step) {
             return self.poison(step);
         }
         match &step.kind {
@@ -168,6 +168,11 @@ impl Machine<'_> {
                 self.set(step, values);
             }
             Kind::Loop(plan) => self.repeat(step, plan)?,
+            Kind::Program(program) => {
+                let args = (0..step.args.len()).map(|i| self.taken(step, i)).collect();
+                let values = program.run(args).ok_or_else(|| wrong("fails".into()))?;
+                self.set(step, values);
+            }
             Kind::Guard(expected) => {
                 if !self.get(step.args[0]).same_bits(expected) {
                     return Err(Halt::Guard);

@@ -6,6 +6,7 @@ pub(crate) mod launch;
 pub(crate) mod math;
 pub(crate) mod matmul;
 pub(crate) mod reduce;
+pub(crate) mod scalar;
 pub(crate) mod table;
 pub(crate) mod tile;
 

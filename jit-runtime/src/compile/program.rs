@@ -1,0 +1,392 @@
+//! Loops over scalars and elements become register programs.
+
+use std::collections::HashMap;
+
+use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Scalar, Type, ValueId};
+use smallvec::SmallVec;
+
+use super::storage::{Slots, storage};
+use crate::kernels::scalar::{Instr, Other, Place, Program, REGISTERS, binary, bits, unary};
+
+/// The program of a loop, and the values that it reads besides the loop's operands; `None` if the loop is
+/// not one of scalars and elements alone.
+pub(crate) fn compile(graph: &Graph, node: &Node) -> Option<(Program, Vec<ValueId>)> {
+    let slots = storage(graph, node)?;
+    let mut builder = Builder {
+        graph,
+        slots,
+        registers: HashMap::new(),
+        used: 0,
+        code: Vec::new(),
+        constants: Vec::new(),
+        uses: uses(graph, node),
+    };
+    let outside = outside(graph, node);
+    let mut inputs = Vec::new();
+    for value in node.operands.iter().chain(&outside) {
+        inputs.push(builder.input(*value)?);
+    }
+    builder.repeat(node)?;
+    let outputs = node.results.iter().map(|v| builder.place(*v)).collect::<Option<_>>()?;
+    let program = Program {
+        code: builder.code,
+        constants: builder.constants,
+        inputs,
+        tensors: builder.slots.tensors,
+        outputs,
+    };
+    Some((program, outside))
+}
+
+/// Values of the regions around that the loop's regions read.
+fn outside(graph: &Graph, node: &Node) -> Vec<ValueId> {
+    let mut inside = std::collections::HashSet::new();
+    let mut read = Vec::new();
+    for region in &node.regions {
+        graph.visit_regions(*region, &mut |r| {
+            inside.extend(graph.regions[r].args.iter().copied());
+            read.extend(graph.regions[r].results.iter().copied());
+            for id in &graph.regions[r].nodes {
+                inside.extend(graph.nodes[*id].results.iter().copied());
+                read.extend(graph.nodes[*id].operands.iter().copied());
+            }
+        });
+    }
+    let mut outside: Vec<ValueId> = Vec::new();
+    for value in read {
+        if !inside.contains(&value) && !node.operands.contains(&value) && !outside.contains(&value) {
+            outside.push(value);
+        }
+    }
+    outside
+}
+
+/// How often each value is read in the loop's regions.
+fn uses(graph: &Graph, node: &Node) -> HashMap<ValueId, usize> {
+    let mut uses = HashMap::new();
+    for region in &node.regions {
+        graph.visit_regions(*region, &mut |r| {
+            let mut count = |v: &ValueId| *uses.entry(*v).or_default() += 1;
+            graph.regions[r].results.iter().for_each(&mut count);
+            graph.regions[r].nodes.iter().for_each(|n| graph.nodes[*n].operands.iter().for_each(&mut count));
+        });
+    }
+    uses
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    slots: Slots,
+    registers: HashMap<ValueId, u8>,
+    used: usize,
+    code: Vec<Instr>,
+    constants: Vec<(u8, u64)>,
+    uses: HashMap<ValueId, usize>,
+}
+
+impl Builder<'_> {
+    fn fresh(&mut self) -> Option<u8> {
+        self.used += 1;
+        (self.used <= REGISTERS).then(|| (self.used - 1) as u8)
+    }
+
+    fn define(&mut self, value: ValueId) -> Option<u8> {
+        let register = self.fresh()?;
+        self.registers.insert(value, register);
+        Some(register)
+    }
+
+    fn dtype(&self, value: ValueId) -> Option<DType> {
+        match self.graph.ty(value) {
+            Type::Scalar(d) => Some(*d),
+            _ => None,
+        }
+    }
+
+    fn input(&mut self, value: ValueId) -> Option<Place> {
+        if self.registers.contains_key(&value) {
+            // An operand that stands twice is read once.
+            return Some(Place::Nowhere);
+        }
+        match self.graph.ty(value) {
+            Type::Scalar(d) => {
+                let register = self.define(value)?;
+                Some(Place::Register(register, *d))
+            }
+            Type::Tensor(..) => Some(self.slots.of.get(&value).map_or(Place::Nowhere, |s| Place::Tensor(*s))),
+            _ => None,
+        }
+    }
+
+    fn place(&self, value: ValueId) -> Option<Place> {
+        match self.graph.ty(value) {
+            Type::Scalar(d) => Some(Place::Register(*self.registers.get(&value)?, *d)),
+            _ => Some(Place::Tensor(*self.slots.of.get(&value)?)),
+        }
+    }
+
+    fn register(&self, value: ValueId) -> Option<u8> {
+        self.registers.get(&value).copied()
+    }
+
+    fn cells(&self, value: ValueId) -> Option<u8> {
+        self.slots.of.get(&value).copied()
+    }
+
+    fn here(&self) -> u32 {
+        self.code.len() as u32
+    }
+
+    fn region(&mut self, region: RegionId) -> Option<()> {
+        let graph = self.graph;
+        for id in &graph.regions[region].nodes {
+            self.node(&graph.nodes[*id])?;
+        }
+        Some(())
+    }
+
+    fn node(&mut self, node: &Node) -> Option<()> {
+        match node.op {
+            Op::If => self.branch(node),
+            Op::Loop => self.repeat(node),
+            Op::Const => match &node.attrs.value {
+                Some(Const::Scalar(s)) => {
+                    let register = self.define(node.results[0])?;
+                    self.constants.push((register, bits(*s)));
+                    Some(())
+                }
+                _ => None,
+            },
+            Op::Undef => self.dtype(node.results[0]).and_then(|_| self.define(node.results[0])).map(|_| ()),
+            Op::Assert => {
+                let a = self.register(node.operands[0])?;
+                self.code.push(Instr::Assert(a));
+                Some(())
+            }
+            Op::Index => self.read(node),
+            Op::SetIndex => self.write(node),
+            Op::Item if self.graph.ty(node.operands[0]).is_tensor() => self.read(node),
+            Op::Dim | Op::Len => {
+                let cells = self.cells(node.operands[0])?;
+                let to = self.define(node.results[0])?;
+                self.code.push(match (node.op, node.attrs.axes.as_deref()) {
+                    (Op::Dim, Some([axis, ..])) => Instr::Dim { to, cells, axis: *axis },
+                    _ => Instr::Len { to, cells },
+                });
+                Some(())
+            }
+            op if op.is_elementwise() || matches!(op, Op::Host | Op::Powi) => self.scalar(node),
+            _ => None,
+        }
+    }
+
+    fn scalar(&mut self, node: &Node) -> Option<()> {
+        let mut args: SmallVec<[(u8, DType); 3]> = SmallVec::new();
+        for v in &node.operands {
+            args.push((self.register(*v)?, self.dtype(*v)?));
+        }
+        let result = self.dtype(node.results[0])?;
+        let to = self.define(node.results[0])?;
+        let instr = match args[..] {
+            [(a, d)] => unary(node.op, d, result).map(|f| Instr::Unary { f, to, a }),
+            [(a, d), (b, e)] if d == e => match (node.op, d) {
+                (Op::Add, DType::I64) => Some(Instr::AddI64 { to, a, b }),
+                (Op::Sub, DType::I64) => Some(Instr::SubI64 { to, a, b }),
+                (Op::Mul, DType::I64) => Some(Instr::MulI64 { to, a, b }),
+                (Op::Add, DType::Usize) => Some(Instr::AddUsize { to, a, b }),
+                (Op::Add, DType::F32) => Some(Instr::AddF32 { to, a, b }),
+                (Op::Mul, DType::F32) => Some(Instr::MulF32 { to, a, b }),
+                (Op::Add, DType::F64) => Some(Instr::AddF64 { to, a, b }),
+                (Op::Mul, DType::F64) => Some(Instr::MulF64 { to, a, b }),
+                _ if node.op == Op::Powi => None,
+                _ => binary(node.op, d).map(|f| Instr::Binary { f, to, a, b }),
+            },
+            _ => None,
+        };
+        let other = || Instr::Other(Box::new(Other { op: node.op, attrs: node.attrs.clone(), args, to }));
+        self.code.push(instr.unwrap_or_else(other));
+        Some(())
+    }
+
+    fn positions(&self, values: &[ValueId]) -> Option<Vec<u8>> {
+        values.iter().map(|v| self.register(*v)).collect()
+    }
+
+    fn read(&mut self, node: &Node) -> Option<()> {
+        let cells = self.cells(node.operands[0])?;
+        let at = self.positions(&node.operands[1..])?;
+        let to = self.define(node.results[0])?;
+        self.code.push(match at[..] {
+            [i] => Instr::Read1 { to, cells, i },
+            [i, j] => Instr::Read2 { to, cells, i, j },
+            _ => Instr::Read { to, cells, at: at.into() },
+        });
+        Some(())
+    }
+
+    fn write(&mut self, node: &Node) -> Option<()> {
+        let cells = self.cells(node.operands[0])?;
+        let (value, places) = node.operands[1..].split_last()?;
+        let at = self.positions(places)?;
+        let value = self.register(*value)?;
+        self.code.push(match at[..] {
+            [i] => Instr::Write1 { cells, i, value },
+            [i, j] => Instr::Write2 { cells, i, j, value },
+            _ => Instr::Write { cells, at: at.into(), value },
+        });
+        Some(())
+    }
+
+    /// A jump that is taken if a value is false; the place where its target is written.
+    fn unless(&mut self, condition: ValueId) -> Option<usize> {
+        let a = self.register(condition)?;
+        let once = self.uses.get(&condition) == Some(&1);
+        // A comparison that nobody else reads becomes part of the jump.
+        let fused = match self.code.last() {
+            Some(Instr::Binary { f, to, a: x, b }) if once && *to == a => Some((*f, *x, *b)),
+            _ => None,
+        };
+        match fused {
+            Some((f, a, b)) => {
+                self.code.pop();
+                let is = |op| binary(op, DType::I64).is_some_and(|g| std::ptr::fn_addr_eq(f, g));
+                self.code.push(if is(Op::Lt) {
+                    Instr::UnlessLtI64 { a, b, to: 0 }
+                } else if is(Op::Eq) {
+                    Instr::UnlessEqI64 { a, b, to: 0 }
+                } else {
+                    Instr::UnlessBinary { f, a, b, to: 0 }
+                });
+            }
+            None => self.code.push(Instr::Unless { a, to: 0 }),
+        }
+        Some(self.code.len() - 1)
+    }
+
+    fn land(&mut self, jump: usize) {
+        let here = self.here();
+        match &mut self.code[jump] {
+            Instr::Jump(to)
+            | Instr::Unless { to, .. }
+            | Instr::UnlessLtI64 { to, .. }
+            | Instr::UnlessEqI64 { to, .. }
+            | Instr::UnlessBinary { to, .. }
+            | Instr::Done { to, .. } => *to = here,
+            _ => {}
+        }
+    }
+
+    fn branch(&mut self, node: &Node) -> Option<()> {
+        let graph = self.graph;
+        for result in &node.results {
+            if self.dtype(*result).is_some() {
+                self.define(*result)?;
+            }
+        }
+        let skip = self.unless(node.operands[0])?;
+        self.side(node, 0)?;
+        // An empty other side needs no jump over it.
+        let other = &graph.regions[node.regions[1]];
+        if other.nodes.is_empty() && self.moves(node, 1)?.is_empty() {
+            self.land(skip);
+            return Some(());
+        }
+        self.code.push(Instr::Jump(0));
+        let end = self.code.len() - 1;
+        self.land(skip);
+        self.side(node, 1)?;
+        self.land(end);
+        Some(())
+    }
+
+    fn side(&mut self, node: &Node, side: usize) -> Option<()> {
+        self.region(node.regions[side])?;
+        let moves = self.moves(node, side)?;
+        self.parallel(moves)
+    }
+
+    /// The moves that end a side of an `if`.
+    fn moves(&self, node: &Node, side: usize) -> Option<Vec<(u8, u8)>> {
+        let mut moves = Vec::new();
+        for (value, result) in self.graph.regions[node.regions[side]].results.iter().zip(&node.results) {
+            if self.dtype(*result).is_some() {
+                moves.push((self.register(*result)?, self.register(*value)?));
+            }
+        }
+        Some(moves)
+    }
+
+    /// Moves that happen at once: what a move overwrites and a later one reads is put aside first.
+    fn parallel(&mut self, mut moves: Vec<(u8, u8)>) -> Option<()> {
+        moves.retain(|(to, from)| to != from);
+        for i in 0..moves.len() {
+            let (to, _) = moves[i];
+            if moves[i + 1..].iter().any(|(_, from)| *from == to) {
+                let aside = self.fresh()?;
+                self.code.push(Instr::Move { to: aside, from: to });
+                moves[i + 1..].iter_mut().filter(|(_, from)| *from == to).for_each(|m| m.1 = aside);
+            }
+        }
+        self.code.extend(moves.into_iter().map(|(to, from)| Instr::Move { to, from }));
+        Some(())
+    }
+
+    fn repeat(&mut self, node: &Node) -> Option<()> {
+        let graph = self.graph;
+        let counted = usize::from(node.attrs.keep);
+        let [condition, body] = [&graph.regions[node.regions[0]], &graph.regions[node.regions[1]]];
+        let mut starts = Vec::new();
+        // A carried value has one register: before, in and after the loop.
+        let mut carried = Vec::new();
+        for (i, result) in node.results.iter().enumerate() {
+            if self.dtype(*result).is_none() {
+                continue;
+            }
+            let register = self.define(*result)?;
+            for arg in [condition.args[i], body.args[i + counted]] {
+                self.registers.insert(arg, register);
+            }
+            starts.push((register, self.register(node.operands[i + counted])?));
+            carried.push((register, body.results[i]));
+        }
+        self.parallel(starts)?;
+        let mut leaves = Vec::new();
+        let mut position = None;
+        if counted == 1 {
+            let index = self.define(body.args[0])?;
+            let zero = self.fresh()?;
+            self.constants.push((zero, 0));
+            self.code.push(Instr::Move { to: index, from: zero });
+            position = Some(index);
+        }
+        let top = self.here();
+        if let Some(index) = position {
+            let count = self.register(node.operands[0])?;
+            self.code.push(Instr::Done { a: index, b: count, to: 0 });
+            leaves.push(self.code.len() - 1);
+        }
+        self.region(node.regions[0])?;
+        if !self.is_true(condition.results[0]) {
+            leaves.push(self.unless(condition.results[0])?);
+        }
+        self.region(node.regions[1])?;
+        let moves =
+            carried.iter().map(|(to, from)| Some((*to, self.register(*from)?))).collect::<Option<Vec<_>>>()?;
+        self.parallel(moves)?;
+        self.code.push(match position {
+            Some(a) => Instr::Again { a, to: top },
+            None => Instr::Jump(top),
+        });
+        leaves.into_iter().for_each(|jump| self.land(jump));
+        Some(())
+    }
+
+    fn is_true(&self, value: ValueId) -> bool {
+        let is = |id: &jit_ir::NodeId| {
+            let node = &self.graph.nodes[*id];
+            node.results.first() == Some(&value)
+                && matches!(node.attrs.value, Some(Const::Scalar(Scalar::Bool(true))))
+        };
+        self.graph.nodes.ids().collect::<Vec<_>>().iter().any(is)
+    }
+}
