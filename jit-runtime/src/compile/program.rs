@@ -6,7 +6,7 @@ use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Scalar, Type, ValueId};
 use smallvec::SmallVec;
 
 use super::storage::{Slots, storage};
-use crate::kernels::scalar::{Instr, Other, Place, Program, REGISTERS, binary, bits, unary};
+use crate::kernels::scalar::{Instr, Other, Place, Program, REGISTERS, binary, bits, function, unary};
 
 /// The program of a loop, and the values that it reads besides the loop's operands; `None` if the loop is
 /// not one of scalars and elements alone.
@@ -20,6 +20,8 @@ pub(crate) fn compile(graph: &Graph, node: &Node) -> Option<(Program, Vec<ValueI
         code: Vec::new(),
         constants: Vec::new(),
         uses: uses(graph, node),
+        conditions: Vec::new(),
+        deferred: HashMap::new(),
     };
     let outside = outside(graph, node);
     let mut inputs = Vec::new();
@@ -82,9 +84,13 @@ struct Builder<'a> {
     code: Vec<Instr>,
     constants: Vec<(u8, u64)>,
     uses: HashMap<ValueId, usize>,
+    /// Regions whose value only a jump reads.
+    conditions: Vec<RegionId>,
+    /// Conditions whose code is part of the jump that reads them.
+    deferred: HashMap<ValueId, &'a Node>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     fn fresh(&mut self) -> Option<u8> {
         self.used += 1;
         (self.used <= REGISTERS).then(|| (self.used - 1) as u8)
@@ -139,13 +145,19 @@ impl Builder<'_> {
 
     fn region(&mut self, region: RegionId) -> Option<()> {
         let graph = self.graph;
-        for id in &graph.regions[region].nodes {
-            self.node(&graph.nodes[*id])?;
+        for (at, id) in graph.regions[region].nodes.iter().enumerate() {
+            let node = &graph.nodes[*id];
+            if self.is_condition(node, region, at) {
+                self.conditions.extend(&node.regions);
+                self.deferred.insert(node.results[0], node);
+            } else {
+                self.node(node)?;
+            }
         }
         Some(())
     }
 
-    fn node(&mut self, node: &Node) -> Option<()> {
+    fn node(&mut self, node: &'a Node) -> Option<()> {
         match node.op {
             Op::If => self.branch(node),
             Op::Loop => self.repeat(node),
@@ -198,7 +210,12 @@ impl Builder<'_> {
                 (Op::Mul, DType::F32) => Some(Instr::MulF32 { to, a, b }),
                 (Op::Add, DType::F64) => Some(Instr::AddF64 { to, a, b }),
                 (Op::Mul, DType::F64) => Some(Instr::MulF64 { to, a, b }),
-                _ if node.op == Op::Powi => None,
+                (Op::Sub, DType::Usize) => Some(Instr::SubUsize { to, a, b }),
+                (Op::Powi, _) => None,
+                (Op::Host, _) => {
+                    let name = node.attrs.text.as_deref().unwrap_or_default();
+                    function(name, d).map(|f| Instr::Binary { f, to, a, b })
+                }
                 _ => binary(node.op, d).map(|f| Instr::Binary { f, to, a, b }),
             },
             _ => None,
@@ -216,10 +233,21 @@ impl Builder<'_> {
         let cells = self.cells(node.operands[0])?;
         let at = self.positions(&node.operands[1..])?;
         let to = self.define(node.results[0])?;
+        let before = match (&at[..], self.code.last()) {
+            ([i], Some(Instr::SubUsize { to, a, b })) if to == i && self.constants.contains(&(*b, 1)) => {
+                (self.uses.get(&node.operands[1]) == Some(&1)).then_some(*a)
+            }
+            _ => None,
+        };
+        if let Some(i) = before {
+            self.code.pop();
+            self.code.push(Instr::ReadBefore { to, cells, i });
+            return Some(());
+        }
         self.code.push(match at[..] {
             [i] => Instr::Read1 { to, cells, i },
             [i, j] => Instr::Read2 { to, cells, i, j },
-            _ => Instr::Read { to, cells, at: at.into() },
+            _ => Instr::Read { to, cells, at: Box::new(at) },
         });
         Some(())
     }
@@ -232,13 +260,16 @@ impl Builder<'_> {
         self.code.push(match at[..] {
             [i] => Instr::Write1 { cells, i, value },
             [i, j] => Instr::Write2 { cells, i, j, value },
-            _ => Instr::Write { cells, at: at.into(), value },
+            _ => Instr::Write { cells, at: Box::new(at), value },
         });
         Some(())
     }
 
-    /// A jump that is taken if a value is false; the place where its target is written.
-    fn unless(&mut self, condition: ValueId) -> Option<usize> {
+    /// Jumps that are taken if a value is false; the places where their target is written.
+    fn unless(&mut self, condition: ValueId) -> Option<Vec<usize>> {
+        if let Some(node) = self.deferred.remove(&condition) {
+            return self.short_circuit(node);
+        }
         let a = self.register(condition)?;
         let once = self.uses.get(&condition) == Some(&1);
         // A comparison that nobody else reads becomes part of the jump.
@@ -249,34 +280,76 @@ impl Builder<'_> {
         match fused {
             Some((f, a, b)) => {
                 self.code.pop();
-                let is = |op| binary(op, DType::I64).is_some_and(|g| std::ptr::fn_addr_eq(f, g));
-                self.code.push(if is(Op::Lt) {
+                let is = |op, d| binary(op, d).is_some_and(|g| std::ptr::fn_addr_eq(f, g));
+                self.code.push(if is(Op::Lt, DType::I64) {
                     Instr::UnlessLtI64 { a, b, to: 0 }
-                } else if is(Op::Eq) {
+                } else if is(Op::Eq, DType::I64) {
                     Instr::UnlessEqI64 { a, b, to: 0 }
+                } else if is(Op::Gt, DType::Usize) {
+                    Instr::UnlessGtUsize { a, b, to: 0 }
+                } else if is(Op::Gt, DType::F32) {
+                    Instr::UnlessGtF32 { a, b, to: 0 }
                 } else {
                     Instr::UnlessBinary { f, a, b, to: 0 }
                 });
             }
             None => self.code.push(Instr::Unless { a, to: 0 }),
         }
-        Some(self.code.len() - 1)
+        Some(vec![self.code.len() - 1])
     }
 
-    fn land(&mut self, jump: usize) {
-        let here = self.here();
-        match &mut self.code[jump] {
-            Instr::Jump(to)
-            | Instr::Unless { to, .. }
-            | Instr::UnlessLtI64 { to, .. }
-            | Instr::UnlessEqI64 { to, .. }
-            | Instr::UnlessBinary { to, .. }
-            | Instr::Done { to, .. } => *to = here,
-            _ => {}
+    /// The jumps of `a && b` and `a || b`, without a value for the whole.
+    fn short_circuit(&mut self, node: &'a Node) -> Option<Vec<usize>> {
+        let graph = self.graph;
+        let [then, other] = [&graph.regions[node.regions[0]], &graph.regions[node.regions[1]]];
+        let mut leaves = Vec::new();
+        let skip = self.unless(node.operands[0])?;
+        self.region(node.regions[0])?;
+        let holds = self.is_known(then.results[0], true);
+        if !holds {
+            leaves.extend(self.unless(then.results[0])?);
+        }
+        if self.is_known(other.results[0], false)
+            && other.nodes.iter().all(|n| graph.nodes[*n].op == Op::Const)
+        {
+            leaves.extend(skip);
+            return Some(leaves);
+        }
+        self.code.push(Instr::Jump(0));
+        let end = self.code.len() - 1;
+        self.land(skip);
+        self.region(node.regions[1])?;
+        leaves.extend(self.unless(other.results[0])?);
+        self.land(vec![end]);
+        Some(leaves)
+    }
+
+    /// Whether an `if` gives one bool that only a jump right behind it reads.
+    fn is_condition(&self, node: &Node, region: RegionId, at: usize) -> bool {
+        let graph = self.graph;
+        let [result] = node.results[..] else { return false };
+        if node.op != Op::If || self.dtype(result) != Some(DType::Bool) || self.uses.get(&result) != Some(&1)
+        {
+            return false;
+        }
+        let rest = &graph.regions[region].nodes[at + 1..];
+        match rest.iter().map(|n| &graph.nodes[*n]).find(|n| n.op != Op::Const) {
+            Some(next) => next.op == Op::If && next.operands[0] == result,
+            // The value of a region that is a condition itself, see `conditions`.
+            None => self.conditions.contains(&region) && graph.regions[region].results == [result],
         }
     }
 
-    fn branch(&mut self, node: &Node) -> Option<()> {
+    fn land(&mut self, jumps: Vec<usize>) {
+        let here = self.here();
+        for jump in jumps {
+            if let Some(to) = self.code[jump].target() {
+                *to = here;
+            }
+        }
+    }
+
+    fn branch(&mut self, node: &'a Node) -> Option<()> {
         let graph = self.graph;
         for result in &node.results {
             if self.dtype(*result).is_some() {
@@ -295,13 +368,15 @@ impl Builder<'_> {
         let end = self.code.len() - 1;
         self.land(skip);
         self.side(node, 1)?;
-        self.land(end);
+        self.land(vec![end]);
         Some(())
     }
 
-    fn side(&mut self, node: &Node, side: usize) -> Option<()> {
+    fn side(&mut self, node: &'a Node, side: usize) -> Option<()> {
+        let (start, used) = (self.code.len(), self.used);
         self.region(node.regions[side])?;
         let moves = self.moves(node, side)?;
+        let moves = self.coalesced(moves, start, used);
         self.parallel(moves)
     }
 
@@ -331,7 +406,7 @@ impl Builder<'_> {
         Some(())
     }
 
-    fn repeat(&mut self, node: &Node) -> Option<()> {
+    fn repeat(&mut self, node: &'a Node) -> Option<()> {
         let graph = self.graph;
         let counted = usize::from(node.attrs.keep);
         let [condition, body] = [&graph.regions[node.regions[0]], &graph.regions[node.regions[1]]];
@@ -357,36 +432,129 @@ impl Builder<'_> {
             let zero = self.fresh()?;
             self.constants.push((zero, 0));
             self.code.push(Instr::Move { to: index, from: zero });
-            position = Some(index);
+            position = Some((index, self.register(node.operands[0])?));
         }
         let top = self.here();
-        if let Some(index) = position {
-            let count = self.register(node.operands[0])?;
+        if let Some((index, count)) = position {
             self.code.push(Instr::Done { a: index, b: count, to: 0 });
             leaves.push(self.code.len() - 1);
         }
+        self.conditions.push(node.regions[0]);
         self.region(node.regions[0])?;
-        if !self.is_true(condition.results[0]) {
-            leaves.push(self.unless(condition.results[0])?);
+        if !self.is_known(condition.results[0], true) {
+            leaves.extend(self.unless(condition.results[0])?);
         }
+        let (start, used) = (self.code.len(), self.used);
         self.region(node.regions[1])?;
-        let moves =
-            carried.iter().map(|(to, from)| Some((*to, self.register(*from)?))).collect::<Option<Vec<_>>>()?;
+        let moves = carried
+            .iter()
+            .map(|(to, from)| Some((*to, self.register(*from)?)))
+            .collect::<Option<Vec<_>>>()?;
+        let moves = self.coalesced(moves, start, used);
         self.parallel(moves)?;
-        self.code.push(match position {
-            Some(a) => Instr::Again { a, to: top },
-            None => Instr::Jump(top),
-        });
-        leaves.into_iter().for_each(|jump| self.land(jump));
+        match position {
+            // The position is asked for by the jump back.
+            Some((a, b)) => self.code.push(Instr::Again { a, b, to: top + 1 }),
+            None => leaves.extend(self.jump_back(node.regions[0], top, start as u32)?),
+        }
+        self.land(leaves);
         Some(())
     }
 
-    fn is_true(&self, value: ValueId) -> bool {
+    /// The end of a `while`: its condition once more, so that a trip takes one jump. Gives the jumps that leave.
+    fn jump_back(&mut self, condition: RegionId, top: u32, body: u32) -> Option<Vec<usize>> {
+        let graph = self.graph;
+        let value = graph.regions[condition].results[0];
+        let loops = graph.regions[condition].nodes.iter().any(|n| graph.nodes[*n].op == Op::Loop);
+        if self.is_known(value, true) || loops {
+            self.code.push(Instr::Jump(top));
+            return Some(Vec::new());
+        }
+        self.region(condition)?;
+        let mut leaves = self.unless(value)?;
+        let last = leaves.pop()?;
+        let back = match self.code[last] {
+            _ if last + 1 != self.code.len() => None,
+            Instr::Unless { a, .. } => Some(Instr::When { a, to: body }),
+            Instr::UnlessGtF32 { a, b, .. } => Some(Instr::WhenGtF32 { a, b, to: body }),
+            Instr::UnlessBinary { f, a, b, .. } => Some(Instr::WhenBinary { f, a, b, to: body }),
+            Instr::UnlessLtI64 { a, b, .. } => {
+                binary(Op::Lt, DType::I64).map(|f| Instr::WhenBinary { f, a, b, to: body })
+            }
+            _ => None,
+        };
+        match back {
+            Some(back) => self.code[last] = back,
+            None => {
+                leaves.push(last);
+                self.code.push(Instr::Jump(body));
+            }
+        }
+        Some(leaves)
+    }
+
+    /// Lets the code from `start` on write a move's target at once, where nobody reads the target's old value
+    /// after that; gives the moves that are left. Registers from `used` on belong to that code.
+    fn coalesced(&mut self, moves: Vec<(u8, u8)>, start: usize, used: usize) -> Vec<(u8, u8)> {
+        let mut left = Vec::new();
+        for (i, (to, from)) in moves.iter().copied().enumerate() {
+            let others = moves.iter().enumerate().filter(|(k, _)| *k != i);
+            let shared = others.into_iter().any(|(_, (_, f))| *f == from || *f == to);
+            let own = usize::from(from) >= used && !self.constants.iter().any(|(r, _)| *r == from);
+            if shared || !own || !self.may_replace(from, to, start) {
+                left.push((to, from));
+                continue;
+            }
+            for instr in &mut self.code[start..] {
+                instr.registers(&mut |r, _| {
+                    if *r == from {
+                        *r = to;
+                    }
+                });
+            }
+        }
+        left
+    }
+
+    /// Whether `to` is neither read nor written where `from` has been written.
+    fn may_replace(&mut self, from: u8, to: u8, start: usize) -> bool {
+        let mut pending = Vec::new();
+        for (at, instr) in self.code.iter_mut().enumerate().skip(start) {
+            instr.registers(&mut |r, writes| {
+                if writes && *r == from {
+                    pending.push(at + 1);
+                }
+            });
+        }
+        if pending.is_empty() {
+            return false;
+        }
+        let mut seen = vec![false; self.code.len() + 1];
+        while let Some(at) = pending.pop() {
+            if at >= self.code.len() || std::mem::replace(&mut seen[at], true) {
+                continue;
+            }
+            let mut touched = false;
+            self.code[at].registers(&mut |r, _| touched |= *r == to);
+            if touched {
+                return false;
+            }
+            if let Some(target) = self.code[at].target() {
+                pending.push(*target as usize);
+            }
+            if !matches!(self.code[at], Instr::Jump(_)) {
+                pending.push(at + 1);
+            }
+        }
+        true
+    }
+
+    fn is_known(&self, value: ValueId, wanted: bool) -> bool {
         let is = |id: &jit_ir::NodeId| {
             let node = &self.graph.nodes[*id];
             node.results.first() == Some(&value)
-                && matches!(node.attrs.value, Some(Const::Scalar(Scalar::Bool(true))))
+                && matches!(node.attrs.value, Some(Const::Scalar(Scalar::Bool(b))) if b == wanted)
         };
-        self.graph.nodes.ids().collect::<Vec<_>>().iter().any(is)
+        self.graph.nodes.ids().any(|id| is(&id))
     }
 }

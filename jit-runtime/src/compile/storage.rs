@@ -17,7 +17,8 @@ pub(super) struct Slots {
 
 /// The slots of a loop's tensors; `None` if they cannot share.
 pub(super) fn storage(graph: &Graph, node: &Node) -> Option<Slots> {
-    let mut classes = Classes { graph, parent: HashMap::new(), outside: HashMap::new(), written: HashMap::new() };
+    let mut classes =
+        Classes { graph, parent: HashMap::new(), outside: HashMap::new(), written: HashMap::new() };
     classes.unite_loop(node)?;
     let counted = usize::from(node.attrs.keep);
     for value in &node.operands[counted..] {
@@ -71,7 +72,8 @@ impl Classes<'_> {
                     for side in &node.regions {
                         self.unite_region(*side)?;
                         let results = &graph.regions[*side].results;
-                        for (a, b) in node.results.iter().zip(results).filter(|(a, _)| is_tensor(graph, **a)) {
+                        for (a, b) in node.results.iter().zip(results).filter(|(a, _)| is_tensor(graph, **a))
+                        {
                             self.unite(*a, *b);
                         }
                     }
@@ -149,7 +151,8 @@ impl Classes<'_> {
             self.walk(*side, &mut state)?;
             sides.push(state);
         }
-        let results: Vec<ValueId> = node.results.iter().copied().filter(|v| is_tensor(self.graph, *v)).collect();
+        let results: Vec<ValueId> =
+            node.results.iter().copied().filter(|v| is_tensor(self.graph, *v)).collect();
         let roots: Vec<ValueId> = results.iter().map(|v| self.root(*v)).collect();
         if roots.iter().enumerate().any(|(i, r)| roots[..i].contains(r)) {
             return None;
@@ -164,7 +167,8 @@ impl Classes<'_> {
     fn walk_loop(&mut self, node: &Node, state: &mut State, outermost: bool) -> Option<()> {
         let graph = self.graph;
         let counted = usize::from(node.attrs.keep);
-        let carried: Vec<usize> = (0..node.results.len()).filter(|i| is_tensor(graph, node.results[*i])).collect();
+        let carried: Vec<usize> =
+            (0..node.results.len()).filter(|i| is_tensor(graph, node.results[*i])).collect();
         let roots: Vec<ValueId> = carried.iter().map(|i| self.root(node.results[*i])).collect();
         if roots.iter().enumerate().any(|(i, r)| roots[..i].contains(r)) {
             return None;

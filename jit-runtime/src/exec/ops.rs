@@ -82,10 +82,7 @@ fn common_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Option<RawTensor> {
 
 /// The sizes of the result, by the op's shape rule.
 fn result_sizes(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Sizes, String> {
-    let types: SmallVec<[Type; 3]> = args
-        .iter()
-        .map(|v| v.ty())
-        .collect();
+    let types: SmallVec<[Type; 3]> = args.iter().map(|v| v.ty()).collect();
     let values: SmallVec<[Option<i64>; 4]> =
         args.iter().map(|v| if let Val::Scalar(s) = v { Some(s.as_i64()) } else { None }).collect();
     let dims = shape::infer(op, &types, &values, attrs)?.dims.unwrap_or_default();

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use jit_ir::{Op, Scalar};
 use jit_ir::ops::{Attrs, host};
+use jit_ir::{Op, Scalar};
 use smallvec::SmallVec;
 
 use super::{lists, ops};
@@ -126,7 +126,9 @@ impl Machine<'_> {
     /// An argument, out of its slot if the step may take it.
     fn taken(&mut self, step: &Step, i: usize) -> Val {
         match step.args[i] {
-            Ref::Slot(slot) if step.takes.get(i) == Some(&true) => std::mem::take(&mut self.env[slot as usize]),
+            Ref::Slot(slot) if step.takes.get(i) == Some(&true) => {
+                std::mem::take(&mut self.env[slot as usize])
+            }
             other => self.get(other).clone(),
         }
     }
@@ -238,7 +240,8 @@ impl Machine<'_> {
             Some(Val::Scalar(n)) => Some(n.as_i64().max(0) as usize),
             _ => None,
         };
-        let values: Vals = (usize::from(plan.counted)..step.args.len()).map(|i| self.taken(step, i)).collect();
+        let values: Vals =
+            (usize::from(plan.counted)..step.args.len()).map(|i| self.taken(step, i)).collect();
         self.carry(plan, values);
         let mut i = 0;
         while count.is_none_or(|n| i < n) {

@@ -563,8 +563,11 @@ mod tests {
     #[test]
     fn values_of_lists_and_options_come_back() {
         type Item = (Tensor, Option<f32>);
-        let items: Vec<Item> =
-            vec![(Tensor::from([1.0, 2.0]), Some(3.0)), (Tensor::from([4.0]), None), (Tensor::from([5.0]), Some(6.0))];
+        let items: Vec<Item> = vec![
+            (Tensor::from([1.0, 2.0]), Some(3.0)),
+            (Tensor::from([4.0]), None),
+            (Tensor::from([5.0]), Some(6.0)),
+        ];
         let mut leaves = Leaves::default();
         items.push_leaves(&mut leaves);
         let tree = <Vec<Item> as Argument>::tree();

@@ -302,7 +302,9 @@ impl Function {
     fn linked<A: Argument, R: Returns>(&self) -> Result<&Graph> {
         let link = || {
             let wrong = |message: String| Error::Compile { message, at: None };
-            let Tree::Tuple(params) = A::tree() else { return Err(wrong("the arguments are a tuple".into())) };
+            let Tree::Tuple(params) = A::tree() else {
+                return Err(wrong("the arguments are a tuple".into()));
+            };
             let leaves: usize = params.iter().map(|p| p.leaves().len()).sum();
             if params.len() != self.graph.params().len() && leaves == self.graph.params().len() {
                 return Ok(self.graph.clone());

@@ -5,8 +5,8 @@ mod cache;
 mod constant;
 mod function;
 
-pub(crate) use arguments::{collect_opaque, is_leaf, pack, push_opaque, restore_opaque, unpack, unpack_all};
 pub use arguments::{Argument, Inputs, Leaves, Outputs, Pytree, Results, Returns};
+pub(crate) use arguments::{collect_opaque, is_leaf, pack, push_opaque, restore_opaque, unpack, unpack_all};
 pub use cache::Stats;
 pub(crate) use cache::key_of;
 pub use constant::Constant;

@@ -293,8 +293,7 @@ impl TraceFn {
         let result = traced(&mut Inputs(inputs.into_iter()));
         let mut results = Results::default();
         result.collect(&mut results);
-        let made: Vec<Any> =
-            results.0.iter().filter(|a| !matches!(a.val, Val::Opaque(_))).cloned().collect();
+        let made: Vec<Any> = results.0.iter().filter(|a| !matches!(a.val, Val::Opaque(_))).cloned().collect();
         let graph = recording.finish(&made);
         drop(closing);
         let values = results.0.into_iter().map(|a| a.val).collect();
@@ -302,13 +301,7 @@ impl TraceFn {
     }
 
     /// Adds a recording to its signature's.
-    fn keep(
-        &self,
-        tree: &Tree,
-        leaves: &[Val],
-        graph: std::result::Result<Graph, String>,
-        results: &[Val],
-    ) {
+    fn keep(&self, tree: &Tree, leaves: &[Val], graph: std::result::Result<Graph, String>, results: &[Val]) {
         let fixed: Fixed = results
             .iter()
             .enumerate()

@@ -1,0 +1,261 @@
+//! Scalar code as a register program: unboxed values, elements of tensors read and written in place.
+//!
+//! A program never says what went wrong: a fault ends it, and the graph as it was written is run op by
+//! op to find the error.
+
+mod cells;
+mod instr;
+mod ops;
+
+use jit_ir::{DType, with_dtype};
+
+use crate::tensor::raw::{RawTensor, Val};
+use cells::Cells;
+pub(crate) use instr::{Instr, Other};
+use ops::{Bits, from_bits, scalar, to_bits};
+pub(crate) use ops::{binary, bits, function, unary};
+
+/// Registers of a program; a byte names one.
+pub(crate) const REGISTERS: usize = 256;
+
+/// A compiled loop.
+pub(crate) struct Program {
+    pub(crate) code: Vec<Instr>,
+    pub(crate) constants: Vec<(u8, Bits)>,
+    /// For each argument where it goes.
+    pub(crate) inputs: Vec<Place>,
+    /// The element type of each tensor, and whether it is written.
+    pub(crate) tensors: Vec<(DType, bool)>,
+    pub(crate) outputs: Vec<Place>,
+}
+
+/// Where a value lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Register(u8, DType),
+    Tensor(u8),
+    /// Nobody reads it.
+    Nowhere,
+}
+
+impl Program {
+    /// Runs the program; the arguments that it writes are changed in place if nothing else holds them.
+    /// `None` is a fault.
+    pub(crate) fn run(&self, args: Vec<Val>) -> Option<Vec<Val>> {
+        let mut registers = [0_u64; REGISTERS];
+        let mut tensors: Vec<Option<RawTensor>> = vec![None; self.tensors.len()];
+        for (register, value) in &self.constants {
+            registers[usize::from(*register)] = *value;
+        }
+        for (place, val) in self.inputs.iter().zip(args) {
+            match (place, val) {
+                (Place::Register(r, dtype), Val::Scalar(s)) if s.dtype() == *dtype => {
+                    registers[usize::from(*r)] = bits(s);
+                }
+                (Place::Tensor(t), Val::Tensor(tensor)) => tensors[usize::from(*t)] = Some(tensor),
+                // What was never set is never read.
+                (Place::Nowhere, _) | (Place::Register(..), Val::Undef) => {}
+                _ => return None,
+            }
+        }
+        let mut cells = Vec::with_capacity(tensors.len());
+        for (tensor, (dtype, written)) in tensors.iter_mut().zip(&self.tensors) {
+            let tensor = tensor.as_mut().filter(|t| t.dtype == *dtype)?;
+            if *written {
+                with_dtype!(*dtype, T => {
+                    tensor.make_mut::<T>();
+                });
+            }
+            cells.push(Cells::new(tensor));
+        }
+        self.execute(&mut registers, &cells)?;
+        let out = self.outputs.iter().map(|place| match place {
+            Place::Register(r, dtype) => Val::Scalar(scalar(registers[usize::from(*r)], *dtype)),
+            Place::Tensor(t) => tensors[usize::from(*t)].take().map_or(Val::Undef, Val::Tensor),
+            Place::Nowhere => Val::Undef,
+        });
+        Some(out.collect())
+    }
+
+    fn execute(&self, regs: &mut [u64; REGISTERS], cells: &[Cells]) -> Option<()> {
+        macro_rules! get {
+            ($r:expr) => {
+                regs[usize::from(*$r)]
+            };
+        }
+        macro_rules! set {
+            ($to:expr, $value:expr) => {
+                regs[usize::from(*$to)] = $value
+            };
+        }
+        let code = &self.code[..];
+        let mut pc = 0;
+        while let Some(instr) = code.get(pc) {
+            pc += 1;
+            match instr {
+                Instr::Move { to, from } => set!(to, get!(from)),
+                Instr::Unary { f, to, a } => set!(to, f(get!(a))?),
+                Instr::Binary { f, to, a, b } => set!(to, f(get!(a), get!(b))?),
+                Instr::AddI64 { to, a, b } => set!(to, (get!(a) as i64).checked_add(get!(b) as i64)? as u64),
+                Instr::SubI64 { to, a, b } => set!(to, (get!(a) as i64).checked_sub(get!(b) as i64)? as u64),
+                Instr::MulI64 { to, a, b } => set!(to, (get!(a) as i64).checked_mul(get!(b) as i64)? as u64),
+                Instr::AddUsize { to, a, b } => set!(to, get!(a).checked_add(get!(b))?),
+                Instr::SubUsize { to, a, b } => set!(to, get!(a).checked_sub(get!(b))?),
+                Instr::AddF32 { to, a, b } => {
+                    set!(to, to_bits(from_bits::<f32>(get!(a)) + from_bits::<f32>(get!(b))))
+                }
+                Instr::MulF32 { to, a, b } => {
+                    set!(to, to_bits(from_bits::<f32>(get!(a)) * from_bits::<f32>(get!(b))))
+                }
+                Instr::AddF64 { to, a, b } => {
+                    set!(to, to_bits(from_bits::<f64>(get!(a)) + from_bits::<f64>(get!(b))))
+                }
+                Instr::MulF64 { to, a, b } => {
+                    set!(to, to_bits(from_bits::<f64>(get!(a)) * from_bits::<f64>(get!(b))))
+                }
+                Instr::Other(other) => set!(&other.to, other.value(regs)?),
+                Instr::Jump(to) => pc = *to as usize,
+                Instr::Unless { a, to } => {
+                    if get!(a) == 0 {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::UnlessLtI64 { a, b, to } => {
+                    if (get!(a) as i64) >= (get!(b) as i64) {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::UnlessEqI64 { a, b, to } => {
+                    if get!(a) != get!(b) {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::UnlessGtUsize { a, b, to } => {
+                    if get!(a) <= get!(b) {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::UnlessGtF32 { a, b, to } => {
+                    let greater = f32::from_bits(get!(a) as u32) > f32::from_bits(get!(b) as u32);
+                    if !greater {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::UnlessBinary { f, a, b, to } => {
+                    if f(get!(a), get!(b))? == 0 {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::When { a, to } => {
+                    if get!(a) != 0 {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::WhenGtF32 { a, b, to } => {
+                    if f32::from_bits(get!(a) as u32) > f32::from_bits(get!(b) as u32) {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::WhenBinary { f, a, b, to } => {
+                    if f(get!(a), get!(b))? != 0 {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::Done { a, b, to } => {
+                    if get!(a) >= get!(b) {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::Again { a, b, to } => {
+                    let next = get!(a) + 1;
+                    set!(a, next);
+                    if next < get!(b) {
+                        pc = *to as usize;
+                    }
+                }
+                Instr::Read1 { to, cells: c, i } => {
+                    let cells = &cells[usize::from(*c)];
+                    let from = cells.address1(get!(i))?;
+                    // SAFETY: the address is of these cells, whose tensor `run` keeps.
+                    set!(to, unsafe { cells.read(from) })
+                }
+                Instr::ReadBefore { to, cells: c, i } => {
+                    let cells = &cells[usize::from(*c)];
+                    let from = cells.address1(get!(i).wrapping_sub(1))?;
+                    // SAFETY: as above.
+                    set!(to, unsafe { cells.read(from) })
+                }
+                Instr::Read2 { to, cells: c, i, j } => {
+                    let cells = &cells[usize::from(*c)];
+                    let from = cells.address2(get!(i), get!(j))?;
+                    // SAFETY: as above.
+                    set!(to, unsafe { cells.read(from) })
+                }
+                Instr::Read { to, cells: c, at } => {
+                    let cells = &cells[usize::from(*c)];
+                    let from = cells.address(at.iter().map(|r| get!(r)))?;
+                    // SAFETY: as above.
+                    set!(to, unsafe { cells.read(from) })
+                }
+                Instr::Write1 { cells: c, i, value } => {
+                    let cells = &cells[usize::from(*c)];
+                    let to = cells.address1(get!(i))?;
+                    // SAFETY: as above; `run` made the tensors that a program writes unique and contiguous.
+                    unsafe { cells.write(to, get!(value)) }
+                }
+                Instr::Write2 { cells: c, i, j, value } => {
+                    let cells = &cells[usize::from(*c)];
+                    let to = cells.address2(get!(i), get!(j))?;
+                    // SAFETY: as above.
+                    unsafe { cells.write(to, get!(value)) }
+                }
+                Instr::Write { cells: c, at, value } => {
+                    let cells = &cells[usize::from(*c)];
+                    let to = cells.address(at.iter().map(|r| get!(r)))?;
+                    // SAFETY: as above.
+                    unsafe { cells.write(to, get!(value)) }
+                }
+                Instr::Dim { to, cells: c, axis } => {
+                    let cells = &cells[usize::from(*c)];
+                    set!(to, cells.dim(jit_ir::ops::shape::axis(*axis, cells.rank).ok()?))
+                }
+                Instr::Len { to, cells: c } => {
+                    let cells = &cells[usize::from(*c)];
+                    set!(to, (0..cells.rank).map(|i| cells.dim(i)).product())
+                }
+                Instr::Assert(a) => {
+                    if get!(a) == 0 {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jit_ir::Scalar;
+
+    use super::*;
+
+    #[test]
+    fn written_tensors_are_copied_if_shared() {
+        let code = vec![Instr::Write1 { cells: 0, i: 0, value: 1 }];
+        let program = Program {
+            code,
+            constants: vec![(0, 1), (1, bits(Scalar::F32(9.0)))],
+            inputs: vec![Place::Tensor(0)],
+            tensors: vec![(DType::F32, true)],
+            outputs: vec![Place::Tensor(0)],
+        };
+        let x = RawTensor::from_fn(&[3], |i| i as f32);
+        let out = program.run(vec![Val::Tensor(x.clone())]).unwrap();
+        assert_eq!(out[0].tensor().unwrap().to_vec::<f32>(), [0.0, 9.0, 2.0]);
+        assert_eq!(x.to_vec::<f32>(), [0.0, 1.0, 2.0]);
+        let start = x.buffer.start();
+        let out = program.run(vec![Val::Tensor(x)]).unwrap();
+        assert_eq!(out[0].tensor().unwrap().buffer.start(), start);
+    }
+}
