@@ -6,6 +6,7 @@ use syn::ItemFn;
 use crate::diag::Errors;
 use crate::emit::{self, Texts};
 use crate::lower;
+use crate::options::Options;
 use crate::signature::{self, Signature};
 use crate::types::Generics;
 
@@ -13,10 +14,13 @@ use crate::types::Generics;
 const MAX_INSTANCES: usize = 36;
 
 /// A scripted function.
-pub(crate) fn script(item: &ItemFn, errors: &mut Errors) -> Option<TokenStream> {
+pub(crate) fn script(item: &ItemFn, options: &Options, errors: &mut Errors) -> Option<TokenStream> {
     signature::check_header(&item.sig, "a script", errors);
-    let texts = texts(item, &item.sig.generics, errors);
-    (!errors.any()).then(|| emit::script(item, &texts))
+    if matches!(item.sig.inputs.first(), Some(syn::FnArg::Receiver(_))) {
+        return None;
+    }
+    let texts = texts(item, &item.sig.generics, options, errors);
+    (!errors.any()).then(|| emit::script(item, &texts, options))
 }
 
 /// A traced function.
@@ -27,14 +31,14 @@ pub(crate) fn trace(item: &ItemFn, errors: &mut Errors) -> Option<TokenStream> {
 
 /// The graphs of a function: one for each choice of element types, and one that leaves them open.
 /// Without messages they may be empty: then rustc has reported what is wrong.
-pub(crate) fn texts(item: &ItemFn, generics: &syn::Generics, errors: &mut Errors) -> Texts {
+pub(crate) fn texts(item: &ItemFn, generics: &syn::Generics, options: &Options, errors: &mut Errors) -> Texts {
     let params = signature::instances(generics, errors);
     let mut choices = signature::choices(&params);
     choices.truncate(MAX_INSTANCES);
     let mut texts = Texts::default();
     for choice in &choices {
         let mut found = Errors::default();
-        let signature = Signature::read(item, choice, &mut found);
+        let signature = Signature::read(item, choice, options, &mut found);
         match lower::lower(&signature, &item.block) {
             Ok(captured) => {
                 texts.instances.push(captured.text);
@@ -60,7 +64,7 @@ pub(crate) fn texts(item: &ItemFn, generics: &syn::Generics, errors: &mut Errors
         return texts;
     }
     let open: Generics = params.into_iter().map(|(name, _)| (name, None)).collect();
-    let signature = Signature::read(item, &open, &mut Errors::default());
+    let signature = Signature::read(item, &open, options, &mut Errors::default());
     let open = lower::lower(&signature, &item.block).ok().map(|c| c.text);
     texts.open = open.or(texts.instances.first().cloned());
     texts

@@ -35,15 +35,14 @@ codes! {
     Match "J016" "A `match` on something that scripts do not match."
     Name "J015" "A name that is no variable of the script."
     Method "J020" "A method that scripts do not know."
-    Arguments "J021" "A call with another number of arguments, or arguments of another kind."
     Constant "J022" "An argument that must be a literal."
     Call "J023" "A call that scripts do not take."
     Recursion "J024" "A script that calls itself."
     OpenType "J025" "A type that the source does not tell."
     TensorCondition "J030" "A tensor where a bool is needed."
     Loop "J031" "A loop that cannot be captured."
-    Exit "J032" "A break or continue without its loop."
     Assignment "J033" "An assignment to something that scripts cannot assign to."
+    Shape "J040" "An op that cannot fit the declared shapes, or a shape declared for something else."
     Joined "J034" "Branches or trips that give values of different kinds."
 }
 

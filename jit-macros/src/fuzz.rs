@@ -5,6 +5,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use crate::diag::Errors;
 use crate::lower;
+use crate::options::Options;
 use crate::signature::Signature;
 use crate::types::Generics;
 
@@ -90,7 +91,7 @@ fn damaged_bodies_never_panic() {
         let Ok(item) = syn::parse2::<syn::ItemFn>(tokens) else { continue };
         let outcome = std::panic::catch_unwind(|| {
             let mut errors = Errors::default();
-            let signature = Signature::read(&item, &Generics::new(), &mut errors);
+            let signature = Signature::read(&item, &Generics::new(), &Options::default(), &mut errors);
             let captured = lower::lower(&signature, &item.block);
             if let Ok(c) = &captured {
                 jit_ir::Graph::parse(&c.text).unwrap_or_else(|e| panic!("{e}\n{}", c.text));

@@ -10,6 +10,7 @@ mod emit;
 mod fuzz;
 mod lower;
 mod methods;
+mod options;
 mod pytree;
 mod signature;
 mod types;
@@ -20,6 +21,7 @@ use quote::quote;
 use syn::{Item, ItemFn};
 
 use diag::{Code, Errors};
+use options::Options;
 
 /// Captures the function's body as a graph, control flow included, at build time. Above an `impl`
 /// block it captures each of its functions.
@@ -27,7 +29,18 @@ use diag::{Code, Errors};
 /// See the crate `jit-runtime`.
 #[proc_macro_attribute]
 pub fn script(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand(options.into(), item.into(), "script", capture::script, |item, errors| {
+    let mut errors = Errors::default();
+    let options = Options::read(&options.into(), "script", &["shape", "fast_math"], &mut errors);
+    let function = |item: &ItemFn, errors: &mut Errors| capture::script(item, &options, errors);
+    expand(errors, item.into(), "script", function, |item, errors| {
+        if let Some(shape) = options.shapes.first() {
+            errors.push(
+                &shape.param,
+                Code::Option,
+                "shapes are declared for one function, and this is an `impl` block",
+                "write `assert_eq!(x.dim(0), n)` in the method",
+            );
+        }
         methods::expand(item, methods::Kind::Script, errors)
     })
 }
@@ -38,7 +51,9 @@ pub fn script(options: TokenStream, item: TokenStream) -> TokenStream {
 /// See the crate `jit-runtime`.
 #[proc_macro_attribute]
 pub fn trace(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand(options.into(), item.into(), "trace", capture::trace, |item, errors| {
+    let mut errors = Errors::default();
+    Options::read(&options.into(), "trace", &[], &mut errors);
+    expand(errors, item.into(), "trace", capture::trace, |item, errors| {
         methods::expand(item, methods::Kind::Trace, errors)
     })
 }
@@ -60,21 +75,12 @@ pub fn pytree(item: TokenStream) -> TokenStream {
 /// Reads the item and reports all errors at once; with errors the original item is emitted, so that
 /// editors keep working and nothing is reported twice.
 fn expand(
-    options: Tokens,
+    mut errors: Errors,
     item: Tokens,
     name: &str,
     function: impl FnOnce(&ItemFn, &mut Errors) -> Option<Tokens>,
     methods: impl FnOnce(&syn::ItemImpl, &mut Errors) -> Option<Tokens>,
 ) -> TokenStream {
-    let mut errors = Errors::default();
-    if !options.is_empty() {
-        errors.push(
-            &options,
-            Code::Option,
-            format!("`#[{name}]` does not know this option"),
-            format!("write `#[{name}]`"),
-        );
-    }
     let made = match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Fn(item)) => function(&item, &mut errors),
         Ok(Item::Impl(item)) => methods(&item, &mut errors),

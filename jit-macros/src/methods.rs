@@ -8,6 +8,7 @@ use crate::capture;
 use crate::diag::{Code, Errors};
 use crate::emit::{self, Owner};
 use crate::lower::handle_method;
+use crate::options::Options;
 use crate::signature;
 
 /// What is done with the functions.
@@ -105,7 +106,7 @@ fn method(
     let outside = match kind {
         Kind::Script => {
             let item = with_self(&item);
-            let texts = capture::texts(&item, &item.sig.generics, errors);
+            let texts = capture::texts(&item, &item.sig.generics, &Options::default(), errors);
             if errors.any() {
                 return None;
             }

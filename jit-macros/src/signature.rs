@@ -5,6 +5,7 @@ use quote::ToTokens;
 use syn::{FnArg, GenericParam, ItemFn, Pat, ReturnType, WherePredicate};
 
 use crate::diag::{Code, Errors, source};
+use crate::options::{Options, Shape};
 use crate::types::{Declared, Generics};
 
 /// What the lowering needs to know of the header.
@@ -13,6 +14,8 @@ pub(crate) struct Signature {
     pub(crate) params: Vec<(Pat, Declared)>,
     pub(crate) result: Declared,
     pub(crate) generics: Generics,
+    /// Declared shapes of parameters.
+    pub(crate) shapes: Vec<Shape>,
 }
 
 /// Messages about forms that neither scripts nor traces take.
@@ -115,7 +118,12 @@ pub(crate) fn choices(params: &[(String, Vec<DType>)]) -> Vec<Generics> {
 
 impl Signature {
     /// Reads a script's header, for one choice of element types.
-    pub(crate) fn read(item: &ItemFn, generics: &Generics, errors: &mut Errors) -> Signature {
+    pub(crate) fn read(
+        item: &ItemFn,
+        generics: &Generics,
+        options: &Options,
+        errors: &mut Errors,
+    ) -> Signature {
         let sig = &item.sig;
         let mut params = Vec::new();
         for input in &sig.inputs {
@@ -139,7 +147,7 @@ impl Signature {
             check_error_type(ty, errors);
         }
         let name = sig.ident.to_string();
-        Signature { name, params, result, generics: generics.clone() }
+        Signature { name, params, result, generics: generics.clone(), shapes: options.shapes.clone() }
     }
 }
 

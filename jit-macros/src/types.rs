@@ -22,7 +22,7 @@ pub(crate) enum Declared {
 }
 
 /// Types that no script takes; other names are structs or aliases, which rustc knows.
-const FOREIGN: &[&str] = &[
+pub(crate) const FOREIGN: &[&str] = &[
     "str", "String", "char", "i8", "i16", "i128", "isize", "u16", "u32", "u64", "u128", "f16", "f128", "Box",
     "Rc", "Arc", "RefCell", "Cell", "Mutex", "HashMap", "HashSet", "BTreeMap", "BTreeSet", "VecDeque", "Cow",
     "Path", "PathBuf", "Instant", "Duration",

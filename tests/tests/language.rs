@@ -563,3 +563,31 @@ fn assertions_show_scalars() {
     assert!(text(3).starts_with("assertion `left == right` failed: odd\n  left: 1\n right: 0 (at "), "{}", text(3));
     assert!(text(-2).starts_with("internal error: entered unreachable code: n = -2"), "{}", text(-2));
 }
+
+#[script(shape(x = [n, 3], w = [3, m], b = [m], all = [.., _, 3]))]
+fn declared(x: &Tensor, w: &Tensor, b: &Tensor, all: &Tensor) -> Tensor {
+    x.matmul(w) + b + all.sum()
+}
+
+#[test]
+fn declared_shapes_are_checked_on_entry() {
+    let (x, w, b) = (m(), m().t(), v(&[1.0, 2.0]));
+    declared::check(&x, &w, &b, &m()).unwrap();
+    let graph = declared::graph().to_string();
+    assert!(graph.contains("%x: f32[n0, 3], %w: f32[3, n1], %b: f32[n1], %all: f32[*]"), "{graph}");
+    let cases: [(&Tensor, &Tensor, &Tensor, &Tensor, &str); 5] = [
+        (&b, &w, &b, &x, "shape: `x` has rank 1, declared [n, 3]"),
+        (&w, &w, &b, &x, "shape: axis 1 of `x` is 2, not 3: declared [n, 3]"),
+        (&x, &w, &v(&[1.0]), &x, "shape: axis 0 of `b` is 1, and `m` is 2: declared [m]"),
+        (&x, &w, &b, &b, "shape: `all` has rank 1, declared [.., _, 3]"),
+        (&x, &w, &b, &w, "shape: axis -1 of `all` is 2, not 3: declared [.., _, 3]"),
+    ];
+    for (x, w, b, all, message) in cases {
+        let error = declared::try_call(x, w, b, all).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+        let eager = jit_runtime::eager(|| declared::try_call(x, w, b, all)).unwrap_err().to_string();
+        assert!(eager.starts_with(message), "{eager}");
+    }
+    let all = Tensor::<f32>::ones([2, 2, 5, 3]);
+    assert_eq!(declared(&x, &w, &b, &all), jit_runtime::eager(|| declared(&x, &w, &b, &all)));
+}

@@ -7,6 +7,7 @@ use syn::{FnArg, ItemFn, Type};
 
 use crate::lower::Link;
 use crate::methods::without_self;
+use crate::options::{Options, Shape, Size};
 use entries::{Entry, Given, Gives};
 
 mod entries;
@@ -85,6 +86,8 @@ struct Parts<'a> {
     named_types: Vec<Type>,
     output: Type,
     body: TokenStream,
+    /// Declared shapes, which the body as written is checked by, too.
+    shapes: Vec<Shape>,
 }
 
 impl<'a> Parts<'a> {
@@ -124,6 +127,7 @@ impl<'a> Parts<'a> {
             named_types,
             output,
             body,
+            shapes: Vec::new(),
         }
     }
 
@@ -168,6 +172,7 @@ impl<'a> Parts<'a> {
                 (written, quote! { <#module::Handle>::eager })
             }
         };
+        let shapes = self.shape_checks();
         quote! {
             #written
             impl<#params> #PRIVATE::CallWith<(#(#named_types,)*)> for #module::Handle #clause {
@@ -184,10 +189,29 @@ impl<'a> Parts<'a> {
                     #(::jit_runtime::__private::Argument::push_leaves(#args, jit_out);)*
                 }
                 fn eager((#(#args,)*): (#(#named_types,)*)) -> #output {
+                    #shapes
                     #eager(#(#args),*)
                 }
             }
         }
+    }
+
+    /// The checks of the declared shapes, for the body as written.
+    fn shape_checks(&self) -> TokenStream {
+        if self.shapes.is_empty() {
+            return quote! {};
+        }
+        let checks = self.shapes.iter().map(|shape| {
+            let (param, leading, text) = (&shape.param, shape.leading, &shape.text);
+            let name = param.to_string();
+            let sizes = shape.sizes.iter().map(|size| match size {
+                Size::Number(n) => quote! { ::jit_runtime::__private::Size::Number(#n) },
+                Size::Name(name) => quote! { ::jit_runtime::__private::Size::Name(#name) },
+                Size::Open => quote! { ::jit_runtime::__private::Size::Open },
+            });
+            quote! { (#name, #param.shape(), #leading, &[#(#sizes),*], #text) }
+        });
+        quote! { #PRIVATE::check_shapes(&[#(#checks),*]); }
     }
 
     /// The function's module.
@@ -330,8 +354,9 @@ fn uncaptured(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
 }
 
 /// A scripted function.
-pub(crate) fn script(item: &ItemFn, texts: &Texts) -> TokenStream {
-    let parts = Parts::new(item, None);
+pub(crate) fn script(item: &ItemFn, texts: &Texts, options: &Options) -> TokenStream {
+    let mut parts = Parts::new(item, None);
+    parts.shapes = options.shapes.clone();
     let check = if texts.failed { uncaptured(&parts, texts) } else { quote! {} };
     let function = parts.function(&quote! { #PRIVATE::call_script }, &check);
     let beside = script_module(&parts, texts);

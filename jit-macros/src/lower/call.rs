@@ -12,7 +12,7 @@ use syn::spanned::Spanned;
 use super::literal::{Literals, scalar_literal};
 use super::{Item, Link, Lowered, Lowerer, Stop};
 use crate::diag::{Code, similar};
-use crate::types::{Declared, element};
+use crate::types::{Declared, FOREIGN, element};
 
 impl Lowerer<'_> {
     pub(super) fn method(&mut self, e: &syn::ExprMethodCall) -> Lowered {
@@ -89,7 +89,12 @@ impl Lowerer<'_> {
         let name = e.method.to_string();
         let help = match (name.as_str(), similar(&name, known.iter().map(String::as_str))) {
             ("unwrap" | "expect", _) => "write `?` after the call, or `if let Some(x) = option { .. }`".into(),
-            ("map" | "filter" | "for_each" | "fold" | "collect", _) => "write a `for` loop".into(),
+            ("iter" | "into_iter" | "map" | "filter" | "for_each" | "fold" | "collect", _) => {
+                "write a `for` loop".into()
+            }
+            ("pop" | "insert" | "remove" | "extend" | "truncate" | "last" | "first", _) => {
+                "build the list by `push`, and read it by index: `xs[xs.len() - 1]`".into()
+            }
             ("to_string" | "into" | "try_into", _) => "convert scalars by `as`, tensors by `.cast::<f32>()`".into(),
             (_, Some(other)) => format!("did you mean `{other}`?"),
             _ => "compute it outside and pass it as an argument, or trace the function".into(),
@@ -97,13 +102,18 @@ impl Lowerer<'_> {
         self.error(&e.method, Code::Method, format!("scripts do not know the method `{name}`"), help)
     }
 
-    fn count(&mut self, e: &impl ToTokens, name: &str, wanted: usize, got: usize) -> Lowered<()> {
+    /// What rustc reports: the reason is shown only if it does not.
+    pub(super) fn left_to_rustc<T>(&mut self, reason: impl Into<String>) -> Lowered<T> {
+        self.reason.get_or_insert(reason.into());
+        Err(Stop::Error)
+    }
+
+    /// Another number of arguments than the method has is left to rustc.
+    fn count(&mut self, name: &str, wanted: usize, got: usize) -> Lowered<()> {
         if wanted == got {
             return Ok(());
         }
-        let s = if wanted == 1 { "" } else { "s" };
-        let help = format!("give {wanted} argument{s}");
-        self.error(e, Code::Arguments, format!("`{name}` takes {wanted} argument{s}, got {got}"), help)
+        self.left_to_rustc(format!("`{name}` takes {wanted} arguments"))
     }
 
     fn scalar_method(&mut self, e: &syn::ExprMethodCall, name: &str, x: ValueId) -> Lowered {
@@ -115,7 +125,7 @@ impl Lowerer<'_> {
         let Some((op, arity)) = methods::find_scalar(name).or(function.map(|(_, arity)| (Op::Host, *arity))) else {
             return self.unknown_method(e, &methods::scalar_names());
         };
-        self.count(e, name, arity, e.args.len())?;
+        self.count(name, arity, e.args.len())?;
         let mut operands = vec![x];
         for arg in &e.args {
             operands.push(self.scalar(arg)?);
@@ -133,7 +143,7 @@ impl Lowerer<'_> {
     /// `powi` on tensors is a chain of multiplications; on host scalars it is std's, which has no op.
     fn powi(&mut self, e: &syn::ExprMethodCall, x: ValueId) -> Lowered {
         let at = e.method.span();
-        self.count(e, &e.method.to_string(), 1, e.args.len())?;
+        self.count(&e.method.to_string(), 1, e.args.len())?;
         if !matches!(self.ty(x), Ty::Tensor(_)) {
             let n = match e.args.first() {
                 // The exponent of `pow` is a `u32`, which scripts do not know.
@@ -194,7 +204,7 @@ impl Lowerer<'_> {
             _ => {}
         }
         let Some(method) = methods::find(name) else { return self.unknown_method(e, &methods::names()) };
-        self.count(e, name, method.args.len(), e.args.len())?;
+        self.count(name, method.args.len(), e.args.len())?;
         let mut attrs = Attrs { keep: method.keep, ..Attrs::default() };
         if method.generic {
             let given = self.turbofish(e);
@@ -278,14 +288,7 @@ impl Lowerer<'_> {
                     }
                 }
                 Item::Value(v) if self.may_be_list(v) => operands.push(v),
-                _ => {
-                    return self.error(
-                        expr,
-                        Code::Arguments,
-                        "a shape in a script is an array",
-                        "write the sizes: `[n, 3]`",
-                    );
-                }
+                _ => return self.left_to_rustc("a shape is an array"),
             },
         }
         Ok(())
@@ -322,6 +325,14 @@ impl Lowerer<'_> {
             if let Ok(dtype) = owner.parse::<DType>() {
                 return self.scalar_function(e, dtype, &name.ident);
             }
+            if FOREIGN.contains(&owner.as_str()) {
+                return self.error(
+                    &e.func,
+                    Code::Call,
+                    format!("`{owner}::{}` is not supported in a script", name.ident),
+                    "a script makes tensors, scalars, tuples, lists and structs of them",
+                );
+            }
             if owner.starts_with(|c: char| c.is_ascii_uppercase()) {
                 return self.associated(e, &path.path);
             }
@@ -329,12 +340,7 @@ impl Lowerer<'_> {
         if let [name] = segments[..] {
             let name = name.ident.to_string();
             if self.find(&name).is_some() {
-                return self.error(
-                    &e.func,
-                    Code::Call,
-                    format!("`{name}` is a variable, and scripts call functions only"),
-                    "call a `#[script]` function by its name",
-                );
+                return self.left_to_rustc(format!("`{name}` is a variable"));
             }
             if name == self.signature.name {
                 return self.error(
@@ -382,15 +388,10 @@ impl Lowerer<'_> {
     /// `T::of(2.0)` in generic code.
     fn generic_function(&mut self, e: &syn::ExprCall, dtype: Option<DType>, name: &syn::Ident) -> Lowered {
         let [arg] = &e.args.iter().collect::<Vec<_>>()[..] else {
-            return self.count(e, &name.to_string(), 1, e.args.len()).map(|()| Item::unit());
+            return self.count(&name.to_string(), 1, e.args.len()).map(|()| Item::unit());
         };
         if name != "of" {
-            return self.error(
-                &e.func,
-                Code::Call,
-                format!("scripts do not know `{name}` of a type parameter"),
-                "write `T::of(2.0)` for a constant",
-            );
+            return self.left_to_rustc(format!("`{name}` of a type parameter is not known"));
         }
         let Some(dtype) = dtype else {
             let value = self.expr(arg)?;
@@ -414,7 +415,7 @@ impl Lowerer<'_> {
                 "write the arithmetic out",
             );
         };
-        self.count(e, &name.to_string(), arity + 1, e.args.len())?;
+        self.count(&name.to_string(), arity + 1, e.args.len())?;
         let operands: Lowered<Vec<ValueId>> = e.args.iter().map(|a| self.scalar(a)).collect();
         self.elementwise(op, operands?, e.span()).map(Item::Value)
     }
@@ -443,6 +444,9 @@ impl Lowerer<'_> {
             return self.joined(e, if text == "concat" { Op::Concat } else { Op::Stack });
         }
         let Some((op, kinds)) = methods::find_constructor(&text) else {
+            if text != "from_vec" {
+                return self.left_to_rustc(format!("`Tensor::{text}` is not known"));
+            }
             return self.error(
                 name,
                 Code::Method,
@@ -450,7 +454,7 @@ impl Lowerer<'_> {
                 "make the tensor outside and pass it as an argument",
             );
         };
-        self.count(e, &text, kinds.len(), e.args.len())?;
+        self.count(&text, kinds.len(), e.args.len())?;
         let args: Vec<&Expr> = e.args.iter().collect();
         let (mut operands, mut attrs) = (Vec::new(), Attrs::default());
         for (kind, expr) in kinds.iter().zip(&args) {
@@ -471,7 +475,7 @@ impl Lowerer<'_> {
     }
 
     fn tensor_from(&mut self, e: &syn::ExprCall, dtype: Option<DType>) -> Lowered {
-        self.count(e, "from", 1, e.args.len())?;
+        self.count("from", 1, e.args.len())?;
         let Some(arg) = e.args.first() else { return Err(Stop::Error) };
         let Some(Literals { shape, values, dtype: found, exact }) = self.literal_tensor(arg, dtype)? else {
             return self.tensor_of(arg, dtype).map(Item::Value);
@@ -530,19 +534,17 @@ impl Lowerer<'_> {
     }
 
     fn joined(&mut self, e: &syn::ExprCall, op: Op) -> Lowered {
-        self.count(e, op.name(), 2, e.args.len())?;
+        self.count(op.name(), 2, e.args.len())?;
         let (Some(list), Some(axis)) = (e.args.first(), e.args.last()) else { return Err(Stop::Error) };
         let items = self.expr(list);
         let axis = self.axis(axis)?;
         let operands = match items? {
             Item::Array(items) => items.into_iter().map(|i| self.packed(i)).collect::<Vec<_>>(),
             Item::Value(v) if self.may_be_list(v) => vec![v],
-            _ => {
-                return self.error(list, Code::Arguments, "the tensors stand in an array or a list", "write `&[&a, &b]`");
-            }
+            _ => return self.left_to_rustc("the tensors stand in an array or a list"),
         };
         if operands.is_empty() {
-            return self.error(list, Code::Arguments, "at least one tensor is needed", "write `&[&a, &b]`");
+            return self.left_to_rustc("at least one tensor is needed");
         }
         self.op(op, operands, Attrs::axes([axis]), Some(e.span())).map(Item::Value)
     }

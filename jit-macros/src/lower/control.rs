@@ -32,6 +32,8 @@ impl Lowerer<'_> {
     /// A host bool.
     pub(super) fn condition(&mut self, expr: &Expr) -> Lowered<ValueId> {
         if let Expr::Let(e) = expr {
+            // Later uses of the names are no errors of their own.
+            self.declare_names(&e.pat);
             return self.error(
                 e,
                 Code::Expression,
@@ -73,6 +75,14 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn while_expr(&mut self, e: &syn::ExprWhile) -> Lowered {
+        if let Expr::Let(_) = &*e.cond {
+            return self.error(
+                &e.cond,
+                Code::Expression,
+                "`while let` is not supported in a script",
+                "write a `for` over the list, or a `while` with a condition",
+            );
+        }
         self.repeat(Trips::While(&e.cond), &e.body, &e.label, e.while_token.span())
     }
 
@@ -351,24 +361,19 @@ impl Lowerer<'_> {
         Ok(go)
     }
 
-    fn find_loop(&mut self, label: &Option<Lifetime>, at: &Expr) -> Lowered<usize> {
+    fn find_loop(&mut self, label: &Option<Lifetime>) -> Lowered<usize> {
         let found = match label {
             None => self.loops.len().checked_sub(1),
             Some(name) => self.loops.iter().rposition(|l| l.label.as_ref().is_some_and(|x| name.ident == x)),
         };
         match found {
             Some(i) => Ok(i),
-            None => self.error(
-                at,
-                Code::Exit,
-                "there is no such loop here",
-                "use it inside a loop, with a label of one",
-            ),
+            None => self.left_to_rustc("there is no such loop"),
         }
     }
 
-    pub(super) fn break_expr(&mut self, e: &syn::ExprBreak, at: &Expr) -> Lowered {
-        let i = self.find_loop(&e.label, at)?;
+    pub(super) fn break_expr(&mut self, e: &syn::ExprBreak) -> Lowered {
+        let i = self.find_loop(&e.label)?;
         if let Some(value) = &e.expr {
             let item = self.expr(value)?;
             let slot = self.loops[i].value;
@@ -378,8 +383,8 @@ impl Lowerer<'_> {
         self.leave(flag)
     }
 
-    pub(super) fn continue_expr(&mut self, e: &syn::ExprContinue, at: &Expr) -> Lowered {
-        let i = self.find_loop(&e.label, at)?;
+    pub(super) fn continue_expr(&mut self, e: &syn::ExprContinue) -> Lowered {
+        let i = self.find_loop(&e.label)?;
         let flag = self.loops[i].continued;
         self.leave(flag)
     }

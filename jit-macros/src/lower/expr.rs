@@ -42,8 +42,8 @@ impl Lowerer<'_> {
             Expr::While(e) => self.while_expr(e),
             Expr::Loop(e) => self.loop_expr(e),
             Expr::ForLoop(e) => self.for_expr(e),
-            Expr::Break(e) => self.break_expr(e, expr),
-            Expr::Continue(e) => self.continue_expr(e, expr),
+            Expr::Break(e) => self.break_expr(e),
+            Expr::Continue(e) => self.continue_expr(e),
             Expr::Return(e) => self.return_expr(e),
             Expr::Call(e) => self.call(e),
             Expr::MethodCall(e) => self.method(e),
@@ -375,18 +375,13 @@ impl Lowerer<'_> {
             (Expr::Tuple(_), _) => Err(Stop::Error),
             (Expr::Index(e), item) => self.write_element(e, item),
             (Expr::Field(e), item) => self.assign_field(e, item),
-            (Expr::Unary(e), _) if matches!(e.op, UnOp::Deref(_)) => self.error(
-                e,
-                Code::Assignment,
-                "a script changes no values behind references",
-                "assign to the variable, or write `x[i] = v`",
-            ),
-            (other, _) => self.error(
+            (other @ (Expr::Array(_) | Expr::Struct(_)), _) => self.error(
                 other,
                 Code::Assignment,
-                "a script assigns to variables, to their parts and to elements",
-                "write `x = ..`, `t.0 = ..` or `x[[i, j]] = ..`",
+                "a script assigns to variables, tuples of them, their parts and elements",
+                "write `(a, b) = ..`, `t.0 = ..` or `x[[i, j]] = ..`",
             ),
+            _ => self.left_to_rustc("this is no place for a value"),
         }
     }
 

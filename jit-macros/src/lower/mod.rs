@@ -10,6 +10,7 @@ mod literal;
 mod pattern;
 mod place;
 mod range;
+mod shape;
 mod statement;
 
 pub(crate) use place::handle_method;
@@ -18,7 +19,7 @@ use std::collections::HashMap;
 
 use jit_ir::ops::Attrs;
 use jit_ir::unify::{Clash, Fallback, Ty, Typing};
-use jit_ir::{Const, Graph, Location, Op, RegionId, Scalar, Type, ValueId};
+use jit_ir::{Const, Dim, Graph, Location, NodeId, Op, RegionId, Scalar, Type, ValueId};
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 
@@ -137,6 +138,10 @@ pub(crate) struct Lowerer<'a> {
     pub(crate) links: Vec<(String, Link)>,
     /// Why the walk stopped where no message says it.
     reason: Option<String>,
+    /// Where nodes come from, for messages about them.
+    spans: HashMap<NodeId, Span>,
+    /// Sizes of parameters.
+    declared_dims: Vec<(ValueId, Vec<Dim>)>,
 }
 
 /// What the walk gives.
@@ -170,13 +175,16 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
         signature,
         links: Vec::new(),
         reason: None,
+        spans: HashMap::new(),
+        declared_dims: Vec::new(),
     };
     l.parameters();
+    l.declared_shapes();
     l.set_flag(l.returned, false);
     let placeholder = l.undefined(signature.result.value());
     l.env[l.result] = Some(placeholder);
     let failed = l.block(&returning(body, &signature.result)) == Err(Stop::Error);
-    l.finish(body, failed)
+    l.finish(failed)
 }
 
 /// The body with its value as a `return`: then every result is set where control ends.
@@ -309,6 +317,9 @@ impl Lowerer<'_> {
     fn node(&mut self, op: Op, operands: Vec<ValueId>, attrs: Attrs, ty: Ty, at: Option<Span>) -> ValueId {
         let location = at.map(location);
         let node = self.graph.push(self.region, op, operands, attrs, vec![Type::Hole], location);
+        if let Some(at) = at {
+            self.spans.insert(node, at);
+        }
         let value = self.graph.nodes[node].results[0];
         self.typing.types.insert(value, ty);
         value
@@ -372,7 +383,7 @@ impl Lowerer<'_> {
     }
 
     /// Settles the types and writes the text.
-    fn finish(mut self, body: &syn::Block, failed: bool) -> Result<Captured, Refused> {
+    fn finish(mut self, failed: bool) -> Result<Captured, Refused> {
         let body_region = self.graph.body;
         self.region = body_region;
         let declared = self.signature.result.value().clone();
@@ -382,21 +393,24 @@ impl Lowerer<'_> {
             self.graph.regions[body_region].results = vec![value];
             self.graph.result_types = vec![declared.ty()];
         }
-        if !self.typing.settle(&mut self.graph) && !self.is_generic() {
-            self.errors.push(
-                body,
-                Code::OpenType,
-                "the element type of a tensor made here is not known to the script",
-                "write it: `Tensor::<f32>::zeros(..)`",
-            );
+        let settled = self.typing.settle(&mut self.graph) || self.is_generic();
+        if !settled {
+            self.reason.get_or_insert("the element type of a tensor made here is not known".into());
         }
-        if failed || self.errors.any() {
+        if failed || !settled || self.errors.any() {
             return Err(Refused { errors: self.errors, reason: self.reason });
         }
         // Shapes as far as the source tells; what does not fit is left to rustc, or to the first call.
+        self.size_parameters();
         let mut typed = self.graph.clone();
         if jit_ir::infer::infer(&mut typed).is_ok() {
             self.graph = typed;
+        }
+        if !self.signature.shapes.is_empty() {
+            self.check_shapes();
+            if self.errors.any() {
+                return Err(Refused { errors: self.errors, reason: None });
+            }
         }
         jit_ir::passes::dce(&mut self.graph);
         // What rustc cannot report either is reported after it, see `emit::uncaptured`.

@@ -289,12 +289,7 @@ impl Lowerer<'_> {
                 Item::Value(v) => Ok(v),
                 _ => Err(Stop::Error),
             },
-            None => self.error(
-                expr,
-                Code::Literal,
-                "this literal is not supported in a script",
-                "scripts know numbers and bools",
-            ),
+            None => self.left_to_rustc("a pattern that is no number"),
         }
     }
 

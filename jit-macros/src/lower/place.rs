@@ -68,7 +68,7 @@ impl Lowerer<'_> {
                 &e.receiver,
                 Code::OpenType,
                 "the type of this value is not known to the script",
-                "name it: `let y: Tensor = f(x);`",
+                "name it: `let layer: Layer = ..;`, or `let y: Tensor = ..;`",
             );
         };
         let mut items = vec![receiver];

@@ -126,14 +126,7 @@ impl Lowerer<'_> {
     }
 
     fn range(&mut self, r: &syn::ExprRange) -> Lowered<Iteration> {
-        let Some(start) = &r.start else {
-            return self.error(
-                r,
-                Code::Loop,
-                "a range without a start cannot be counted",
-                "write the start: `0..n`",
-            );
-        };
+        let Some(start) = &r.start else { return self.left_to_rustc("a range without a start") };
         let at = r.span();
         let inclusive = matches!(r.limits, syn::RangeLimits::Closed(_));
         let from = self.scalar(start);

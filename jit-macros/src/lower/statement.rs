@@ -97,7 +97,11 @@ impl Lowerer<'_> {
             eq_token: Default::default(),
             expr: Box::new(value.clone()),
         });
-        let test = self.test_of(&condition)?;
+        let test = self.test_of(&condition);
+        if test.is_err() {
+            self.declare_names(&local.pat);
+        }
+        let test = test?;
         let stayed = self.branch(|_| Ok(Item::unit()));
         let left = self.branch(|l| l.expr(diverge));
         self.join(test.condition, stayed, left, local.let_token.span())?;

@@ -1,0 +1,132 @@
+//! What stands between the brackets of an attribute.
+
+use proc_macro2::TokenStream;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Ident, LitInt, Token};
+
+use crate::diag::{Code, Errors, similar};
+
+/// A declared size.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Size {
+    Number(usize),
+    /// The same name is the same size everywhere.
+    Name(String),
+    /// Any.
+    Open,
+}
+
+/// The declared shape of a parameter.
+#[derive(Clone)]
+pub(crate) struct Shape {
+    pub(crate) param: Ident,
+    /// Whether further axes may stand before those declared.
+    pub(crate) leading: bool,
+    pub(crate) sizes: Vec<Size>,
+    /// As the user writes it.
+    pub(crate) text: String,
+}
+
+/// The options of `#[script]`.
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) shapes: Vec<Shape>,
+}
+
+impl Parse for Shape {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Shape> {
+        let param: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let content;
+        syn::bracketed!(content in input);
+        let leading = content.peek(Token![..]);
+        if leading {
+            content.parse::<Token![..]>()?;
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
+            }
+        }
+        let sizes = Punctuated::<Size, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+        let mut shape = Shape { param, leading, sizes, text: String::new() };
+        shape.text = shape.written();
+        Ok(shape)
+    }
+}
+
+impl Shape {
+    fn written(&self) -> String {
+        let size = |s: &Size| match s {
+            Size::Number(n) => n.to_string(),
+            Size::Name(name) => name.clone(),
+            Size::Open => "_".into(),
+        };
+        let mut parts: Vec<String> = self.leading.then(|| "..".to_string()).into_iter().collect();
+        parts.extend(self.sizes.iter().map(size));
+        format!("[{}]", parts.join(", "))
+    }
+}
+
+impl Parse for Size {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Size> {
+        if input.peek(LitInt) {
+            return Ok(Size::Number(input.parse::<LitInt>()?.base10_parse()?));
+        }
+        if input.peek(Token![_]) {
+            input.parse::<Token![_]>()?;
+            return Ok(Size::Open);
+        }
+        Ok(Size::Name(input.parse::<Ident>()?.to_string()))
+    }
+}
+
+impl Options {
+    /// Reads the options of an attribute that knows those of `known`.
+    pub(crate) fn read(tokens: &TokenStream, name: &str, known: &[&str], errors: &mut Errors) -> Options {
+        let mut options = Options::default();
+        let parser = Punctuated::<syn::Meta, Token![,]>::parse_terminated;
+        let Ok(list) = parser.parse2(tokens.clone()) else {
+            errors.push(
+                tokens,
+                Code::Option,
+                format!("the options of `#[{name}]` cannot be read"),
+                help(name, known),
+            );
+            return options;
+        };
+        for meta in list {
+            let word = meta.path().get_ident().map(Ident::to_string).unwrap_or_default();
+            match (&meta, word.as_str()) {
+                (syn::Meta::List(list), "shape") if known.contains(&"shape") => {
+                    let parser = Punctuated::<Shape, Token![,]>::parse_terminated;
+                    match parser.parse2(list.tokens.clone()) {
+                        Ok(shapes) => options.shapes.extend(shapes),
+                        Err(_) => errors.push(
+                            &list.tokens,
+                            Code::Option,
+                            "these shapes cannot be read",
+                            "write `shape(x = [n, 784], w = [784, m])`: names, numbers, `_`, and `..` for leading axes",
+                        ),
+                    }
+                }
+                // Permits what nothing makes use of yet.
+                (syn::Meta::Path(_), "fast_math") if known.contains(&"fast_math") => {}
+                _ => {
+                    let help = match similar(&word, known.iter().copied()) {
+                        Some(other) => format!("did you mean `{other}`?"),
+                        None => help(name, known),
+                    };
+                    errors.push(&meta, Code::Option, format!("`#[{name}]` does not know this option"), help);
+                }
+            }
+        }
+        options
+    }
+}
+
+fn help(name: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return format!("write `#[{name}]`");
+    }
+    format!("write `#[{name}]`, or `#[{name}(shape(x = [n, 3]))]`")
+}

@@ -1,0 +1,8 @@
+use jit_runtime::prelude::*;
+
+#[script]
+fn applied(x: &Tensor, f: impl Fn(f32) -> f32) -> Tensor {
+    x * f(2.0)
+}
+
+fn main() {}

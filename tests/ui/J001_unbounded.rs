@@ -1,0 +1,8 @@
+use jit_runtime::prelude::*;
+
+#[script]
+fn scaled<T: Copy>(x: T) -> T {
+    x
+}
+
+fn main() {}

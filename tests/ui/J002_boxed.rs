@@ -1,0 +1,8 @@
+use jit_runtime::prelude::*;
+
+#[script]
+fn boxed(x: Box<Tensor>) -> Tensor {
+    x.exp()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use jit_runtime::prelude::*;
+
+#[script]
+fn widened(x: f32) -> f32 {
+    x as u32 as f32
+}
+
+fn main() {}
