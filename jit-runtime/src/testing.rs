@@ -3,12 +3,13 @@
 use jit_ir::interp::Value;
 use jit_ir::{Graph, Op, Scalar, TensorData, with_dtype};
 
-pub use crate::exec::counters::kernels;
+pub use crate::exec::counters::{fallbacks, kernels};
 pub use crate::tensor::is_traced;
 
 use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
 use crate::exec::run::{self, Halt};
+use crate::script::{Argument, Returns};
 use crate::tensor::raw::{RawTensor, Val};
 
 /// How arguments lie in memory.
@@ -25,6 +26,15 @@ pub enum Layout {
 /// The runtime's value of an approximated op, as its kernels compute it.
 pub fn approx(op: Op, args: &[Scalar]) -> Option<Scalar> {
     crate::kernels::math::approx(op, args)
+}
+
+/// A captured graph linked for arguments and a result of certain types.
+pub fn linked<A: Argument, R: Returns>(graph: &Graph) -> Graph {
+    let jit_ir::Tree::Tuple(params) = A::tree() else { unreachable!("the arguments are a tuple") };
+    match jit_ir::link::link(graph, &params, Some(&R::tree()), &jit_ir::link::Empty) {
+        Ok(graph) => graph,
+        Err(e) => unreachable!("{e}\n{graph}"),
+    }
 }
 
 /// Runs a graph on plain data, with or without the passes.

@@ -1,6 +1,7 @@
 //! What a thread's runs did: for tests that count kernels and temporaries, and for `stats`.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 thread_local! {
     static KERNELS: Cell<u64> = const { Cell::new(0) };
@@ -16,4 +17,16 @@ pub(crate) fn kernel(tensors: usize) {
 /// Elementwise kernels run on this thread so far, and tensors that they made.
 pub fn kernels() -> (u64, u64) {
     (KERNELS.get(), TENSORS.get())
+}
+
+static FALLBACKS: AtomicU64 = AtomicU64::new(0);
+
+/// Counts an optimised run that met an error.
+pub(crate) fn fell_back() {
+    FALLBACKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Optimised runs of this process that met an error, so that the graph was run as it was written.
+pub fn fallbacks() -> u64 {
+    FALLBACKS.load(Ordering::Relaxed)
 }

@@ -10,6 +10,7 @@ use super::arguments::{Argument, Leaves, Outputs, Returns, fits, pack, unpack};
 use super::cache::{Entry, PlanCache, Stats};
 use crate::compile::{self, argument_types, plan};
 use crate::error::{Error, Result};
+use crate::exec::counters;
 use crate::exec::run::{self, Halt};
 use crate::tensor::raw::Val;
 
@@ -209,6 +210,7 @@ pub(crate) fn run_entry(
 ) -> Result<Vec<Val>> {
     match run::run(&entry.compiled.plan, vals) {
         Err(Halt::Error(_)) => {
+            counters::fell_back();
             let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled, calls));
             let plain = plain.as_ref().map_err(Clone::clone)?;
             finish(run::run(plain, again()))

@@ -30,6 +30,16 @@ impl Cells {
         }
     }
 
+    /// Of a tensor that was never set: no position has an address.
+    pub(super) fn none() -> Cells {
+        Cells { base: std::ptr::null_mut(), size: 1, rank: usize::MAX, axes: [(0, 0); 2], more: SmallVec::new() }
+    }
+
+    /// The rank, if the tensor was set.
+    pub(super) fn set(&self) -> Option<usize> {
+        (self.rank != usize::MAX).then_some(self.rank)
+    }
+
     pub(super) fn dim(&self, i: usize) -> u64 {
         if i < 2 { self.axes[i].0 } else { self.more[i - 2].0 }
     }

@@ -54,13 +54,19 @@ impl Program {
                 }
                 (Place::Tensor(t), Val::Tensor(tensor)) => tensors[usize::from(*t)] = Some(tensor),
                 // What was never set is never read.
-                (Place::Nowhere, _) | (Place::Register(..), Val::Undef) => {}
+                (Place::Nowhere, _) | (Place::Register(..) | Place::Tensor(_), Val::Undef) => {}
                 _ => return None,
             }
         }
         let mut cells = Vec::with_capacity(tensors.len());
         for (tensor, (dtype, written)) in tensors.iter_mut().zip(&self.tensors) {
-            let tensor = tensor.as_mut().filter(|t| t.dtype == *dtype)?;
+            let Some(tensor) = tensor else {
+                cells.push(Cells::none());
+                continue;
+            };
+            if tensor.dtype != *dtype {
+                return None;
+            }
             if *written {
                 with_dtype!(*dtype, T => {
                     tensor.make_mut::<T>();
@@ -217,11 +223,11 @@ impl Program {
                 }
                 Instr::Dim { to, cells: c, axis } => {
                     let cells = &cells[usize::from(*c)];
-                    set!(to, cells.dim(jit_ir::ops::shape::axis(*axis, cells.rank).ok()?))
+                    set!(to, cells.dim(jit_ir::ops::shape::axis(*axis, cells.set()?).ok()?))
                 }
                 Instr::Len { to, cells: c } => {
                     let cells = &cells[usize::from(*c)];
-                    set!(to, (0..cells.rank).map(|i| cells.dim(i)).product())
+                    set!(to, (0..cells.set()?).map(|i| cells.dim(i)).product())
                 }
                 Instr::Assert(a) => {
                     if get!(a) == 0 {
@@ -239,6 +245,25 @@ mod tests {
     use jit_ir::Scalar;
 
     use super::*;
+
+    #[test]
+    fn tensors_that_were_never_set_have_no_elements_and_no_sizes() {
+        for instr in [
+            Instr::Read1 { to: 1, cells: 0, i: 0 },
+            Instr::Len { to: 1, cells: 0 },
+            Instr::Dim { to: 1, cells: 0, axis: 0 },
+        ] {
+            let program = |code| Program {
+                code,
+                constants: vec![],
+                inputs: vec![Place::Tensor(0)],
+                tensors: vec![(DType::F32, false)],
+                outputs: vec![Place::Tensor(0)],
+            };
+            assert!(program(vec![instr]).run(vec![Val::Undef]).is_none());
+            assert!(matches!(program(vec![]).run(vec![Val::Undef]).unwrap()[..], [Val::Undef]));
+        }
+    }
 
     #[test]
     fn written_tensors_are_copied_if_shared() {
