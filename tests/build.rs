@@ -193,7 +193,8 @@ fn main() {
     let mut all = String::from("programs! {\n");
     for seed in 0..60 {
         let dice = Dice(seed * 7919 + 13);
-        let mut program = Program { dice, out: String::new(), depth: 1, labels: Vec::new(), loops: 0, budget: 40 };
+        let mut program =
+            Program { dice, out: String::new(), depth: 1, labels: Vec::new(), loops: 0, budget: 40 };
         for _ in 0..6 {
             program.statement();
         }

@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p jit-benches --bin scalars`
 
+#[allow(dead_code, reason = "shared with another binary")]
 mod measure;
 
 use std::hint::black_box;
@@ -175,7 +176,11 @@ fn compare(name: &str, plain: impl FnMut() -> Vec<f32>, script: impl FnMut() -> 
 
 fn main() {
     compare("gcd", || vec![plain::gcds(black_box(2000)) as f32], || vec![gcds(black_box(2000)) as f32]);
-    compare("collatz", || vec![plain::collatz(black_box(3000)) as f32], || vec![collatz(black_box(3000)) as f32]);
+    compare(
+        "collatz",
+        || vec![plain::collatz(black_box(3000)) as f32],
+        || vec![collatz(black_box(3000)) as f32],
+    );
     let walk = |(s, x): (i64, f64)| vec![(s % 1000) as f32, x as f32];
     compare(
         "a million trips",

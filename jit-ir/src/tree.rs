@@ -109,9 +109,7 @@ impl Tree<Type> {
     /// The structure of a list's elements, from that of the list.
     pub fn element(&self) -> Option<Tree<Type>> {
         match self {
-            Tree::List(inner) => {
-                Some(inner.map(&mut |ty| ty.element().cloned().unwrap_or(Type::Hole)))
-            }
+            Tree::List(inner) => Some(inner.map(&mut |ty| ty.element().cloned().unwrap_or(Type::Hole))),
             _ => None,
         }
     }
@@ -136,7 +134,10 @@ mod tests {
     fn a_list_of_structs_is_a_struct_of_lists() {
         let layer = Tree::Record(vec![
             ("w".into(), Tree::Leaf(Type::tensor(DType::F32))),
-            ("b".into(), Tree::Option(Type::Scalar(DType::Bool), Box::new(Tree::Leaf(Type::tensor(DType::F32))))),
+            (
+                "b".into(),
+                Tree::Option(Type::Scalar(DType::Bool), Box::new(Tree::Leaf(Type::tensor(DType::F32)))),
+            ),
         ]);
         let list = Tree::list(layer.clone());
         let texts: Vec<String> = list.leaves().iter().map(Type::to_string).collect();

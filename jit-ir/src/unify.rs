@@ -137,7 +137,8 @@ impl Vars {
         match (self.states[a.0], self.states[b.0]) {
             (State::Known(x), State::Known(y)) if x == y => {}
             (State::Known(x), State::Known(y)) => return Err(Clash(format!("{x} and {y}"))),
-            (State::Open(Fallback::Float), State::Known(y)) | (State::Known(y), State::Open(Fallback::Float))
+            (State::Open(Fallback::Float), State::Known(y))
+            | (State::Known(y), State::Open(Fallback::Float))
                 if !y.is_float() =>
             {
                 return Err(Clash(format!("a float literal and {y}")));

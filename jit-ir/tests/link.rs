@@ -20,12 +20,13 @@ impl Library for Names {
         (name == "g").then(|| Callee::Function(vec![&self.0], self))
     }
     fn constant(&self, name: &str) -> Option<Tree<Const>> {
-        (name == "EPS").then(|| Tree::Leaf(Const::Scalar(Scalar::F32(0.5))))
+        (name == "EPS").then_some(Tree::Leaf(Const::Scalar(Scalar::F32(0.5))))
     }
 }
 
 fn check(text: &str, params: &[Tree<Type>], result: Option<Tree<Type>>, expected: Expect) {
-    let callee = Graph::parse("fn g(%a: f32[*], %by: f32) -> f32[*] {\n  %0: f32[*] = mul(%a, %by)\n  return %0\n}");
+    let callee =
+        Graph::parse("fn g(%a: f32[*], %by: f32) -> f32[*] {\n  %0: f32[*] = mul(%a, %by)\n  return %0\n}");
     let graph = Graph::parse(text).unwrap_or_else(|e| panic!("{e}"));
     match link(&graph, params, result.as_ref(), &Names(callee.unwrap())) {
         Ok(linked) => {
@@ -81,7 +82,11 @@ fn structs_lists_and_options_become_leaves() {
 }";
     let result =
         Tree::Record(vec![("n".into(), Tree::Leaf(Type::Scalar(DType::Usize))), ("y".into(), tensor())]);
-    check(text, &[Tree::list(layer()), tensor()], Some(result), expect![[r#"
+    check(
+        text,
+        &[Tree::list(layer()), tensor()],
+        Some(result),
+        expect![[r#"
         fn f(%layers_w: list<f32[*]>, %layers_b_is_some: list<bool>, %layers_b: list<f32[*]>, %x: f32[*]) -> (usize, f32[*]) {
           %n: usize = len(%layers_w)
           %y: f32[*] = loop(%n, %x) {keep} while (%h: f32[*]) {
@@ -101,7 +106,8 @@ fn structs_lists_and_options_become_leaves() {
           }
           return %n, %y
         }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -121,7 +127,11 @@ fn what_a_list_holds_is_found_out_by_a_trip() {
   %r: _ = tuple(%all, %s)
   return %r
 }";
-    check(text, &[tensor(), Tree::Leaf(Type::Scalar(DType::Usize))], None, expect![[r#"
+    check(
+        text,
+        &[tensor(), Tree::Leaf(Type::Scalar(DType::Usize))],
+        None,
+        expect![[r#"
         fn f(%x: f32[*], %n: usize) -> (list<f32[*]>, list<usize>, f32) {
           %0: list<f32[*]> = list()
           %1: list<usize> = list()
@@ -137,7 +147,8 @@ fn what_a_list_holds_is_found_out_by_a_trip() {
           }
           return %2, %3, %s
         }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

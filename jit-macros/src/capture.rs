@@ -31,7 +31,12 @@ pub(crate) fn trace(item: &ItemFn, errors: &mut Errors) -> Option<TokenStream> {
 
 /// The graphs of a function: one for each choice of element types, and one that leaves them open.
 /// Without messages they may be empty: then rustc has reported what is wrong.
-pub(crate) fn texts(item: &ItemFn, generics: &syn::Generics, options: &Options, errors: &mut Errors) -> Texts {
+pub(crate) fn texts(
+    item: &ItemFn,
+    generics: &syn::Generics,
+    options: &Options,
+    errors: &mut Errors,
+) -> Texts {
     let params = signature::instances(generics, errors);
     let mut choices = signature::choices(&params);
     choices.truncate(MAX_INSTANCES);

@@ -124,7 +124,13 @@ fn with_self(item: &ItemFn) -> ItemFn {
         && matches!(&*typed.pat, syn::Pat::Ident(p) if p.ident == "self_")
     {
         let ident = Ident::new("self", proc_macro2::Span::call_site());
-        *typed.pat = syn::Pat::Ident(syn::PatIdent { attrs: vec![], by_ref: None, mutability: None, ident, subpat: None });
+        *typed.pat = syn::Pat::Ident(syn::PatIdent {
+            attrs: vec![],
+            by_ref: None,
+            mutability: None,
+            ident,
+            subpat: None,
+        });
     }
     item
 }
@@ -152,7 +158,11 @@ pub(crate) fn without_self(tokens: TokenStream, self_ty: &TokenStream) -> TokenS
         match tree {
             TokenTree::Ident(ident) if ident == "Self" => {
                 let owns = matches!(list.get(i + 1), Some(TokenTree::Punct(p)) if p.as_char() == ':');
-                out.extend(if owns { quote! { <#self_ty> } } else { self_ty.clone() });
+                out.extend(if owns {
+                    quote! { <#self_ty> }
+                } else {
+                    self_ty.clone()
+                });
             }
             TokenTree::Group(g) => {
                 let mut group = proc_macro2::Group::new(g.delimiter(), without_self(g.stream(), self_ty));

@@ -37,10 +37,8 @@ pub(crate) fn derive(item: &DeriveInput, errors: &mut Errors) -> TokenStream {
     let values: Vec<Ident> = (0..members.len()).map(|i| format_ident!("field{i}")).collect();
     let construct = quote! { #name { #(#members: #values),* } };
     // A field that is no Pytree itself is handed through: which it is, method resolution decides.
-    let probes: Vec<TokenStream> = types
-        .iter()
-        .map(|ty| quote! { (&&#private::Probe::<#ty>(::core::marker::PhantomData)) })
-        .collect();
+    let probes: Vec<TokenStream> =
+        types.iter().map(|ty| quote! { (&&#private::Probe::<#ty>(::core::marker::PhantomData)) }).collect();
     quote! {
         const _: () = {
             #[allow(unused_imports)]

@@ -52,7 +52,11 @@ pub(crate) fn check_header(sig: &syn::Signature, what: &str, errors: &mut Errors
         }
     }
     if sig.inputs.len() > 12 {
-        refuse(&sig.inputs, "a function of more than 12 parameters", "put some of them into a tuple or struct");
+        refuse(
+            &sig.inputs,
+            "a function of more than 12 parameters",
+            "put some of them into a tuple or struct",
+        );
     }
 }
 
@@ -63,7 +67,7 @@ pub(crate) fn instances(generics: &syn::Generics, errors: &mut Errors) -> Vec<(S
         let mut bounds: Vec<String> = names(&param.bounds);
         for predicate in generics.where_clause.iter().flat_map(|w| &w.predicates) {
             if let WherePredicate::Type(p) = predicate
-                && p.bounded_ty.to_token_stream().to_string() == param.ident.to_string()
+                && param.ident == p.bounded_ty.to_token_stream().to_string()
             {
                 bounds.extend(names(&p.bounds));
             }
@@ -177,7 +181,9 @@ fn refuse_result(ty: &syn::Type, errors: &mut Errors) {
 /// A script's error is the library's.
 fn check_error_type(ty: &syn::Type, errors: &mut Errors) {
     let syn::Type::Path(p) = ty else { return };
-    let Some(syn::PathArguments::AngleBracketed(a)) = p.path.segments.last().map(|s| &s.arguments) else { return };
+    let Some(syn::PathArguments::AngleBracketed(a)) = p.path.segments.last().map(|s| &s.arguments) else {
+        return;
+    };
     let Some(error) = a.args.iter().nth(1) else { return };
     if !error.to_token_stream().to_string().ends_with("Error") {
         errors.push(

@@ -44,6 +44,15 @@ pub use script::{Argument, Compiled, Constant, Function, Pytree, Returns, Stats,
 pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor};
 pub use trace::{Path, TraceStats, Traced, trace};
 
+/// The language of scripts, chapter by chapter, and the messages of the compiler.
+pub mod guide {
+    #[doc = include_str!("../docs/language.md")]
+    pub mod language {}
+
+    #[doc = include_str!("../docs/messages.md")]
+    pub mod messages {}
+}
+
 /// What a program needs: `use jit_runtime::prelude::*;`
 pub mod prelude {
     pub use crate::{Elem, Error, Float, Num, Pytree, Result, Tensor, script, trace};

@@ -3,6 +3,7 @@
 /// Declares functions twice, as scripts and as plain Rust, and a test for each that compares all
 /// modes on the given arguments.
 #[macro_export]
+#[allow(clippy::crate_in_macro_def, reason = "the functions stand in the test that uses it")]
 macro_rules! conform {
     ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty $body:block with [$($values:expr),* $(,)?])*) => {
         $(
@@ -62,7 +63,6 @@ macro_rules! conform {
 pub fn same<T: std::fmt::Debug>(a: &T, b: &T) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
-
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -560,7 +560,11 @@ fn assertions_show_scalars() {
     assert_eq!(asserted(4, 1.0), 4);
     let text = |n| asserted::try_call(n, 1.0).unwrap_err().to_string();
     assert!(text(7).starts_with("n is 7, x is 1.00 or 1.0 (at "), "{}", text(7));
-    assert!(text(3).starts_with("assertion `left == right` failed: odd\n  left: 1\n right: 0 (at "), "{}", text(3));
+    assert!(
+        text(3).starts_with("assertion `left == right` failed: odd\n  left: 1\n right: 0 (at "),
+        "{}",
+        text(3)
+    );
     assert!(text(-2).starts_with("internal error: entered unreachable code: n = -2"), "{}", text(-2));
 }
 
@@ -590,4 +594,21 @@ fn declared_shapes_are_checked_on_entry() {
     }
     let all = Tensor::<f32>::ones([2, 2, 5, 3]);
     assert_eq!(declared(&x, &w, &b, &all), jit_runtime::eager(|| declared(&x, &w, &b, &all)));
+}
+
+#[script]
+fn ping(x: &Tensor, n: usize) -> Tensor {
+    if n == 0 { x.clone() } else { pong(x, n - 1) }
+}
+
+#[script]
+fn pong(x: &Tensor, n: usize) -> Tensor {
+    if n == 0 { x * 2.0 } else { ping(x, n - 1) }
+}
+
+#[test]
+fn recursion_is_reported_with_its_path() {
+    let error = ping::try_call(&v(&[1.0]), 3).unwrap_err().to_string();
+    assert!(error.contains("scripts cannot call themselves: ping calls pong calls ping"), "{error}");
+    assert!(error.contains(file!()), "{error}");
 }

@@ -69,8 +69,12 @@ fn same(got: &[Value], expected: &Out) -> bool {
 }
 
 fn compare(graph: &Graph, (a, b, x, t): (i64, i64, f32, &Tensor), expected: &Out) {
-    let args =
-        [Value::Scalar(Scalar::I64(a)), Value::Scalar(Scalar::I64(b)), Value::Scalar(Scalar::F32(x)), tensor(t)];
+    let args = [
+        Value::Scalar(Scalar::I64(a)),
+        Value::Scalar(Scalar::I64(b)),
+        Value::Scalar(Scalar::F32(x)),
+        tensor(t),
+    ];
     for optimise in [false, true] {
         let got = testing::run(graph, &args, Layout::Plain, optimise).unwrap();
         assert!(same(&got, expected), "optimise: {optimise}\n{graph}");
@@ -87,7 +91,8 @@ fn compare(graph: &Graph, (a, b, x, t): (i64, i64, f32, &Tensor), expected: &Out
             }
         }
         jit_ir::verify::verify(&passed).unwrap();
-        let got = interp::run(&passed, &args, Some(&testing::approx)).unwrap_or_else(|e| panic!("{e}\n{passed}"));
+        let got =
+            interp::run(&passed, &args, Some(&testing::approx)).unwrap_or_else(|e| panic!("{e}\n{passed}"));
         assert!(same(&got, expected), "without pass {left_out}\n{passed}");
     }
 }

@@ -9,7 +9,8 @@ fn v(values: &[i64]) -> Tensor<i64> {
 }
 
 fn m(n: usize, k: usize) -> Tensor {
-    Tensor::from((0..n * k).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<f32>>()).reshape([n as isize, k as isize])
+    Tensor::from((0..n * k).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<f32>>())
+        .reshape([n as isize, k as isize])
 }
 
 conform! {
@@ -173,7 +174,9 @@ fn scalar_loops_are_register_programs() {
     let explain = product::lower(&m(3, 4), &m(4, 2)).explain();
     assert!(explain.contains("register program"), "{explain}");
     assert!(!explain.contains("loop of"), "{explain}");
-    for text in [insertion_sort::lower(&m(2, 2)).explain(), edit_distance::lower(&v(&[1]), &v(&[2])).explain()] {
+    for text in
+        [insertion_sort::lower(&m(2, 2)).explain(), edit_distance::lower(&v(&[1]), &v(&[2])).explain()]
+    {
         assert!(text.contains("register program") && !text.contains("loop of"), "{text}");
     }
 }

@@ -19,3 +19,12 @@ fn no_code_lacks_a_golden() {
         assert!(found, "{code} has no golden in tests/ui");
     }
 }
+
+#[test]
+fn every_code_is_documented() {
+    let source = include_str!("../../jit-macros/src/diag.rs");
+    let page = include_str!("../../jit-runtime/docs/messages.md");
+    for code in source.split('"').filter(|s| s.len() == 4 && s.starts_with('J')) {
+        assert!(page.contains(&format!("| `{code}` |")), "{code} is missing in docs/messages.md");
+    }
+}

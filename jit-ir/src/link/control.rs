@@ -28,7 +28,8 @@ impl Linker {
             trees.push(a);
         }
         let types = vec![Type::Hole; lefts.len()];
-        let made = self.graph.push(into, Op::If, vec![condition], node.attrs.clone(), types, node.location.clone());
+        let made =
+            self.graph.push(into, Op::If, vec![condition], node.attrs.clone(), types, node.location.clone());
         self.graph.nodes[made].regions = regions.to_vec();
         let results = self.graph.nodes[made].results.clone();
         for ((x, y), result) in lefts.iter().zip(&rights).zip(&results) {
@@ -119,7 +120,8 @@ impl Linker {
         let results = self.graph.nodes[made].results.clone();
         for (i, (init, next)) in carried.iter().zip(&nexts).enumerate() {
             self.joined(*init, *next, results[i], Op::Loop)?;
-            let args = [self.graph.regions[regions[0]].args[i], self.graph.regions[regions[1]].args[i + counted]];
+            let args =
+                [self.graph.regions[regions[0]].args[i], self.graph.regions[regions[1]].args[i + counted]];
             for arg in args {
                 self.joined(*init, arg, results[i], Op::Loop)?;
             }

@@ -75,8 +75,12 @@ pub fn link(
     result: Option<&Tree<Type>>,
     library: &dyn Library,
 ) -> Linked<Graph> {
-    let mut linker =
-        Linker { graph: Graph::new(graph.name.as_str()), typing: Typing::default(), path: Vec::new(), at: None };
+    let mut linker = Linker {
+        graph: Graph::new(graph.name.as_str()),
+        typing: Typing::default(),
+        path: Vec::new(),
+        at: None,
+    };
     if params.len() != graph.params().len() {
         let (wanted, got) = (graph.params().len(), params.len());
         return Err(linker.error(format!("`{}` takes {wanted} arguments, got {got}", graph.name)));
@@ -113,7 +117,7 @@ struct Linker {
     graph: Graph,
     typing: Typing,
     /// The functions around the current place.
-    path: Vec<*const Graph>,
+    path: Vec<(*const Graph, String)>,
     /// The current place in the source.
     at: Option<Location>,
 }
@@ -187,10 +191,12 @@ impl Linker {
         into: RegionId,
     ) -> Linked<Tree<ValueId>> {
         let same: *const Graph = source;
-        if self.path.contains(&same) {
-            return Err(self.error(format!("`{}` calls itself", source.name)));
+        let again = self.path.iter().any(|(graph, _)| *graph == same);
+        self.path.push((same, source.name.clone()));
+        if again {
+            let names: Vec<&str> = self.path.iter().map(|(_, name)| name.as_str()).collect();
+            return Err(self.error(format!("scripts cannot call themselves: {}", names.join(" calls "))));
         }
-        self.path.push(same);
         let mut frame = Frame { source, library, env: HashMap::new() };
         for (param, arg) in source.params().iter().zip(args) {
             let declared = source.ty(*param).clone();
@@ -223,7 +229,12 @@ impl Linker {
     }
 
     /// Copies the nodes of a region; gives its results.
-    fn region(&mut self, frame: &mut Frame<'_>, from: RegionId, into: RegionId) -> Linked<Vec<Tree<ValueId>>> {
+    fn region(
+        &mut self,
+        frame: &mut Frame<'_>,
+        from: RegionId,
+        into: RegionId,
+    ) -> Linked<Vec<Tree<ValueId>>> {
         let source = frame.source;
         for id in &source.regions[from].nodes {
             let node = &source.nodes[*id];
@@ -235,7 +246,14 @@ impl Linker {
                 Op::Loop => self.repeat(frame, node, into)?,
                 Op::Guard | Op::Assert => {
                     let operands = self.leaves(frame, node, into)?;
-                    self.graph.push(into, node.op, operands, node.attrs.clone(), vec![], node.location.clone());
+                    self.graph.push(
+                        into,
+                        node.op,
+                        operands,
+                        node.attrs.clone(),
+                        vec![],
+                        node.location.clone(),
+                    );
                 }
                 _ => {
                     let value = self.value(frame, node, into)?;
@@ -274,9 +292,7 @@ impl Linker {
     }
 
     fn leaves(&mut self, frame: &Frame<'_>, node: &Node, region: RegionId) -> Linked<Vec<ValueId>> {
-        (0..node.operands.len())
-            .map(|i| self.leaf(&self.operand(frame, node, i), node.op, region))
-            .collect()
+        (0..node.operands.len()).map(|i| self.leaf(&self.operand(frame, node, i), node.op, region)).collect()
     }
 
     /// The result of a node with one result.
@@ -342,7 +358,8 @@ impl Linker {
                     self.typing.types.insert(*value, ty);
                 }
                 let mut next = results.into_iter();
-                Ok(result.map(&mut |_| next.next().unwrap_or_else(|| unreachable!("one result for each leaf"))))
+                Ok(result
+                    .map(&mut |_| next.next().unwrap_or_else(|| unreachable!("one result for each leaf"))))
             }
             Some(Callee::Function(graphs, library)) => {
                 let Some(graph) = graphs.into_iter().find(|g| self.accepts(g, &args)) else {
@@ -369,7 +386,8 @@ impl Linker {
             }
             _ => true,
         };
-        graph.params().len() == args.len() && graph.params().iter().zip(args).all(|(p, a)| fits(graph.ty(*p), a))
+        graph.params().len() == args.len()
+            && graph.params().iter().zip(args).all(|(p, a)| fits(graph.ty(*p), a))
     }
 
     /// What depends on the kind of the first operand.
@@ -409,7 +427,8 @@ impl Linker {
             return self.op(into, Op::Powi, operands, Attrs::default());
         }
         let definition = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [n]);
-        let Some(Const::Scalar(n)) = definition.and_then(|id| self.graph.nodes[id].attrs.value.clone()) else {
+        let Some(Const::Scalar(n)) = definition.and_then(|id| self.graph.nodes[id].attrs.value.clone())
+        else {
             return Err(self.error("powi: the exponent of a tensor is an integer literal".into()));
         };
         let cell = std::cell::RefCell::new(self);
@@ -428,7 +447,11 @@ impl Linker {
         let tensor = |l: &Self, v: ValueId| matches!(l.typing.ty(v), Ty::Tensor(_));
         if matches!(op, Op::Eq | Op::Ne) && operands.iter().all(|v| tensor(self, *v)) {
             let equal = self.op(into, Op::Equal, operands, Attrs::default())?;
-            return if op == Op::Eq { Ok(equal) } else { self.op(into, Op::Not, vec![equal], Attrs::default()) };
+            return if op == Op::Eq {
+                Ok(equal)
+            } else {
+                self.op(into, Op::Not, vec![equal], Attrs::default())
+            };
         }
         let mut scalars = Vec::new();
         for v in operands {

@@ -125,7 +125,13 @@ impl Linker {
             && element.is_linked()
         {
             let ty = self.typing.vars.ty(ty);
-            return Ok(Tree::List(Box::new(Tree::Leaf(self.node(into, Op::List, vec![], Attrs::default(), ty)))));
+            return Ok(Tree::List(Box::new(Tree::Leaf(self.node(
+                into,
+                Op::List,
+                vec![],
+                Attrs::default(),
+                ty,
+            )))));
         }
         let Some(first) = values.first() else { return Ok(list) };
         if matches!(first, Tree::Unset) {

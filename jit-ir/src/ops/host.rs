@@ -1,7 +1,7 @@
 //! Elementwise ops on host scalars: Rust's semantics, integers checked.
 
-use super::{Attrs, Op};
 use super::lanes::{self, Unary};
+use super::{Attrs, Op};
 use crate::data::{Prim, Scalar};
 use crate::types::DType;
 

@@ -238,7 +238,11 @@ impl<'a> Parts<'a> {
         });
         let list = list.iter().map(|e| e.tokens(n, method));
         let functions = quote! { #(#own)* #(#list)* };
-        let functions = if method { quote! { impl Handle { #functions } } } else { functions };
+        let functions = if method {
+            quote! { impl Handle { #functions } }
+        } else {
+            functions
+        };
         let call = call.tokens(n, true);
         let doc = match owner {
             Some(_) => format!("What the {kind} `{name}` carries."),
@@ -357,7 +361,11 @@ fn uncaptured(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
 pub(crate) fn script(item: &ItemFn, texts: &Texts, options: &Options) -> TokenStream {
     let mut parts = Parts::new(item, None);
     parts.shapes = options.shapes.clone();
-    let check = if texts.failed { uncaptured(&parts, texts) } else { quote! {} };
+    let check = if texts.failed {
+        uncaptured(&parts, texts)
+    } else {
+        quote! {}
+    };
     let function = parts.function(&quote! { #PRIVATE::call_script }, &check);
     let beside = script_module(&parts, texts);
     quote! { #function #beside }
@@ -373,7 +381,12 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
     let script = quote! { <Handle as #PRIVATE::Scripted>::script() };
     let own = [
         ("The captured graph.", "graph", quote! { ::jit_runtime::Graph }, quote! { #script.graph() }),
-        ("What the script has done so far.", "stats", quote! { ::jit_runtime::Stats }, quote! { #script.stats() }),
+        (
+            "What the script has done so far.",
+            "stats",
+            quote! { ::jit_runtime::Stats },
+            quote! { #script.stats() },
+        ),
     ];
     let entries = [
         Entry::new(TRY, "try_call", "try_script", "CallWith", Gives::Fallible),
@@ -496,7 +509,8 @@ fn trace_beside(parts: &Parts<'_>) -> TokenStream {
     let (params, clause) = parts.impl_generics();
     let trace_name = name.to_string();
     let names = args.iter().map(Ident::to_string);
-    let passed: Vec<TokenStream> = args.iter().zip(types).map(|(arg, ty)| lent(quote! { #arg }, ty)).collect();
+    let passed: Vec<TokenStream> =
+        args.iter().zip(types).map(|(arg, ty)| lent(quote! { #arg }, ty)).collect();
     let eager = match parts.owner {
         Some(owner) => {
             let (self_ty, written) = (&owner.self_ty, as_written(name));
@@ -563,7 +577,9 @@ fn lent(value: TokenStream, ty: &Type) -> TokenStream {
         Type::Group(g) => lent(value, &g.elem),
         Type::Paren(p) => lent(value, &p.elem),
         Type::Reference(r) => match &*r.elem {
-            Type::Slice(s) if holds_reference(&s.elem) => quote! { &#value.iter().collect::<::std::vec::Vec<_>>() },
+            Type::Slice(s) if holds_reference(&s.elem) => {
+                quote! { &#value.iter().collect::<::std::vec::Vec<_>>() }
+            }
             _ => quote! { &#value },
         },
         Type::Tuple(t) if holds_reference(ty) => {

@@ -27,7 +27,9 @@ impl Lowerer<'_> {
         let x = match receiver {
             Item::Value(x) => x,
             Item::Option(flag, inner) => return self.option_method(e, flag, *inner),
-            Item::Array(parts) if name == "len" => return Ok(Item::Value(self.known(Scalar::Usize(parts.len())))),
+            Item::Array(parts) if name == "len" => {
+                return Ok(Item::Value(self.known(Scalar::Usize(parts.len()))));
+            }
             Item::Array(parts) => self.list_of(parts)?,
             Item::Tuple(_) => return self.unknown_method(e, &[]),
         };
@@ -88,14 +90,18 @@ impl Lowerer<'_> {
     fn unknown_method(&mut self, e: &syn::ExprMethodCall, known: &[String]) -> Lowered {
         let name = e.method.to_string();
         let help = match (name.as_str(), similar(&name, known.iter().map(String::as_str))) {
-            ("unwrap" | "expect", _) => "write `?` after the call, or `if let Some(x) = option { .. }`".into(),
+            ("unwrap" | "expect", _) => {
+                "write `?` after the call, or `if let Some(x) = option { .. }`".into()
+            }
             ("iter" | "into_iter" | "map" | "filter" | "for_each" | "fold" | "collect", _) => {
                 "write a `for` loop".into()
             }
             ("pop" | "insert" | "remove" | "extend" | "truncate" | "last" | "first", _) => {
                 "build the list by `push`, and read it by index: `xs[xs.len() - 1]`".into()
             }
-            ("to_string" | "into" | "try_into", _) => "convert scalars by `as`, tensors by `.cast::<f32>()`".into(),
+            ("to_string" | "into" | "try_into", _) => {
+                "convert scalars by `as`, tensors by `.cast::<f32>()`".into()
+            }
             (_, Some(other)) => format!("did you mean `{other}`?"),
             _ => "compute it outside and pass it as an argument, or trace the function".into(),
         };
@@ -122,7 +128,8 @@ impl Lowerer<'_> {
             return self.powi(e, x);
         }
         let function = host::FUNCTIONS.iter().find(|(known, _)| *known == name);
-        let Some((op, arity)) = methods::find_scalar(name).or(function.map(|(_, arity)| (Op::Host, *arity))) else {
+        let Some((op, arity)) = methods::find_scalar(name).or(function.map(|(_, arity)| (Op::Host, *arity)))
+        else {
             return self.unknown_method(e, &methods::scalar_names());
         };
         self.count(name, arity, e.args.len())?;
@@ -462,7 +469,7 @@ impl Lowerer<'_> {
         }
         if matches!(op, Op::Zeros | Op::Ones | Op::Full) {
             let sizes = operands.len() - usize::from(op == Op::Full);
-            for v in operands[..sizes].to_vec() {
+            for v in operands[..sizes].iter().copied() {
                 if !matches!(self.ty(v), Ty::List(_)) {
                     let usize_ty = self.typing.vars.scalar(DType::Usize);
                     self.join_types(self.ty(v), usize_ty)?;
@@ -552,5 +559,6 @@ impl Lowerer<'_> {
 
 /// Whether host scalars have such a method.
 fn is_scalar_method(name: &str, arity: usize) -> bool {
-    methods::find_scalar(name).is_some_and(|(_, n)| n == arity) || host::FUNCTIONS.iter().any(|f| *f == (name, arity))
+    methods::find_scalar(name).is_some_and(|(_, n)| n == arity)
+        || host::FUNCTIONS.iter().any(|(known, n)| *known == name && *n == arity)
 }

@@ -35,7 +35,11 @@ impl Lowerer<'_> {
             "vec" => return self.vec_macro(m),
             "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => {
                 let ty = self.typing.vars.scalar(DType::Bool);
-                let on = self.constant_of("cfg!(debug_assertions)".into(), quote! { ::core::cfg!(debug_assertions) }, ty);
+                let on = self.constant_of(
+                    "cfg!(debug_assertions)".into(),
+                    quote! { ::core::cfg!(debug_assertions) },
+                    ty,
+                );
                 let checked = self.branch(|l| l.assertion(name.trim_start_matches("debug_"), m));
                 let skipped = self.branch(|_| Ok(Item::unit()));
                 return self.join(on, checked, skipped, m.span());
@@ -157,7 +161,9 @@ impl Lowerer<'_> {
                 let args = parser.parse2(m.mac.tokens.clone()).map_err(|_| Stop::Error)?;
                 self.message(&args.into_iter().collect::<Vec<_>>())
             }
-            Expr::MethodCall(m) if m.method == "into" || m.method == "to_string" => self.error_message(&m.receiver),
+            Expr::MethodCall(m) if m.method == "into" || m.method == "to_string" => {
+                self.error_message(&m.receiver)
+            }
             _ => Ok(None),
         }
     }
@@ -189,7 +195,9 @@ impl Lowerer<'_> {
             let (name, spec) = inside.split_once(':').unwrap_or((inside, ""));
             let shown = match name.trim() {
                 "" => positional.next().cloned(),
-                name if name.parse::<usize>().is_ok() => name.parse().ok().and_then(|i: usize| rest.get(i)).cloned(),
+                name if name.parse::<usize>().is_ok() => {
+                    name.parse().ok().and_then(|i: usize| rest.get(i)).cloned()
+                }
                 name => named_argument(rest, name, template.span()),
             };
             // A missing argument is left to rustc.

@@ -247,7 +247,8 @@ impl Lowerer<'_> {
             if self.typing.vars.get(b).is_none() {
                 self.join_types(Ty::Scalar(b), Ty::Scalar(a))?;
             } else if self.typing.vars.get(a) != self.typing.vars.get(b) {
-                operands[1] = self.node(Op::Cast, vec![operands[1]], Attrs::default(), Ty::Scalar(a), Some(at));
+                operands[1] =
+                    self.node(Op::Cast, vec![operands[1]], Attrs::default(), Ty::Scalar(a), Some(at));
             }
         }
         self.op(op, operands, Attrs::default(), Some(at))

@@ -4,8 +4,8 @@ use jit_ir::ops::Attrs;
 use jit_ir::unify::Ty;
 use jit_ir::{DType, Op, Scalar, ValueId};
 use proc_macro2::Span;
-use syn::spanned::Spanned;
 use syn::Expr;
+use syn::spanned::Spanned;
 
 use super::literal::scalar_literal;
 use super::{Item, Lowered, Lowerer, Stop};

@@ -166,11 +166,7 @@ impl Lowerer<'_> {
     }
 
     /// A tensor of literals: `Tensor::from([[1.0, 2.0], [3.0, 4.0]])`; `None` if others are among them.
-    pub(super) fn literal_tensor(
-        &mut self,
-        expr: &Expr,
-        wanted: Option<DType>,
-    ) -> Lowered<Option<Literals>> {
+    pub(super) fn literal_tensor(&mut self, expr: &Expr, wanted: Option<DType>) -> Lowered<Option<Literals>> {
         if let Expr::Reference(r) = expr {
             return self.literal_tensor(&r.expr, wanted);
         }

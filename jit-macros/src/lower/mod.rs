@@ -221,7 +221,11 @@ impl Lowerer<'_> {
                 && let Some(var) = self.find(&p.ident.to_string())
             {
                 let ident = &p.ident;
-                let place = if ident == "self" { quote::quote! { jit_self } } else { quote::quote! { #ident } };
+                let place = if ident == "self" {
+                    quote::quote! { jit_self }
+                } else {
+                    quote::quote! { #ident }
+                };
                 self.places.insert(var, place);
             }
         }

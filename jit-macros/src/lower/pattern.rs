@@ -33,7 +33,11 @@ impl Lowerer<'_> {
     }
 
     /// Runs `body` with the names that the condition binds.
-    pub(super) fn where_holds(&mut self, test: &Test<'_>, body: impl FnOnce(&mut Self) -> Lowered) -> Lowered {
+    pub(super) fn where_holds(
+        &mut self,
+        test: &Test<'_>,
+        body: impl FnOnce(&mut Self) -> Lowered,
+    ) -> Lowered {
         let Some((pattern, item, place)) = &test.bound else { return body(self) };
         self.scoped(|l| {
             l.bind(pattern, item.clone())?;
@@ -78,7 +82,8 @@ impl Lowerer<'_> {
                     "match a host scalar, such as `x.item()`, or write `if` / `else if`",
                 );
             }
-            if matches!(self.ty(*v), Ty::Scalar(var) if self.typing.vars.get(var).is_some_and(DType::is_float)) {
+            if matches!(self.ty(*v), Ty::Scalar(var) if self.typing.vars.get(var).is_some_and(DType::is_float))
+            {
                 return self.error(
                     &e.expr,
                     Code::Match,
@@ -90,7 +95,10 @@ impl Lowerer<'_> {
         if e.arms.iter().any(|arm| asks_for_option(&arm.pat))
             && let Some(arm) = e.arms.first()
         {
-            item = self.opened(item, if asks_for_option(&arm.pat) { &arm.pat } else { &e.arms[e.arms.len() - 1].pat });
+            item = self.opened(
+                item,
+                if asks_for_option(&arm.pat) { &arm.pat } else { &e.arms[e.arms.len() - 1].pat },
+            );
         }
         self.arms(&item, &e.arms, e.match_token.span())
     }
@@ -163,8 +171,12 @@ impl Lowerer<'_> {
             (Pat::Guard(p), item) => self.matches(&p.pat, item),
             (Pat::Type(p), item) => self.matches(&p.pat, item),
             (Pat::Reference(p), item) => self.matches(&p.pat, item),
-            (Pat::Ident(p), Item::Option(flag, _)) if p.ident == "None" => self.negated(*flag, p.span()).map(Some),
-            (Pat::TupleStruct(p), Item::Option(flag, inner)) if p.path.is_ident("Some") && p.elems.len() == 1 => {
+            (Pat::Ident(p), Item::Option(flag, _)) if p.ident == "None" => {
+                self.negated(*flag, p.span()).map(Some)
+            }
+            (Pat::TupleStruct(p), Item::Option(flag, inner))
+                if p.path.is_ident("Some") && p.elems.len() == 1 =>
+            {
                 let inner = self.matches(&p.elems[0], inner)?;
                 self.both(Some(*flag), inner, p.span())
             }
@@ -191,7 +203,9 @@ impl Lowerer<'_> {
                     let Some(found) = self.matches(case, item)? else { return Ok(None) };
                     any = Some(match any {
                         None => found,
-                        Some(before) => self.op(Op::Or, vec![before, found], Attrs::default(), Some(p.span()))?,
+                        Some(before) => {
+                            self.op(Op::Or, vec![before, found], Attrs::default(), Some(p.span()))?
+                        }
                     });
                 }
                 Ok(any)
@@ -348,10 +362,13 @@ impl Lowerer<'_> {
 
     fn unknown_pattern<T>(&mut self, pattern: &Pat) -> Lowered<T> {
         let (what, help) = match pattern {
-            Pat::Ident(_) => ("`ref` patterns are not supported in a script", "borrow where you use it: `&x`"),
-            Pat::Or(_) => {
-                ("alternatives that bind names are not supported in a script", "write an arm for each alternative")
+            Pat::Ident(_) => {
+                ("`ref` patterns are not supported in a script", "borrow where you use it: `&x`")
             }
+            Pat::Or(_) => (
+                "alternatives that bind names are not supported in a script",
+                "write an arm for each alternative",
+            ),
             Pat::TupleStruct(_) => (
                 "of enums a script knows `Option` alone",
                 "pass an integer or a bool that says which case it is",
@@ -362,7 +379,11 @@ impl Lowerer<'_> {
         self.error(pattern, Code::Pattern, what, help)
     }
 
-    fn bind_all<'p>(&mut self, patterns: impl Iterator<Item = &'p Pat> + Clone, parts: Vec<Item>) -> Lowered<()> {
+    fn bind_all<'p>(
+        &mut self,
+        patterns: impl Iterator<Item = &'p Pat> + Clone,
+        parts: Vec<Item>,
+    ) -> Lowered<()> {
         let count = patterns.clone().count();
         if count != parts.len() {
             patterns.for_each(|p| self.declare_names(p));

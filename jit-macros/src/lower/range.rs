@@ -24,7 +24,10 @@ pub(super) struct Iteration {
 
 enum Base {
     /// The first value; `None` for 0.
-    Range { first: Option<ValueId>, ty: Ty },
+    Range {
+        first: Option<ValueId>,
+        ty: Ty,
+    },
     List(ValueId),
     Rows(ValueId),
 }
@@ -59,14 +62,16 @@ impl Lowerer<'_> {
                 }
                 ("step_by", 1) => self.step_by(m),
                 ("rows", 0) => self.rows(m),
-                ("map" | "filter" | "zip" | "skip" | "take_while" | "chain" | "windows" | "chunks" | "flat_map", _) => {
-                    self.error(
-                        &m.method,
-                        Code::Loop,
-                        format!("the adaptor `{}` is not supported in a script", m.method),
-                        "loop over positions, `for i in 0..n`, and write the body out",
-                    )
-                }
+                (
+                    "map" | "filter" | "zip" | "skip" | "take_while" | "chain" | "windows" | "chunks"
+                    | "flat_map",
+                    _,
+                ) => self.error(
+                    &m.method,
+                    Code::Loop,
+                    format!("the adaptor `{}` is not supported in a script", m.method),
+                    "loop over positions, `for i in 0..n`, and write the body out",
+                ),
                 _ => self.items_of(expr),
             },
             other => self.items_of(other),
@@ -135,12 +140,16 @@ impl Lowerer<'_> {
         let first = (literal(start) != Some(0)).then_some(from);
         let Some((to, end)) = to.zip(r.end.as_ref()) else {
             let count = self.known(Scalar::Usize(i64::MAX as usize));
-            return Ok(Iteration { count, base: Base::Range { first, ty: self.ty(from) }, adaptors: vec![], place: None });
+            return Ok(Iteration {
+                count,
+                base: Base::Range { first, ty: self.ty(from) },
+                adaptors: vec![],
+                place: None,
+            });
         };
         let ty = self.join_types(self.ty(from), self.ty(to))?;
-        let known_usize = |l: &Self, v| {
-            matches!(l.ty(v), Ty::Scalar(var) if l.typing.vars.get(var) == Some(DType::Usize))
-        };
+        let known_usize =
+            |l: &Self, v| matches!(l.ty(v), Ty::Scalar(var) if l.typing.vars.get(var) == Some(DType::Usize));
         let count = if first.is_none() && !inclusive && known_usize(self, to) {
             to
         } else if let (Some(a), Some(b)) = (literal(start), literal(end)) {

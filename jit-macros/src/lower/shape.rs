@@ -30,7 +30,12 @@ impl Lowerer<'_> {
         }
     }
 
-    fn shape_of(&mut self, x: ValueId, shape: &Shape, first: &mut HashMap<String, (ValueId, u32)>) -> Lowered<()> {
+    fn shape_of(
+        &mut self,
+        x: ValueId,
+        shape: &Shape,
+        first: &mut HashMap<String, (ValueId, u32)>,
+    ) -> Lowered<()> {
         let at = shape.param.span();
         let (param, text) = (&shape.param, &shape.text);
         let rank = self.op(Op::Rank, vec![x], Attrs::default(), Some(at))?;
@@ -54,7 +59,9 @@ impl Lowerer<'_> {
                     if value == found {
                         continue;
                     }
-                    let shown = format!("shape: axis {axis} of `{param}` is {{}}, and `{name}` is {{}}: declared {text}");
+                    let shown = format!(
+                        "shape: axis {axis} of `{param}` is {{}}, and `{name}` is {{}}: declared {text}"
+                    );
                     (value, shown)
                 }
                 Size::Number(n) => {
@@ -96,8 +103,10 @@ impl Lowerer<'_> {
                 }
                 if node.regions.is_empty() && !node.operands.is_empty() && node.results.len() == 1 {
                     let types: Vec<Type> = node.operands.iter().map(|v| self.graph.ty(*v).clone()).collect();
-                    let listed = types.iter().any(|t| !matches!(t, Type::Tensor(..) | Type::Scalar(_) | Type::Hole));
-                    let values: Vec<Option<i64>> = node.operands.iter().map(|v| known.get(v).copied()).collect();
+                    let listed =
+                        types.iter().any(|t| !matches!(t, Type::Tensor(..) | Type::Scalar(_) | Type::Hole));
+                    let values: Vec<Option<i64>> =
+                        node.operands.iter().map(|v| known.get(v).copied()).collect();
                     let structure = node.op.info().class == jit_ir::ops::Class::Structure;
                     if !structure
                         && !listed

@@ -5,8 +5,8 @@ use syn::{Block, Expr, Pat, Stmt};
 
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::{Code, source};
-use jit_ir::unify::Ty;
 use crate::types::Declared;
+use jit_ir::unify::Ty;
 
 impl Lowerer<'_> {
     /// A block in a scope of its own.

@@ -32,7 +32,13 @@ impl Cells {
 
     /// Of a tensor that was never set: no position has an address.
     pub(super) fn none() -> Cells {
-        Cells { base: std::ptr::null_mut(), size: 1, rank: usize::MAX, axes: [(0, 0); 2], more: SmallVec::new() }
+        Cells {
+            base: std::ptr::null_mut(),
+            size: 1,
+            rank: usize::MAX,
+            axes: [(0, 0); 2],
+            more: SmallVec::new(),
+        }
     }
 
     /// The rank, if the tensor was set.
