@@ -166,7 +166,7 @@ impl Check<'_> {
             Op::Item | Op::ToTensor => return Ok(()),
             Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => return Ok(()),
             Op::List => return Ok(()),
-            Op::Push | Op::Index | Op::SetIndex | Op::Len if operands[0].element().is_some() => return Ok(()),
+            Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => return Ok(()),
             Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo
                 if operands.iter().any(|t| t.element().is_some()) =>
             {

@@ -38,6 +38,7 @@ pub(crate) fn texts(
     errors: &mut Errors,
 ) -> Texts {
     let params = signature::instances(generics, errors);
+    signature::check_constrained(&item.sig, &params, errors);
     let mut choices = signature::choices(&params);
     choices.truncate(MAX_INSTANCES);
     let mut texts = Texts::default();

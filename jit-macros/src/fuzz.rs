@@ -106,3 +106,53 @@ fn damaged_bodies_never_panic() {
     }
     assert!(captured > 1_000 && refused > 1_000, "{captured} captured, {refused} refused");
 }
+
+const ITEMS: &[&str] = &[
+    "impl Mlp { const GAIN: f32 = 1.5; pub fn forward(&self, x: &Tensor) -> Tensor { self.scaled(x) * Self::GAIN + self.w[0] } \
+     fn make(n: usize) -> Self { Self { w: Tensor::<f32>::ones([n]) } } fn eat(self, k: i64) -> Result<i64> { if k > 2 { return Err(Error::msg(\"k\")); } Ok(k) } }",
+    "impl<T: Float> Dense<T> where T: Copy { fn forward(&self, x: &Tensor<T>) -> Tensor<T> { x.matmul(&self.w) * T::of(2.0) } }",
+    "#[inline] pub(crate) fn generic<'a, T: Num, U>(x: &'a Tensor<T>, mut y: Vec<(Tensor<U>, bool)>) -> (Tensor<T>, usize) where U: Elem { \
+     y.push((y[0].0.clone(), true)); (x + T::of(1.0), y.len()) }",
+];
+
+#[test]
+fn damaged_items_never_panic() {
+    let sources: Vec<TokenStream> =
+        ITEMS.iter().chain(BODIES).map(|item| item.parse().expect("tokens")).collect();
+    let options: TokenStream = "shape(x = [n, 3, ..], y = [.., m]), fast_math".parse().expect("tokens");
+    let mut spare = Vec::new();
+    sources.iter().for_each(|s| leaves(s.clone(), &mut spare));
+    leaves(options.clone(), &mut spare);
+    let mut dice = Dice(11);
+    for round in 0..6_000 {
+        let mut tokens = sources[round % sources.len()].clone();
+        let mut options = if dice.roll(4) == 0 { options.clone() } else { TokenStream::new() };
+        for _ in 0..dice.roll(5) {
+            tokens = damage(tokens, &mut dice, &spare);
+            options = damage(options, &mut dice, &spare);
+        }
+        let text = format!("#[script({options})] {tokens}");
+        let outcome = std::panic::catch_unwind(|| {
+            let _ = crate::script_tokens(&options, tokens.clone());
+            let _ = crate::trace_tokens(&options, tokens);
+        });
+        assert!(outcome.is_ok(), "the macro panicked on\n{text}");
+    }
+}
+
+#[test]
+fn with_an_error_the_original_item_is_emitted() {
+    for item in [
+        "fn broken (x : & Tensor) -> Tensor { println ! (\"{x}\") ; x . sigmoyd () }",
+        "impl Mlp { fn broken (& self , x : & Tensor) -> Tensor { x . } }",
+        "struct Strange ;",
+    ] {
+        let tokens: TokenStream = item.parse().expect("tokens");
+        let emitted = crate::script_tokens(&TokenStream::new(), tokens.clone()).to_string();
+        assert!(emitted.contains(&tokens.to_string()), "{emitted}");
+        // A syntax error, as while one types, is left to rustc.
+        assert_eq!(emitted.contains("compile_error"), !item.contains("x . }"), "{emitted}");
+        // Nothing that names what is not there.
+        assert!(!emitted.contains("Handle"), "{emitted}");
+    }
+}

@@ -29,10 +29,14 @@ use options::Options;
 /// See the crate `jit-runtime`.
 #[proc_macro_attribute]
 pub fn script(options: TokenStream, item: TokenStream) -> TokenStream {
+    script_tokens(&options.into(), item.into()).into()
+}
+
+fn script_tokens(options: &Tokens, item: Tokens) -> Tokens {
     let mut errors = Errors::default();
-    let options = Options::read(&options.into(), "script", &["shape", "fast_math"], &mut errors);
+    let options = Options::read(options, "script", &["shape", "fast_math"], &mut errors);
     let function = |item: &ItemFn, errors: &mut Errors| capture::script(item, &options, errors);
-    expand(errors, item.into(), "script", function, |item, errors| {
+    expand(errors, item, "script", function, |item, errors| {
         if let Some(shape) = options.shapes.first() {
             errors.push(
                 &shape.param,
@@ -51,9 +55,13 @@ pub fn script(options: TokenStream, item: TokenStream) -> TokenStream {
 /// See the crate `jit-runtime`.
 #[proc_macro_attribute]
 pub fn trace(options: TokenStream, item: TokenStream) -> TokenStream {
+    trace_tokens(&options.into(), item.into()).into()
+}
+
+fn trace_tokens(options: &Tokens, item: Tokens) -> Tokens {
     let mut errors = Errors::default();
-    Options::read(&options.into(), "trace", &[], &mut errors);
-    expand(errors, item.into(), "trace", capture::trace, |item, errors| {
+    Options::read(options, "trace", &[], &mut errors);
+    expand(errors, item, "trace", capture::trace, |item, errors| {
         methods::expand(item, methods::Kind::Trace, errors)
     })
 }
@@ -80,13 +88,13 @@ fn expand(
     name: &str,
     function: impl FnOnce(&ItemFn, &mut Errors) -> Option<Tokens>,
     methods: impl FnOnce(&syn::ItemImpl, &mut Errors) -> Option<Tokens>,
-) -> TokenStream {
+) -> Tokens {
     let made = match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Fn(item)) => function(&item, &mut errors),
         Ok(Item::Impl(item)) => methods(&item, &mut errors),
-        // A method in a plain `impl` without a receiver looks like a function; one with it parses as
-        // none of the items.
-        _ => {
+        // What is no Rust is left to rustc.
+        Err(_) => None,
+        Ok(_) => {
             errors.push(
                 &item,
                 Code::Signature,
@@ -97,7 +105,7 @@ fn expand(
         }
     };
     match (made, errors.into_tokens()) {
-        (Some(tokens), None) => tokens.into(),
-        (_, errors) => quote! { #errors #[allow(dead_code, unused)] #item }.into(),
+        (Some(tokens), None) => tokens,
+        (_, errors) => quote! { #errors #[allow(dead_code, unused)] #item },
     }
 }

@@ -96,6 +96,28 @@ pub(crate) fn instances(generics: &syn::Generics, errors: &mut Errors) -> Vec<(S
     all
 }
 
+/// A type parameter is known from an argument.
+pub(crate) fn check_constrained(sig: &syn::Signature, params: &[(String, Vec<DType>)], errors: &mut Errors) {
+    struct Find<'a>(&'a str, bool);
+    impl syn::visit::Visit<'_> for Find<'_> {
+        fn visit_ident(&mut self, ident: &proc_macro2::Ident) {
+            self.1 |= ident == self.0;
+        }
+    }
+    for (name, _) in params {
+        let mut find = Find(name, false);
+        sig.inputs.iter().for_each(|input| syn::visit::Visit::visit_fn_arg(&mut find, input));
+        if !find.1 {
+            errors.push(
+                &sig.ident,
+                Code::Signature,
+                format!("no parameter of this script tells what `{name}` is"),
+                format!("take an argument with `{name}` in its type, such as `x: &Tensor<{name}>`"),
+            );
+        }
+    }
+}
+
 fn names<P>(bounds: &syn::punctuated::Punctuated<syn::TypeParamBound, P>) -> Vec<String> {
     let name = |bound: &syn::TypeParamBound| match bound {
         syn::TypeParamBound::Trait(t) => t.path.segments.last().map(|s| s.ident.to_string()),

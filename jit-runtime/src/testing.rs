@@ -37,6 +37,11 @@ pub fn linked<A: Argument, R: Returns>(graph: &Graph) -> Graph {
     }
 }
 
+/// Runs `body`; scripts called in it on this thread run their graphs as they were written, op by op.
+pub fn without_passes<R>(body: impl FnOnce() -> R) -> R {
+    crate::script::without_passes(body)
+}
+
 /// Runs a graph on plain data, with or without the passes.
 ///
 /// # Errors

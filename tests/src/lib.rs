@@ -40,6 +40,8 @@ macro_rules! conform {
                         assert!($crate::same(&again, &expected), "second call: {again:?}, expected {expected:?}");
                         let body = jit_runtime::eager(|| crate::$name($(::core::clone::Clone::clone(&$arg)),*));
                         assert!($crate::same(&body, &expected), "eager: {body:?}, expected {expected:?}");
+                        let plain = jit_runtime::testing::without_passes(|| crate::$name($(::core::clone::Clone::clone(&$arg)),*));
+                        assert!($crate::same(&plain, &expected), "without passes: {plain:?}, expected {expected:?}");
                         crate::$name::check($(::core::clone::Clone::clone(&$arg)),*).unwrap();
                         for call in ["recorded", "checked", "replayed"] {
                             let got = traced::$name($(::core::clone::Clone::clone(&$arg)),*);

@@ -124,6 +124,7 @@ conform! {
     fn constants(x: &Tensor, n: i64) -> (Tensor, i64, usize) {
         let y = x * config::EPSILON + f32::EPSILON;
         debug_assert!(n > -1000, "n is {n}");
+        let y = if cfg!(debug_assertions) { y * 2.0 } else { y * 3.0 };
         (y, if n > LIMIT { LIMIT } else { n }, SIZES[0] * SIZES[1])
     } with [(&v(&[1.0]), 3), (&v(&[2.0]), 50)]
 

@@ -244,6 +244,19 @@ impl Machine<'_> {
     }
 }
 
+/// Whether two values are equal as `==` has it.
+fn equal(a: &Value, b: &Value) -> bool {
+    let same = |x, y| matches!(host::eval(Op::Eq, &[x, y], None), Ok(Scalar::Bool(true)));
+    match (a, b) {
+        (Value::Scalar(x), Value::Scalar(y)) => same(*x, *y),
+        (Value::Tensor(x), Value::Tensor(y)) => {
+            x.shape == y.shape && (0..x.len()).all(|i| same(x.get(i), y.get(i)))
+        }
+        (Value::List(x), Value::List(y)) => x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| equal(x, y)),
+        _ => false,
+    }
+}
+
 /// What an op on lists gives; the tensors to join for `concat` and `stack`, `None` for other ops.
 fn listed(op: Op, operands: &[Value]) -> Result<Option<Value>, String> {
     let Some(Value::List(list)) = operands.first() else {
@@ -271,6 +284,7 @@ fn listed(op: Op, operands: &[Value]) -> Result<Option<Value>, String> {
             Value::List(Arc::new(changed))
         }
         (Op::Len, []) => Value::Scalar(Scalar::Usize(list.len())),
+        (Op::Equal, [other]) => Value::Scalar(Scalar::Bool(equal(&operands[0], other))),
         (Op::Concat | Op::Stack, []) => Value::List(list.clone()),
         _ => return Err("takes no list".into()),
     }))
@@ -299,12 +313,8 @@ fn ask(op: Op, operands: &[Value], attrs: &crate::ops::Attrs) -> Result<Value, S
         }
         Op::Host | Op::Powi => Err("takes host scalars".into()),
         _ => {
-            let y = operands[1].tensor()?;
-            let equal = x.shape == y.shape
-                && (0..x.len()).all(|i| {
-                    matches!(host::eval(Op::Eq, &[x.get(i), y.get(i)], None), Ok(Scalar::Bool(true)))
-                });
-            Ok(Value::Scalar(Scalar::Bool(equal)))
+            operands[1].tensor()?;
+            Ok(Value::Scalar(Scalar::Bool(equal(&operands[0], &operands[1]))))
         }
     }
 }

@@ -445,7 +445,8 @@ impl Linker {
     /// A comparison by an operator: one bool.
     fn compare(&mut self, op: Op, operands: Vec<ValueId>, node: &Node, into: RegionId) -> Linked<ValueId> {
         let tensor = |l: &Self, v: ValueId| matches!(l.typing.ty(v), Ty::Tensor(_));
-        if matches!(op, Op::Eq | Op::Ne) && operands.iter().all(|v| tensor(self, *v)) {
+        let whole = |l: &Self, v: ValueId| matches!(l.typing.ty(v), Ty::Tensor(_) | Ty::List(_));
+        if matches!(op, Op::Eq | Op::Ne) && operands.iter().all(|v| whole(self, *v)) {
             let equal = self.op(into, Op::Equal, operands, Attrs::default())?;
             return if op == Op::Eq {
                 Ok(equal)

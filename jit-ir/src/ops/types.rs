@@ -63,6 +63,11 @@ fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, Stri
             return Err("a list has one index".into());
         }
         (Op::Index, Some(element)) => element.clone(),
+        (Op::Equal, Some(element)) => {
+            let other = operands[1].element().ok_or("compares a list with something else")?;
+            join(element, other)?;
+            Type::Scalar(DType::Bool)
+        }
         (Op::Len, Some(_)) => Type::Scalar(DType::Usize),
         (Op::Concat | Op::Stack, Some(Type::Tensor(d, _))) => {
             Type::Tensor(*d, shape::infer(op, operands, &[], &Attrs::default())?.dims)

@@ -33,6 +33,11 @@ impl Lowerer<'_> {
         let name = m.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         match name.as_str() {
             "vec" => return self.vec_macro(m),
+            "cfg" => {
+                let ty = self.typing.vars.scalar(DType::Bool);
+                let (name, tokens) = (m.to_token_stream().to_string().replace(' ', ""), m.to_token_stream());
+                return Ok(Item::Value(self.constant_of(name, tokens, ty)));
+            }
             "debug_assert" | "debug_assert_eq" | "debug_assert_ne" => {
                 let ty = self.typing.vars.scalar(DType::Bool);
                 let on = self.constant_of(

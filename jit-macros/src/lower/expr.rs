@@ -282,6 +282,14 @@ impl Lowerer<'_> {
                 }
                 if op == Op::Eq { Ok(all) } else { self.op(Op::Not, vec![all], Attrs::default(), Some(at)) }
             }
+            (Item::Array(a), Item::Value(b)) if matches!(self.ty(b), Ty::List(_)) => {
+                let a = self.list_of(a)?;
+                self.compare_values(op, a, b, sign, at)
+            }
+            (Item::Value(a), Item::Array(b)) if matches!(self.ty(a), Ty::List(_)) => {
+                let b = self.list_of(b)?;
+                self.compare_values(op, a, b, sign, at)
+            }
             _ => Err(Stop::Error),
         }
     }
@@ -295,7 +303,7 @@ impl Lowerer<'_> {
         at: proc_macro2::Span,
     ) -> Lowered<ValueId> {
         let bool_ty = self.typing.vars.scalar(DType::Bool);
-        let tensor = |l: &Self, v| matches!(l.ty(v), Ty::Tensor(_));
+        let tensor = |l: &Self, v| matches!(l.ty(v), Ty::Tensor(_) | Ty::List(_));
         let equality = matches!(op, Op::Eq | Op::Ne);
         if equality && tensor(self, left) && tensor(self, right) {
             let equal = self.op(Op::Equal, vec![left, right], Attrs::default(), Some(at))?;

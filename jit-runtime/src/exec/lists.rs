@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jit_ir::ops::host;
 use jit_ir::{Op, Prim, Scalar, with_dtype};
 
 use crate::tensor::raw::{Sizes, Val};
@@ -23,8 +24,21 @@ pub(super) fn eval(op: Op, args: &[&Val]) -> Result<Option<Val>, String> {
     Ok(Some(match op {
         Op::Index => list[place(list.len(), args[1])?].clone(),
         Op::Len => Val::Scalar(Scalar::Usize(list.len())),
+        Op::Equal => Val::Scalar(Scalar::Bool(equal(args[0], args[1]))),
         _ => return Ok(None),
     }))
+}
+
+/// Whether two values are equal as `==` has it.
+fn equal(a: &Val, b: &Val) -> bool {
+    match (a, b) {
+        (Val::Scalar(x), Val::Scalar(y)) => {
+            matches!(host::eval(Op::Eq, &[*x, *y], None), Ok(Scalar::Bool(true)))
+        }
+        (Val::Tensor(x), Val::Tensor(y)) => super::ops::equal(x, y),
+        (Val::List(x), Val::List(y)) => x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| equal(x, y)),
+        _ => false,
+    }
 }
 
 fn place(len: usize, at: &Val) -> Result<usize, String> {

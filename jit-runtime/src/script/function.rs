@@ -1,6 +1,7 @@
 //! A scripted function, and a graph that is called without its source.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use jit_ir::link::{self, Library};
@@ -208,15 +209,34 @@ pub(crate) fn run_entry(
     again: impl FnOnce() -> Vec<Val>,
     calls: compile::Calls<'_>,
 ) -> Result<Vec<Val>> {
-    match run::run(&entry.compiled.plan, vals) {
-        Err(Halt::Error(_)) => {
-            counters::fell_back();
+    let outcome = if as_written() { None } else { Some(run::run(&entry.compiled.plan, vals)) };
+    match outcome {
+        None | Some(Err(Halt::Error(_))) => {
+            if outcome.is_some() {
+                counters::fell_back();
+            }
             let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled, calls));
             let plain = plain.as_ref().map_err(Clone::clone)?;
             finish(run::run(plain, again()))
         }
-        other => finish(other),
+        Some(other) => finish(other),
     }
+}
+
+thread_local! {
+    static AS_WRITTEN: Cell<bool> = const { Cell::new(false) };
+}
+
+fn as_written() -> bool {
+    AS_WRITTEN.get()
+}
+
+/// Runs `body`, in which plans of this thread run the graph as it was written, op by op.
+pub(crate) fn without_passes<R>(body: impl FnOnce() -> R) -> R {
+    AS_WRITTEN.set(true);
+    let result = body();
+    AS_WRITTEN.set(false);
+    result
 }
 
 /// A plan compiled ahead of a call.

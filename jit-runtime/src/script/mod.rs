@@ -10,6 +10,7 @@ pub(crate) use arguments::{collect_opaque, is_leaf, pack, push_opaque, restore_o
 pub use cache::Stats;
 pub(crate) use cache::key_of;
 pub use constant::Constant;
+pub(crate) use function::without_passes;
 pub use function::{Callee, Compiled, Function, Link, Script};
 
 use std::cell::Cell;
