@@ -22,6 +22,7 @@ pub mod link;
 pub mod numerics;
 pub mod ops;
 pub mod passes;
+pub mod random;
 pub mod text;
 pub mod tree;
 pub mod types;

@@ -293,7 +293,12 @@ impl Vars {
                     other => return Err(Clash(format!("{} has no elements", kind(other)))),
                 });
             }
-            Op::Zeros | Op::Ones | Op::Eye => return Ok(self.made(attrs)),
+            Op::Zeros | Op::Ones | Op::Eye | Op::Uniform | Op::Normal => return Ok(self.made(attrs)),
+            Op::SplitKey => return Ok(Ty::Tensor(self.known(DType::I64))),
+            Op::Split => {
+                let key = Ty::Tensor(self.known(DType::I64));
+                return Ok(self.list(key));
+            }
             Op::Full | Op::Arange | Op::Linspace | Op::ToTensor => return self.made_of(op, operands, attrs),
             Op::Host | Op::Powi => return Ok(operands[0]),
             _ => {}
@@ -479,7 +484,15 @@ impl Typing {
             }
             let made = matches!(
                 node.op,
-                Op::Zeros | Op::Ones | Op::Eye | Op::Arange | Op::Linspace | Op::ToTensor | Op::Full
+                Op::Zeros
+                    | Op::Ones
+                    | Op::Eye
+                    | Op::Arange
+                    | Op::Linspace
+                    | Op::ToTensor
+                    | Op::Full
+                    | Op::Uniform
+                    | Op::Normal
             );
             if made {
                 node.attrs.dtype = Some(dtype);

@@ -127,8 +127,10 @@ impl Check<'_> {
             }
             Op::Host => missing(node.attrs.text.is_some(), "name")?,
             // Of an open type parameter: linking uses another text.
-            Op::Zeros | Op::Ones | Op::Eye if *result == Type::Hole => return Ok(()),
-            Op::Cast | Op::Zeros | Op::Ones | Op::Eye | Op::OneHot => {
+            Op::Zeros | Op::Ones | Op::Eye | Op::Uniform | Op::Normal if *result == Type::Hole => {
+                return Ok(());
+            }
+            Op::Cast | Op::Zeros | Op::Ones | Op::Eye | Op::OneHot | Op::Uniform | Op::Normal => {
                 missing(node.attrs.dtype.is_some(), "element type")?
             }
             Op::CumSum
@@ -166,12 +168,16 @@ impl Check<'_> {
             Op::Item | Op::ToTensor => return Ok(()),
             Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => return Ok(()),
             Op::List => return Ok(()),
-            Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => return Ok(()),
+            Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => {
+                return Ok(());
+            }
             Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo
                 if operands.iter().any(|t| t.element().is_some()) =>
             {
                 return Ok(());
             }
+            Op::Uniform | Op::Normal if operands[1..].iter().any(|t| t.element().is_some()) => return Ok(()),
+            Op::Uniform | Op::Normal | Op::SplitKey | Op::Split => 1,
             Op::Host | Op::Powi => 0,
             Op::Concat | Op::Stack => operands.len(),
             Op::Matmul | Op::Dot | Op::Outer | Op::Take | Op::Equal => 2,

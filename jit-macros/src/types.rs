@@ -51,6 +51,8 @@ impl Declared {
                 let name = last.ident.to_string();
                 match name.as_str() {
                     "Tensor" => return tensor(&last.arguments, generics),
+                    // A key of random numbers is a rank-0 tensor in a graph.
+                    "Key" => return Some(Declared::Tensor(DType::I64)),
                     "Vec" => return Some(Declared::List(Box::new(read(argument(&last.arguments)?)?))),
                     "Option" => return Some(Declared::Option(Box::new(read(argument(&last.arguments)?)?))),
                     "Result" => return Some(Declared::Result(Box::new(read(argument(&last.arguments)?)?))),

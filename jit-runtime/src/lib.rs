@@ -41,7 +41,7 @@ pub use exec::threads::set_threads;
 pub use jit_ir::{Graph, text::ParseError};
 pub use jit_macros::{Pytree, script, trace};
 pub use script::{Argument, Compiled, Constant, Function, Pytree, Returns, Stats, eager};
-pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor};
+pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Key, Num, Operand, Tensor};
 pub use trace::{Path, TraceStats, Traced, trace};
 
 /// The language of scripts, chapter by chapter, and the messages of the compiler.
@@ -55,7 +55,7 @@ pub mod guide {
 
 /// What a program needs: `use jit_runtime::prelude::*;`
 pub mod prelude {
-    pub use crate::{Elem, Error, Float, Num, Pytree, Result, Tensor, script, trace};
+    pub use crate::{Elem, Error, Float, Key, Num, Pytree, Result, Tensor, script, trace};
 }
 
 /// For this workspace's tests; no promise is made about it.

@@ -613,3 +613,36 @@ fn recursion_is_reported_with_its_path() {
     assert!(error.contains("scripts cannot call themselves: ping calls pong calls ping"), "{error}");
     assert!(error.contains(file!()), "{error}");
 }
+
+#[script]
+fn noisy(key: Key, x: &Tensor, n: usize) -> (Tensor, Tensor<f64>, Key) {
+    let keys = key.split(3);
+    let mut y = x + Tensor::<f32>::normal(keys[0], [2, 3]);
+    for k in keys[1].split(n) {
+        y = y * Tensor::<f32>::uniform(k, x.shape());
+    }
+    let fixed = Tensor::<f64>::uniform(Key::new(5), [n]);
+    (y, fixed, keys[2])
+}
+
+#[test]
+fn keys() {
+    for n in [0, 1, 4] {
+        let expected = jit_runtime::eager(|| noisy(Key::new(9), &m(), n));
+        assert_eq!(noisy(Key::new(9), &m(), n), expected);
+        noisy::check(Key::new(8), &m(), n).unwrap();
+    }
+    #[trace]
+    fn drawn(key: Key, x: &Tensor) -> (Tensor, Key) {
+        let keys = key.split(2);
+        (x * Tensor::uniform(keys[0], [3]), keys[1])
+    }
+    // A key is no part of the signature.
+    let x = v(&[1.0, 2.0, 3.0]);
+    for seed in 0..4 {
+        let expected = jit_runtime::eager(|| drawn(Key::new(seed), &x));
+        assert_eq!(drawn(Key::new(seed), &x), expected);
+    }
+    assert_eq!(drawn::stats().recordings, 1);
+    assert_ne!(drawn(Key::new(1), &x).0, drawn(Key::new(2), &x).0);
+}

@@ -4,6 +4,7 @@ use super::elementwise::broadcast_index;
 use super::{Value, made};
 use crate::data::{Scalar, TensorData};
 use crate::ops::{Attrs, Op, shape};
+use crate::random;
 use crate::types::DType;
 
 type Result<T> = std::result::Result<T, String>;
@@ -141,6 +142,15 @@ fn make(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value
         Op::Zeros | Op::Ones => {
             let dtype = attrs.dtype.unwrap_or(DType::F32);
             made(dtype, to, &vec![Scalar::U8(u8::from(op == Op::Ones)).cast(dtype); n])
+        }
+        Op::Uniform | Op::Normal | Op::SplitKey => {
+            let key = operands[0].tensor()?.get(0).as_i64();
+            let dtype = attrs.dtype.unwrap_or(DType::F32);
+            match op {
+                Op::Uniform => made(dtype, to, &random::uniform(key, n, dtype)),
+                Op::Normal => made(dtype, to, &random::normal(key, n, dtype)),
+                _ => made(DType::I64, &[], &[Scalar::I64(random::split(key, scalar(1)?.as_i64() as usize))]),
+            }
         }
         Op::Full => {
             let value = scalar(operands.len() - 1)?;

@@ -212,7 +212,10 @@ impl Machine<'_> {
             let scalars: Vec<Scalar> = operands.iter().map(Value::scalar).collect::<Result<_, _>>()?;
             return host::call(op, &scalars, &node.attrs).map(Value::Scalar);
         }
-        let spread = matches!(op, Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo);
+        let spread = matches!(
+            op,
+            Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo | Op::Uniform | Op::Normal
+        );
         if spread && operands.iter().any(|v| matches!(v, Value::List(_))) {
             let each = |v: &Value| if let Value::List(list) = v { list.to_vec() } else { vec![v.clone()] };
             return self.plain(node, &operands.iter().flat_map(each).collect::<Vec<_>>());
@@ -252,13 +255,23 @@ fn equal(a: &Value, b: &Value) -> bool {
         (Value::Tensor(x), Value::Tensor(y)) => {
             x.shape == y.shape && (0..x.len()).all(|i| same(x.get(i), y.get(i)))
         }
-        (Value::List(x), Value::List(y)) => x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| equal(x, y)),
+        (Value::List(x), Value::List(y)) => {
+            x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| equal(x, y))
+        }
         _ => false,
     }
 }
 
 /// What an op on lists gives; the tensors to join for `concat` and `stack`, `None` for other ops.
 fn listed(op: Op, operands: &[Value]) -> Result<Option<Value>, String> {
+    if let (Op::Split, [Value::Tensor(key), n]) = (op, operands) {
+        if !key.shape.is_empty() {
+            return Err("takes a key".into());
+        }
+        let one = |i| crate::random::split(key.get(0).as_i64(), i);
+        let keys = (0..n.scalar()?.as_i64() as usize).map(|i| made(DType::I64, &[], &[Scalar::I64(one(i))]));
+        return Ok(Some(Value::List(Arc::new(keys.collect()))));
+    }
     let Some(Value::List(list)) = operands.first() else {
         return Ok((op == Op::List).then(|| Value::List(Arc::new(operands.to_vec()))));
     };

@@ -123,6 +123,13 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
     }
     match op {
         Op::Zeros | Op::Ones => made(&rest(0)),
+        Op::Uniform | Op::Normal | Op::SplitKey | Op::Split
+            if tensor_dims(&operands[0]).is_some_and(|d| !d.is_empty()) =>
+        {
+            Err("takes a key".into())
+        }
+        Op::Uniform | Op::Normal => made(&rest(1)),
+        Op::SplitKey | Op::Split => Ok(Shape::sure(vec![])),
         Op::Full => made(&rest(0)[..operands.len() - 1]),
         Op::Eye => made(&[value(0), value(0)]),
         Op::Linspace => made(&[value(2)]),

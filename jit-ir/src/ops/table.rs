@@ -129,6 +129,10 @@ macro_rules! table {
             Eye eye Make (1, 1) Value false "The identity matrix.";
             Arange arange Make (3, 3) Value false "start, start + step, ... below end.";
             Linspace linspace Make (3, 3) Value false "n values from start to end, both included.";
+            Uniform uniform Make (1, MANY) Value false "Numbers in 0..1 from a key, of the given sizes.";
+            Normal normal Make (1, MANY) Value false "Normal numbers from a key, of the given sizes.";
+            SplitKey split_key Make (2, 2) Never false "One of the keys that a key is split into, by its number.";
+            Split split List (2, 2) Never false "The keys that a key is split into, as a list.";
             ToTensor scalar Make (1, 1) Never false "A rank-0 tensor of a host scalar.";
             ZerosLike zeros_like Shape (1, 1) Never false "Zeros of the operand's shape.";
             OnesLike ones_like Shape (1, 1) Never false "Ones of the operand's shape.";

@@ -45,6 +45,10 @@ fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, Stri
             }
             Type::List(Box::new(element))
         }
+        (Op::Split, None) => Type::List(Box::new(Type::Tensor(DType::I64, Some(vec![])))),
+        (Op::Uniform | Op::Normal, _) if operands[1..].iter().any(|t| t.element().is_some()) => {
+            attrs.dtype.map_or(Type::Hole, Type::tensor)
+        }
         (Op::Sizes, None) => Type::List(Box::new(Type::Scalar(DType::Usize))),
         (Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo, _)
             if operands.iter().any(|t| t.element().is_some()) =>
@@ -109,6 +113,12 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
         Op::OneHot => must(is(|d| d == DType::I64), "i64").map(|_| attrs.dtype),
         Op::Concat | Op::Stack => common(operands),
         Op::Zeros | Op::Ones | Op::Eye => Ok(attrs.dtype),
+        Op::Uniform | Op::Normal => match (first, attrs.dtype) {
+            (Some(d), _) if d != DType::I64 => Err("takes a key".into()),
+            (_, Some(d)) if !d.is_float() => Err(format!("is not defined for {d}")),
+            _ => Ok(attrs.dtype),
+        },
+        Op::SplitKey => must(is(|d| d == DType::I64), "key"),
         Op::Full => Ok(attrs.dtype.or(operands[operands.len() - 1].dtype())),
         Op::Arange => Ok(attrs.dtype.or(first)),
         Op::Linspace => Ok(attrs.dtype.or(first)),

@@ -323,6 +323,9 @@ impl Lowerer<'_> {
             if owner == "Tensor" {
                 return self.constructor(e, ty, &name.ident);
             }
+            if owner == "Key" && name.ident == "new" {
+                return self.new_key(e);
+            }
             if owner == "Vec" && matches!(name.ident.to_string().as_str(), "new" | "with_capacity") {
                 return self.list_of(vec![]).map(Item::Value);
             }
@@ -379,6 +382,23 @@ impl Lowerer<'_> {
         let name = path.path.to_token_stream().to_string().replace(' ', "");
         let items = self.items(e.args.iter())?;
         self.call_linked(name, Link::Function(path.path.clone()), items, e.span())
+    }
+
+    /// `Key::new(7)`
+    fn new_key(&mut self, e: &syn::ExprCall) -> Lowered {
+        self.count("new", 1, e.args.len())?;
+        let Some((seed, _)) = scalar_literal(&e.args[0]) else {
+            return self.error(
+                &e.args[0],
+                Code::Constant,
+                "the seed of a key in a script is an integer literal",
+                "take the key as an argument: `key: Key`",
+            );
+        };
+        let data = TensorData::from_scalars(DType::I64, vec![], &[Scalar::I64(seed.as_i64())]);
+        let attrs = Attrs { value: Some(Const::Tensor(std::sync::Arc::new(data))), ..Attrs::default() };
+        let ty = Ty::Tensor(self.typing.vars.known(DType::I64));
+        Ok(Item::Value(self.node(Op::Const, vec![], attrs, ty, Some(e.span()))))
     }
 
     /// `Mlp::scaled(x)` of a `#[script] impl`.
@@ -467,9 +487,10 @@ impl Lowerer<'_> {
         for (kind, expr) in kinds.iter().zip(&args) {
             self.argument_of(*kind, expr, &mut operands, &mut attrs)?;
         }
-        if matches!(op, Op::Zeros | Op::Ones | Op::Full) {
+        if matches!(op, Op::Zeros | Op::Ones | Op::Full | Op::Uniform | Op::Normal) {
+            let first = usize::from(matches!(op, Op::Uniform | Op::Normal));
             let sizes = operands.len() - usize::from(op == Op::Full);
-            for v in operands[..sizes].iter().copied() {
+            for v in operands[first..sizes].iter().copied() {
                 if !matches!(self.ty(v), Ty::List(_)) {
                     let usize_ty = self.typing.vars.scalar(DType::Usize);
                     self.join_types(self.ty(v), usize_ty)?;

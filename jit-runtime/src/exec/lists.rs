@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jit_ir::ops::host;
-use jit_ir::{Op, Prim, Scalar, with_dtype};
+use jit_ir::{Op, Prim, Scalar, random, with_dtype};
 
-use crate::tensor::raw::{Sizes, Val};
+use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 /// Whether an op changes its first operand where it can.
 pub(crate) fn writes(op: Op) -> bool {
@@ -19,6 +19,15 @@ pub(super) fn eval(op: Op, args: &[&Val]) -> Result<Option<Val>, String> {
     }
     if writes(op) {
         return write(op, args[0].clone(), &args[1..]).map(Some);
+    }
+    if let (Op::Split, [key, n]) = (op, args) {
+        let key = key.tensor()?;
+        if key.rank() > 0 {
+            return Err("takes a key".into());
+        }
+        let (key, n) = (key.item().as_i64(), n.scalar()?.as_i64() as usize);
+        let one = |i| Val::Tensor(RawTensor::scalar(Scalar::I64(random::split(key, i))));
+        return Ok(Some(Val::List(Arc::new((0..n).map(one).collect()))));
     }
     let Some(Val::List(list)) = args.first() else { return Ok(None) };
     Ok(Some(match op {
@@ -36,7 +45,9 @@ fn equal(a: &Val, b: &Val) -> bool {
             matches!(host::eval(Op::Eq, &[*x, *y], None), Ok(Scalar::Bool(true)))
         }
         (Val::Tensor(x), Val::Tensor(y)) => super::ops::equal(x, y),
-        (Val::List(x), Val::List(y)) => x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| equal(x, y)),
+        (Val::List(x), Val::List(y)) => {
+            x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| equal(x, y))
+        }
         _ => false,
     }
 }

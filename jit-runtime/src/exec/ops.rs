@@ -1,7 +1,7 @@
 //! One op on concrete values: what eager mode does, and the plan's steps outside groups.
 
 use jit_ir::ops::{Attrs, Class, host, shape};
-use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, with_dtype};
+use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, random, with_dtype};
 use smallvec::SmallVec;
 
 use super::group::{Arg, Group, Member, broadcast};
@@ -60,9 +60,15 @@ fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         .collect();
     match op {
         Op::Concat | Op::Stack if spread.is_empty() => Err("at least one tensor is needed".into()),
-        Op::Concat | Op::Stack | Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo => {
-            apply(op, attrs, &spread)
-        }
+        Op::Concat
+        | Op::Stack
+        | Op::Zeros
+        | Op::Ones
+        | Op::Full
+        | Op::Reshape
+        | Op::BroadcastTo
+        | Op::Uniform
+        | Op::Normal => apply(op, attrs, &spread),
         _ => Err("takes no list".into()),
     }
 }
@@ -174,6 +180,21 @@ fn make(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTens
         Op::Zeros | Op::Ones => {
             let one = Scalar::U8(u8::from(op == Op::Ones));
             launch::filled(one.cast(attrs.dtype.unwrap_or(DType::F32)), sizes)
+        }
+        Op::Uniform | Op::Normal | Op::SplitKey => {
+            let key = args[0].tensor()?.item().as_i64();
+            let (n, dtype) = (sizes.iter().product(), attrs.dtype.unwrap_or(DType::F32));
+            let values = match op {
+                Op::Uniform => random::uniform(key, n, dtype),
+                Op::Normal => random::normal(key, n, dtype),
+                _ => {
+                    return Ok(RawTensor::scalar(Scalar::I64(random::split(
+                        key,
+                        scalar(1)?.as_i64() as usize,
+                    ))));
+                }
+            };
+            with_dtype!(dtype, T => RawTensor::from_fn(sizes, |i| T::from_scalar(values[i])))
         }
         Op::Full => {
             let value = scalar(args.len() - 1)?;

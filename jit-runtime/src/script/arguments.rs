@@ -128,7 +128,7 @@ impl Outputs {
         Outputs { values, at: 0 }
     }
 
-    fn next(&mut self) -> Val {
+    pub(crate) fn next(&mut self) -> Val {
         self.at += 1;
         self.values.get_mut(self.at - 1).map_or(Val::Undef, std::mem::take)
     }

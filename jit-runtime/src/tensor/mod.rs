@@ -7,6 +7,7 @@ mod make;
 pub(crate) mod methods;
 mod operators;
 mod print;
+mod random;
 pub(crate) mod raw;
 pub(crate) mod storage;
 
@@ -24,6 +25,7 @@ pub use convert::{Axes, Axis, IntoReshape, IntoShape, Operand};
 pub use elem::{Bits, Elem, Float, Num};
 #[doc(hidden)]
 pub use methods::is_traced;
+pub use random::Key;
 use raw::{RawTensor, Val};
 
 /// A dense tensor of `f32`, `f64`, `i32`, `i64`, `u8` or `bool`, of any rank.

@@ -4,4 +4,4 @@ mod function;
 mod record;
 
 pub use function::{Path, TraceFn, TraceStats, Traced, trace};
-pub(crate) use record::{Tag, is_open, is_recording, observe, record, spoil};
+pub(crate) use record::{KeyTag, Tag, is_open, is_recording, key_tag, observe, record, spoil, tag_of_key};

@@ -20,6 +20,27 @@ pub(crate) struct Tag {
     value: ValueId,
 }
 
+/// A key's place in a recording: by the recording's address, so that keys can be copied.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyTag {
+    recording: usize,
+    value: ValueId,
+}
+
+/// The place of a key.
+pub(crate) fn key_tag(tag: &Tag) -> KeyTag {
+    KeyTag { recording: Arc::as_ptr(&tag.recording) as usize, value: tag.value }
+}
+
+/// A key's place in the recording of this thread; a key that outlived its recording is plain.
+pub(crate) fn tag_of_key(tag: KeyTag) -> Option<Tag> {
+    CURRENT.with(|c| {
+        let current = c.borrow();
+        let recording = current.as_ref().filter(|r| Arc::as_ptr(r) as usize == tag.recording)?;
+        Some(Tag { recording: recording.clone(), value: tag.value })
+    })
+}
+
 /// A recording in progress, or a finished one.
 pub(crate) struct Recording {
     thread: ThreadId,
