@@ -103,6 +103,7 @@ fn method(
         self_ty: self_ty.to_token_stream(),
         receiver: receiver.is_some(),
     };
+    let mut check = TokenStream::new();
     let outside = match kind {
         Kind::Script => {
             let item = with_self(&item);
@@ -110,11 +111,14 @@ fn method(
             if errors.any() {
                 return None;
             }
+            if texts.failed {
+                check = emit::uncaptured(&function.sig.ident, &texts);
+            }
             emit::script_method(&renamed(&item, &owner), &texts, &owner)
         }
         Kind::Trace => emit::trace_method(&renamed(&item, &owner), &owner),
     };
-    Some((inside(function, &owner, kind), outside))
+    Some((inside(function, &owner, kind, &check), outside))
 }
 
 /// The function with `self` in its pattern, as the lowering wants it.
@@ -176,7 +180,7 @@ pub(crate) fn without_self(tokens: TokenStream, self_ty: &TokenStream) -> TokenS
 }
 
 /// What stands in the block in place of the function.
-fn inside(function: &syn::ImplItemFn, owner: &Owner, kind: Kind) -> TokenStream {
+fn inside(function: &syn::ImplItemFn, owner: &Owner, kind: Kind, check: &TokenStream) -> TokenStream {
     let (attrs, vis, sig, body) = (&function.attrs, &function.vis, &function.sig, &function.block);
     let (name, module) = (&sig.ident, &owner.name);
     let written = emit::as_written(name);
@@ -214,6 +218,7 @@ fn inside(function: &syn::ImplItemFn, owner: &Owner, kind: Kind) -> TokenStream 
         #[track_caller]
         #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
         #vis #wrapper {
+            #check
             ::jit_runtime::__private::#call::<#module::Handle, _>((#(#args,)*))
         }
 

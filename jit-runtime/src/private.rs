@@ -157,17 +157,17 @@ fn stream<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
 }
 
 /// The leaves of the arguments.
-fn leaves<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
+fn leaves<H: CallWith<A> + Scripted, A>(args: &A) -> Vec<Val> {
     let stream = stream::<H, A>(args);
-    if H::FLAT { stream } else { pack(&H::trees(), stream) }
+    if H::FLAT { stream } else { pack(&H::script().trees(structure::<H, A>).0, stream) }
 }
 
 fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
     (H::trees(), H::Output::tree())
 }
 
-fn restored<H: CallWith<A>, A>(values: Vec<Val>) -> H::Output {
-    let values = if H::FLAT { values } else { unpack(&H::Output::tree(), values) };
+fn restored<H: CallWith<A> + Scripted, A>(values: Vec<Val>) -> H::Output {
+    let values = if H::FLAT { values } else { unpack(&H::script().trees(structure::<H, A>).1, values) };
     H::Output::restore(&mut Outputs::new(values))
 }
 

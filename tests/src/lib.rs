@@ -66,6 +66,29 @@ pub fn same<T: std::fmt::Debug>(a: &T, b: &T) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
 
+/// A script of another crate than its callers.
+#[jit_runtime::script]
+pub fn halved(x: &jit_runtime::Tensor, by: Halving) -> jit_runtime::Tensor {
+    x * by.factor + by.shift.sum()
+}
+
+/// A struct of another crate.
+#[derive(Clone, Debug, jit_runtime::Pytree)]
+pub struct Halving {
+    /// What it multiplies by.
+    pub factor: f32,
+    /// What it adds the sum of.
+    pub shift: jit_runtime::Tensor,
+}
+
+#[jit_runtime::script]
+impl Halving {
+    /// Twice.
+    pub fn twice(&self, x: &jit_runtime::Tensor) -> jit_runtime::Tensor {
+        x * self.factor * self.factor
+    }
+}
+
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -646,3 +646,16 @@ fn keys() {
     assert_eq!(drawn::stats().recordings, 1);
     assert_ne!(drawn(Key::new(1), &x).0, drawn(Key::new(2), &x).0);
 }
+
+#[test]
+fn scripts_and_methods_of_another_crate() {
+    use jit_tests::Halving;
+    #[script]
+    fn across(x: &Tensor, halving: &Halving) -> Tensor {
+        let mine = Halving { factor: 0.25, shift: x.clone() };
+        jit_tests::halved(x, halving.clone()) + jit_tests::halved(x, mine) + halving.twice(x)
+    }
+    let (x, halving) = (v(&[1.0, 2.0]), Halving { factor: 0.5, shift: v(&[1.0]) });
+    across::check(&x, &halving).unwrap();
+    assert_eq!(across(&x, &halving), v(&[0.5 + 1.0 + 0.25 + 3.0 + 0.25, 1.0 + 1.0 + 0.5 + 3.0 + 0.5]));
+}

@@ -342,11 +342,11 @@ impl quote::ToTokens for Private {
 
 /// A body that could not be captured, although no message says why: rustc has reported it, or else this
 /// constant, which is evaluated only if there is no other error.
-fn uncaptured(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
+pub(crate) fn uncaptured(name: &Ident, texts: &Texts) -> TokenStream {
     let reason = texts.reason.as_deref().unwrap_or("types that do not fit");
     let message = format!(
         "[J099] the script `{}` could not be captured ({reason}); run it without the attribute, and report it",
-        parts.name
+        name
     );
     quote! {
         struct Uncaptured<T>(::core::marker::PhantomData<T>);
@@ -362,7 +362,7 @@ pub(crate) fn script(item: &ItemFn, texts: &Texts, options: &Options) -> TokenSt
     let mut parts = Parts::new(item, None);
     parts.shapes = options.shapes.clone();
     let check = if texts.failed {
-        uncaptured(&parts, texts)
+        uncaptured(&parts.name, texts)
     } else {
         quote! {}
     };

@@ -59,6 +59,8 @@ pub struct Script {
     graphs: OnceLock<Result<Vec<Graph>>>,
     /// Of a function that is not generic.
     linked: OnceLock<Result<Graph>>,
+    /// As `linked`.
+    trees: OnceLock<Trees>,
     plans: PlanCache,
 }
 
@@ -98,8 +100,15 @@ impl Script {
             links,
             graphs: OnceLock::new(),
             linked: OnceLock::new(),
+            trees: OnceLock::new(),
             plans: PlanCache::new(),
         }
+    }
+
+    /// What arguments and result consist of; `trees` says it anew.
+    pub(crate) fn trees(&self, trees: impl Fn() -> Trees) -> Cow<'_, Trees> {
+        // Those of a generic function differ from call to call.
+        if self.texts.len() > 1 { Cow::Owned(trees()) } else { Cow::Borrowed(self.trees.get_or_init(trees)) }
     }
 
     fn link(&self, name: &str) -> Option<Link> {
