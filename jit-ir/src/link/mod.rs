@@ -301,10 +301,7 @@ impl Linker {
         match node.op {
             Op::Const => return Ok(Tree::Leaf(self.constant(node, &result_ty, into))),
             Op::Undef if !result_ty.is_linked() => return Ok(Tree::Unset),
-            Op::Undef => {
-                let ty = self.typing.vars.ty(&result_ty);
-                return Ok(Tree::Leaf(self.node(into, Op::Undef, vec![], Attrs::default(), ty)));
-            }
+            Op::Undef => return Ok(self.unset(&Tree::of(&result_ty), into)),
             Op::Call => return self.call(frame, node, into),
             Op::Method => return self.method(frame, node, into),
             _ => {}

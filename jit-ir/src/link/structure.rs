@@ -112,7 +112,7 @@ impl Linker {
     }
 
     /// Values that are never read, of a known structure.
-    fn unset(&mut self, tree: &Tree<Type>, region: RegionId) -> Tree<ValueId> {
+    pub(super) fn unset(&mut self, tree: &Tree<Type>, region: RegionId) -> Tree<ValueId> {
         tree.map(&mut |ty| {
             let ty = self.typing.vars.ty(ty);
             self.node(region, Op::Undef, vec![], Attrs::default(), ty)

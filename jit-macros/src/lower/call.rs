@@ -336,12 +336,7 @@ impl Lowerer<'_> {
                 return self.scalar_function(e, dtype, &name.ident);
             }
             if FOREIGN.contains(&owner.as_str()) {
-                return self.error(
-                    &e.func,
-                    Code::Call,
-                    format!("`{owner}::{}` is not supported in a script", name.ident),
-                    "a script makes tensors, scalars, tuples, lists and structs of them",
-                );
+                return self.foreign(e, &format!("{owner}::{}", name.ident));
             }
             if owner.starts_with(|c: char| c.is_ascii_uppercase()) {
                 return self.associated(e, &path.path);
@@ -368,13 +363,14 @@ impl Lowerer<'_> {
                 }
                 ("Ok", 1) => return self.expr(&e.args[0]),
                 ("Err", 1) => return self.error_value(e),
-                (name, _) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
-                    return self.error(
-                        &e.func,
-                        Code::Call,
-                        format!("`{name}(..)` is not supported in a script"),
-                        "make structs with named fields: `Layer { w, b }`",
-                    );
+                (name, _) if FOREIGN.contains(&name) => return self.foreign(e, name),
+                (name, n) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                    // A tuple struct: its fields are numbered.
+                    let items = self.items(e.args.iter())?;
+                    let operands = items.into_iter().map(|i| self.packed_part(i)).collect();
+                    let names: Vec<String> = (0..n).map(|i| i.to_string()).collect();
+                    let attrs = Attrs { text: Some(names.join(" ")), ..Attrs::default() };
+                    return Ok(Item::Value(self.node(Op::Record, operands, attrs, Ty::Hole, Some(e.span()))));
                 }
                 _ => {}
             }
@@ -382,6 +378,15 @@ impl Lowerer<'_> {
         let name = path.path.to_token_stream().to_string().replace(' ', "");
         let items = self.items(e.args.iter())?;
         self.call_linked(name, Link::Function(path.path.clone()), items, e.span())
+    }
+
+    fn foreign(&mut self, e: &syn::ExprCall, name: &str) -> Lowered {
+        self.error(
+            &e.func,
+            Code::Call,
+            format!("`{name}` is not supported in a script"),
+            "a script makes tensors, scalars, tuples, lists and structs of them",
+        )
     }
 
     /// `Key::new(7)`

@@ -284,7 +284,7 @@ impl Lowerer<'_> {
     }
 
     /// A part of a value whose type linking will know: so are the types of literals in it.
-    fn packed_part(&mut self, item: Item) -> ValueId {
+    pub(super) fn packed_part(&mut self, item: Item) -> ValueId {
         let value = self.packed(item);
         self.typing.vars.link(self.typing.ty(value));
         value

@@ -216,6 +216,10 @@ impl Lowerer<'_> {
                 let parts = self.parts_of(*v, t.elems.len());
                 self.all_match(t.elems.iter(), &parts, t.span())
             }
+            (Pat::TupleStruct(p), Item::Value(v)) if is_struct(&p.path) => {
+                let parts = self.parts_of(*v, p.elems.len());
+                self.all_match(p.elems.iter(), &parts, p.span())
+            }
             (Pat::Struct(s), Item::Value(v)) => {
                 let mut found = None;
                 for field in &s.fields {
@@ -340,6 +344,10 @@ impl Lowerer<'_> {
             (Pat::TupleStruct(p), Item::Option(_, inner)) if p.elems.len() == 1 => {
                 self.bind(&p.elems[0], *inner)
             }
+            (Pat::TupleStruct(p), Item::Value(v)) if is_struct(&p.path) => {
+                let parts = self.parts_of(v, p.elems.len());
+                self.bind_all(p.elems.iter(), parts)
+            }
             (Pat::Struct(s), Item::Value(v)) => {
                 for field in &s.fields {
                     let part = self.field_of(v, &field.member);
@@ -428,6 +436,11 @@ fn binds_nothing(pattern: &Pat) -> bool {
     let mut names = Names(Vec::new());
     syn::visit::Visit::visit_pat(&mut names, pattern);
     names.0.iter().all(|n| is_constant(n) || n == "None")
+}
+
+/// Whether a path names a struct rather than a case of an enum: it has one segment.
+fn is_struct(path: &syn::Path) -> bool {
+    path.get_ident().is_some_and(|name| !matches!(name.to_string().as_str(), "Some" | "Ok" | "Err"))
 }
 
 fn asks_for_option(pattern: &Pat) -> bool {

@@ -101,6 +101,33 @@ impl Lowerer<'_> {
             Expr::MethodCall(m) if m.args.is_empty() && (m.method == "clone" || m.method == "as_ref") => {
                 self.place_of(&m.receiver)
             }
+            // What a call gives, the arguments left out: an expression that never comes back is of any type.
+            Expr::MethodCall(m) => {
+                let (receiver, method) = (self.place_of(&m.receiver)?, &m.method);
+                let args = m.args.iter().map(|_| quote! { ::core::unreachable!() });
+                Some(quote! { (#receiver).#method(#(#args),*) })
+            }
+            Expr::Call(c) => {
+                let Expr::Path(path) = &*c.func else { return None };
+                let name = path.path.segments.last()?.ident.to_string();
+                let known = path.path.segments.len() > 1 || self.links.iter().any(|(n, _)| *n == name);
+                let args = c.args.iter().map(|_| quote! { ::core::unreachable!() });
+                known.then(|| quote! { #path(#(#args),*) })
+            }
+            Expr::Try(t) => {
+                let inner = self.place_of(&t.expr)?;
+                Some(quote! { (#inner).unwrap() })
+            }
+            Expr::Struct(s) => {
+                let path = &s.path;
+                Some(quote! { { let jit_value: #path = ::core::unreachable!(); jit_value } })
+            }
+            Expr::Macro(m) if m.mac.path.is_ident("vec") => {
+                let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
+                let elements = syn::parse::Parser::parse2(parser, m.mac.tokens.clone()).ok()?;
+                let first = self.place_of(elements.first()?)?;
+                Some(quote! { ::std::vec![(#first).clone()] })
+            }
             _ => None,
         }
     }
@@ -117,6 +144,12 @@ impl Lowerer<'_> {
                 let ty = &t.ty;
                 let named = quote! { { let jit_value: #ty = ::core::unreachable!(); jit_value } };
                 self.remember_place(&t.pat, place.or(Some(named)));
+            }
+            (syn::Pat::Tuple(t), Some(place)) => {
+                for (i, part) in t.elems.iter().enumerate() {
+                    let i = syn::Index::from(i);
+                    self.remember_place(part, Some(quote! { (#place).#i }));
+                }
             }
             (syn::Pat::TupleStruct(p), Some(place)) if p.path.is_ident("Some") && p.elems.len() == 1 => {
                 self.remember_place(&p.elems[0], Some(quote! { (#place).as_ref().unwrap() }));
