@@ -7,6 +7,7 @@ mod expr;
 mod flow;
 mod list;
 mod literal;
+mod make;
 mod pattern;
 mod place;
 mod range;

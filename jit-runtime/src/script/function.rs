@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use jit_ir::link::{self, Library};
 use jit_ir::{Const, Graph, Op, Tree, Type};
 
-use super::arguments::{Argument, Leaves, Outputs, Returns, fits, pack, unpack};
+use super::arguments::{Argument, Leaves, Outputs, Returns};
 use super::cache::{Entry, PlanCache, Stats};
+use super::pack::{fits, pack, unpack};
 use crate::compile::{self, argument_types, plan};
 use crate::error::{Error, Result};
 use crate::exec::counters;

@@ -4,14 +4,16 @@ mod arguments;
 mod cache;
 mod constant;
 mod function;
+mod pack;
 
 pub use arguments::{Argument, Inputs, Leaves, Outputs, Pytree, Results, Returns};
-pub(crate) use arguments::{collect_opaque, is_leaf, pack, push_opaque, restore_opaque, unpack, unpack_all};
+pub(crate) use arguments::{collect_opaque, is_leaf, push_opaque, restore_opaque};
 pub use cache::Stats;
 pub(crate) use cache::key_of;
 pub use constant::Constant;
 pub(crate) use function::without_passes;
 pub use function::{Callee, Compiled, Function, Link, Script};
+pub(crate) use pack::{pack, unpack, unpack_all};
 
 use std::cell::Cell;
 use std::sync::OnceLock;

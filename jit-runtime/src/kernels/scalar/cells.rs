@@ -1,23 +1,31 @@
 //! The elements of a tensor, by position.
 
+use std::marker::PhantomData;
+
+use jit_ir::ops::shape;
+use jit_ir::with_dtype;
 use smallvec::SmallVec;
 
 use super::ops::Bits;
 use crate::tensor::raw::RawTensor;
 
-/// The elements of a tensor.
-pub(super) struct Cells {
+/// The elements of a tensor, which is kept meanwhile.
+pub(super) struct Cells<'a> {
     base: *mut u8,
     size: usize,
-    pub(super) rank: usize,
+    rank: usize,
+    /// Whether the tensor was made unique and contiguous.
+    writable: bool,
     /// Of the first two axes the size, and the distance of neighbours in bytes.
     axes: [(u64, isize); 2],
     /// Those of the other axes.
     more: SmallVec<[(u64, isize); 1]>,
+    tensor: PhantomData<&'a RawTensor>,
 }
 
-impl Cells {
-    pub(super) fn new(tensor: &RawTensor) -> Cells {
+impl<'a> Cells<'a> {
+    /// The elements for reading.
+    pub(super) fn of(tensor: &'a RawTensor) -> Cells<'a> {
         let size = tensor.dtype.size();
         let axis = |i: usize| (tensor.shape[i] as u64, tensor.strides[i] * size as isize);
         let rank = tensor.rank();
@@ -25,46 +33,64 @@ impl Cells {
             base: tensor.buffer.start().wrapping_add(tensor.offset * size),
             size,
             rank,
+            writable: false,
             axes: std::array::from_fn(|i| if i < rank { axis(i) } else { (0, 0) }),
             more: (2..rank).map(axis).collect(),
+            tensor: PhantomData,
         }
     }
 
+    /// The elements for writing, after making them unique and contiguous.
+    pub(super) fn of_mut(tensor: &'a mut RawTensor) -> Cells<'a> {
+        with_dtype!(tensor.dtype, T => {
+            tensor.make_mut::<T>();
+        });
+        Cells { writable: true, ..Cells::of(tensor) }
+    }
+
     /// Of a tensor that was never set: no position has an address.
-    pub(super) fn none() -> Cells {
+    pub(super) fn none() -> Cells<'a> {
         Cells {
             base: std::ptr::null_mut(),
             size: 1,
             rank: usize::MAX,
+            writable: false,
             axes: [(0, 0); 2],
             more: SmallVec::new(),
+            tensor: PhantomData,
         }
     }
 
-    /// The rank, if the tensor was set.
-    pub(super) fn set(&self) -> Option<usize> {
-        (self.rank != usize::MAX).then_some(self.rank)
-    }
-
-    pub(super) fn dim(&self, i: usize) -> u64 {
+    fn size_of(&self, i: usize) -> u64 {
         if i < 2 { self.axes[i].0 } else { self.more[i - 2].0 }
     }
 
+    /// The size of an axis.
+    pub(super) fn dim(&self, axis: i64) -> Option<u64> {
+        let rank = (self.rank != usize::MAX).then_some(self.rank)?;
+        shape::axis(axis, rank).ok().map(|i| self.size_of(i))
+    }
+
+    /// The number of elements.
+    pub(super) fn len(&self) -> Option<u64> {
+        let rank = (self.rank != usize::MAX).then_some(self.rank)?;
+        Some((0..rank).map(|i| self.size_of(i)).product())
+    }
+
     #[inline(always)]
-    pub(super) fn address1(&self, i: u64) -> Option<*mut u8> {
+    fn address1(&self, i: u64) -> Option<*mut u8> {
         let (n, step) = self.axes[0];
         (self.rank == 1 && i < n).then(|| self.base.wrapping_offset(i as isize * step))
     }
 
     #[inline(always)]
-    pub(super) fn address2(&self, i: u64, j: u64) -> Option<*mut u8> {
+    fn address2(&self, i: u64, j: u64) -> Option<*mut u8> {
         let [(n, step), (m, next)] = self.axes;
         let inside = self.rank == 2 && i < n && j < m;
         inside.then(|| self.base.wrapping_offset(i as isize * step + j as isize * next))
     }
 
-    /// The address of the element at a position, if there is one.
-    pub(super) fn address(&self, at: impl ExactSizeIterator<Item = u64>) -> Option<*mut u8> {
+    fn address(&self, at: impl ExactSizeIterator<Item = u64>) -> Option<*mut u8> {
         if at.len() != self.rank {
             return None;
         }
@@ -78,26 +104,25 @@ impl Cells {
         Some(self.base.wrapping_offset(offset))
     }
 
-    /// # Safety
-    /// `from` is an address that this tensor gave, and the tensor is kept.
     #[inline(always)]
-    pub(super) unsafe fn read(&self, from: *mut u8) -> Bits {
-        // SAFETY: a position in range leads to an element of the view, which was written when the tensor was
-        // made. Elements are aligned to their size.
-        unsafe {
+    fn load(&self, from: Option<*mut u8>) -> Option<Bits> {
+        let from = from?;
+        // SAFETY: a position in range leads to an element of the view, which was written when the tensor was made,
+        // and the tensor is borrowed as long as `self` is. Elements are aligned to their size.
+        Some(unsafe {
             match self.size {
                 4 => Bits::from(from.cast::<u32>().read()),
                 8 => from.cast::<u64>().read(),
                 _ => Bits::from(from.read()),
             }
-        }
+        })
     }
 
-    /// # Safety
-    /// As [`Cells::read`]; the tensor was made unique and contiguous.
     #[inline(always)]
-    pub(super) unsafe fn write(&self, to: *mut u8, bits: Bits) {
-        // SAFETY: as in `read`; no other cells or tensors share the elements of a unique, contiguous tensor.
+    fn store(&self, to: Option<*mut u8>, bits: Bits) -> Option<()> {
+        let to = to.filter(|_| self.writable)?;
+        // SAFETY: as in `load`; `of_mut` made the elements unique and borrowed the tensor mutably, so that no other
+        // cells or tensors share them.
         unsafe {
             match self.size {
                 4 => to.cast::<u32>().write(bits as u32),
@@ -105,6 +130,35 @@ impl Cells {
                 _ => to.write(bits as u8),
             }
         }
+        Some(())
+    }
+
+    #[inline(always)]
+    pub(super) fn read1(&self, i: u64) -> Option<Bits> {
+        self.load(self.address1(i))
+    }
+
+    #[inline(always)]
+    pub(super) fn read2(&self, i: u64, j: u64) -> Option<Bits> {
+        self.load(self.address2(i, j))
+    }
+
+    pub(super) fn read(&self, at: impl ExactSizeIterator<Item = u64>) -> Option<Bits> {
+        self.load(self.address(at))
+    }
+
+    #[inline(always)]
+    pub(super) fn write1(&self, i: u64, bits: Bits) -> Option<()> {
+        self.store(self.address1(i), bits)
+    }
+
+    #[inline(always)]
+    pub(super) fn write2(&self, i: u64, j: u64, bits: Bits) -> Option<()> {
+        self.store(self.address2(i, j), bits)
+    }
+
+    pub(super) fn write(&self, at: impl ExactSizeIterator<Item = u64>, bits: Bits) -> Option<()> {
+        self.store(self.address(at), bits)
     }
 }
 
@@ -114,19 +168,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_out_of_range_have_no_address() {
+    fn positions_out_of_range_have_no_elements() {
         let x = RawTensor::from_fn(&[2, 3], |i| i as f32);
         let t = x.view([3, 2].into_iter().collect(), [1, 3].into_iter().collect(), 0);
-        let cells = Cells::new(&t);
+        let cells = Cells::of(&t);
         let read = |i, j| {
-            let from = cells.address2(i, j)?;
-            assert_eq!(cells.address([i, j].into_iter()), Some(from));
-            // SAFETY: the address is of these cells, and `t` is kept.
-            Some(from_bits::<f32>(unsafe { cells.read(from) }))
+            let element = cells.read2(i, j);
+            assert_eq!(cells.read([i, j].into_iter()), element);
+            element.map(from_bits::<f32>)
         };
         assert_eq!(read(2, 1), Some(5.0));
         assert_eq!(read(1, 0), Some(1.0));
         assert_eq!((read(3, 0), read(0, 2), read(u64::MAX, 0)), (None, None, None));
-        assert_eq!((cells.address1(0), cells.address([0].into_iter())), (None, None));
+        assert_eq!((cells.read1(0), cells.read([0].into_iter())), (None, None));
+        assert_eq!((cells.len(), cells.dim(-1), cells.dim(2)), (Some(6), Some(2), None));
+    }
+
+    #[test]
+    fn only_unique_elements_are_written() {
+        let mut x = RawTensor::from_fn(&[3], |i| i as f32);
+        assert_eq!(Cells::of(&x).write1(0, 0), None);
+        let shared = x.clone();
+        assert_eq!(Cells::of_mut(&mut x).write1(2, 0), Some(()));
+        assert_eq!(Cells::of_mut(&mut x).write1(3, 0), None);
+        assert_eq!((x.to_vec::<f32>(), shared.to_vec::<f32>()), (vec![0.0, 1.0, 0.0], vec![0.0, 1.0, 2.0]));
     }
 }

@@ -7,7 +7,7 @@ mod cells;
 mod instr;
 mod ops;
 
-use jit_ir::{DType, with_dtype};
+use jit_ir::DType;
 
 use crate::tensor::raw::{RawTensor, Val};
 use cells::Cells;
@@ -67,12 +67,7 @@ impl Program {
             if tensor.dtype != *dtype {
                 return None;
             }
-            if *written {
-                with_dtype!(*dtype, T => {
-                    tensor.make_mut::<T>();
-                });
-            }
-            cells.push(Cells::new(tensor));
+            cells.push(if *written { Cells::of_mut(tensor) } else { Cells::of(tensor) });
         }
         self.execute(&mut registers, &cells)?;
         let out = self.outputs.iter().map(|place| match place {
@@ -96,6 +91,13 @@ impl Program {
         }
         let code = &self.code[..];
         let mut pc = 0;
+        macro_rules! jump {
+            ($to:expr, $if:expr) => {
+                if $if {
+                    pc = *$to as usize;
+                }
+            };
+        }
         while let Some(instr) = code.get(pc) {
             pc += 1;
             match instr {
@@ -121,57 +123,29 @@ impl Program {
                 }
                 Instr::Other(other) => set!(&other.to, other.value(regs)?),
                 Instr::Jump(to) => pc = *to as usize,
-                Instr::Unless { a, to } => {
-                    if get!(a) == 0 {
-                        pc = *to as usize;
-                    }
-                }
+                Instr::Unless { a, to } => jump!(to, get!(a) == 0),
                 Instr::UnlessLtI64 { a, b, to } => {
                     if (get!(a) as i64) >= (get!(b) as i64) {
                         pc = *to as usize;
                     }
                 }
-                Instr::UnlessEqI64 { a, b, to } => {
-                    if get!(a) != get!(b) {
-                        pc = *to as usize;
-                    }
-                }
-                Instr::UnlessGtUsize { a, b, to } => {
-                    if get!(a) <= get!(b) {
-                        pc = *to as usize;
-                    }
-                }
+                Instr::UnlessEqI64 { a, b, to } => jump!(to, get!(a) != get!(b)),
+                Instr::UnlessGtUsize { a, b, to } => jump!(to, get!(a) <= get!(b)),
                 Instr::UnlessGtF32 { a, b, to } => {
                     let greater = f32::from_bits(get!(a) as u32) > f32::from_bits(get!(b) as u32);
                     if !greater {
                         pc = *to as usize;
                     }
                 }
-                Instr::UnlessBinary { f, a, b, to } => {
-                    if f(get!(a), get!(b))? == 0 {
-                        pc = *to as usize;
-                    }
-                }
-                Instr::When { a, to } => {
-                    if get!(a) != 0 {
-                        pc = *to as usize;
-                    }
-                }
+                Instr::UnlessBinary { f, a, b, to } => jump!(to, f(get!(a), get!(b))? == 0),
+                Instr::When { a, to } => jump!(to, get!(a) != 0),
                 Instr::WhenGtF32 { a, b, to } => {
                     if f32::from_bits(get!(a) as u32) > f32::from_bits(get!(b) as u32) {
                         pc = *to as usize;
                     }
                 }
-                Instr::WhenBinary { f, a, b, to } => {
-                    if f(get!(a), get!(b))? != 0 {
-                        pc = *to as usize;
-                    }
-                }
-                Instr::Done { a, b, to } => {
-                    if get!(a) >= get!(b) {
-                        pc = *to as usize;
-                    }
-                }
+                Instr::WhenBinary { f, a, b, to } => jump!(to, f(get!(a), get!(b))? != 0),
+                Instr::Done { a, b, to } => jump!(to, get!(a) >= get!(b)),
                 Instr::Again { a, b, to } => {
                     let next = get!(a) + 1;
                     set!(a, next);
@@ -179,61 +153,29 @@ impl Program {
                         pc = *to as usize;
                     }
                 }
-                Instr::Read1 { to, cells: c, i } => {
-                    let cells = &cells[usize::from(*c)];
-                    let from = cells.address1(get!(i))?;
-                    // SAFETY: the address is of these cells, whose tensor `run` keeps.
-                    set!(to, unsafe { cells.read(from) })
-                }
+                Instr::Read1 { to, cells: c, i } => set!(to, cells[usize::from(*c)].read1(get!(i))?),
                 Instr::ReadBefore { to, cells: c, i } => {
-                    let cells = &cells[usize::from(*c)];
-                    let from = cells.address1(get!(i).wrapping_sub(1))?;
-                    // SAFETY: as above.
-                    set!(to, unsafe { cells.read(from) })
+                    set!(to, cells[usize::from(*c)].read1(get!(i).wrapping_sub(1))?)
                 }
                 Instr::Read2 { to, cells: c, i, j } => {
-                    let cells = &cells[usize::from(*c)];
-                    let from = cells.address2(get!(i), get!(j))?;
-                    // SAFETY: as above.
-                    set!(to, unsafe { cells.read(from) })
+                    set!(to, cells[usize::from(*c)].read2(get!(i), get!(j))?)
                 }
                 Instr::Read { to, cells: c, at } => {
-                    let cells = &cells[usize::from(*c)];
-                    let from = cells.address(at.iter().map(|r| get!(r)))?;
-                    // SAFETY: as above.
-                    set!(to, unsafe { cells.read(from) })
+                    set!(to, cells[usize::from(*c)].read(at.iter().map(|r| get!(r)))?)
                 }
                 Instr::Write1 { cells: c, i, value } => {
-                    let cells = &cells[usize::from(*c)];
-                    let to = cells.address1(get!(i))?;
-                    // SAFETY: as above; `run` made the tensors that a program writes unique and contiguous.
-                    unsafe { cells.write(to, get!(value)) }
+                    cells[usize::from(*c)].write1(get!(i), get!(value))?
                 }
                 Instr::Write2 { cells: c, i, j, value } => {
-                    let cells = &cells[usize::from(*c)];
-                    let to = cells.address2(get!(i), get!(j))?;
-                    // SAFETY: as above.
-                    unsafe { cells.write(to, get!(value)) }
+                    cells[usize::from(*c)].write2(get!(i), get!(j), get!(value))?
                 }
                 Instr::Write { cells: c, at, value } => {
-                    let cells = &cells[usize::from(*c)];
-                    let to = cells.address(at.iter().map(|r| get!(r)))?;
-                    // SAFETY: as above.
-                    unsafe { cells.write(to, get!(value)) }
+                    cells[usize::from(*c)].write(at.iter().map(|r| get!(r)), get!(value))?
                 }
-                Instr::Dim { to, cells: c, axis } => {
-                    let cells = &cells[usize::from(*c)];
-                    set!(to, cells.dim(jit_ir::ops::shape::axis(*axis, cells.set()?).ok()?))
-                }
-                Instr::Len { to, cells: c } => {
-                    let cells = &cells[usize::from(*c)];
-                    set!(to, (0..cells.set()?).map(|i| cells.dim(i)).product())
-                }
-                Instr::Assert(a) => {
-                    if get!(a) == 0 {
-                        return None;
-                    }
-                }
+                Instr::Dim { to, cells: c, axis } => set!(to, cells[usize::from(*c)].dim(*axis)?),
+                Instr::Len { to, cells: c } => set!(to, cells[usize::from(*c)].len()?),
+                Instr::Assert(a) if get!(a) == 0 => return None,
+                Instr::Assert(_) => {}
             }
         }
         Some(())

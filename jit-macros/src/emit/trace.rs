@@ -1,0 +1,180 @@
+//! The tokens of traced functions.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syn::{ItemFn, Type};
+
+use super::entries::{Entry, Gives};
+use super::{Owner, PRIVATE, Parts, TRY, as_written};
+
+/// A traced function.
+pub(crate) fn trace(item: &ItemFn) -> TokenStream {
+    let parts = Parts::new(item, None);
+    let function = parts.function(&quote! { #PRIVATE::call_trace }, &quote! {});
+    let beside = trace_beside(&parts);
+    quote! { #function #beside }
+}
+
+/// What stands beside a traced method's block.
+pub(crate) fn trace_method(item: &ItemFn, owner: &Owner) -> TokenStream {
+    trace_beside(&Parts::new(item, Some(owner)))
+}
+
+/// The module of a traced function.
+fn trace_module(parts: &Parts<'_>) -> TokenStream {
+    let function = quote! { <Handle as #PRIVATE::TracedFn>::function() };
+    let own = [
+        (
+            "The first recording of the signature used last, if there is one.",
+            "graph",
+            quote! { ::core::option::Option<::jit_runtime::Graph> },
+            quote! { #function.graph() },
+        ),
+        (
+            "All recordings.",
+            "graphs",
+            quote! { ::std::vec::Vec<::jit_runtime::Graph> },
+            quote! { #function.graphs() },
+        ),
+        (
+            "All recordings with their guards.",
+            "traces",
+            quote! { ::std::vec::Vec<::jit_runtime::Path> },
+            quote! { #function.traces() },
+        ),
+        (
+            "What the function has done so far.",
+            "stats",
+            quote! { ::jit_runtime::TraceStats },
+            quote! { #function.stats() },
+        ),
+    ];
+    let entries = [
+        Entry::new(TRY, "try_call", "try_trace", "TraceWith", Gives::Fallible).cloned(),
+        Entry::new(
+            "Runs the body and the plan, and compares the bits of their results and the recordings.",
+            "check",
+            "check_trace",
+            "TraceWith",
+            Gives::Checked,
+        ),
+        Entry::new(
+            "Records and compiles the function for arguments like these, ahead of the first call.",
+            "lower",
+            "lower_trace",
+            "TraceWith",
+            Gives::Compiled,
+        ),
+    ];
+    let doc = "Calls the function: replays this recording where its guards hold.";
+    let call = Entry::new(doc, "call", "call_trace", "TraceWith", Gives::Output).cloned();
+    parts.module("traced function", &quote! { #PRIVATE::CompiledTrace }, &own, &entries, &call)
+}
+
+fn trace_beside(parts: &Parts<'_>) -> TokenStream {
+    let Parts { name, module, cfgs, args, types, named_types, output, .. } = parts;
+    let impls = parts.impls();
+    let emitted = trace_module(parts);
+    let (params, clause) = parts.impl_generics();
+    let trace_name = name.to_string();
+    let names = args.iter().map(Ident::to_string);
+    let passed: Vec<TokenStream> =
+        args.iter().zip(types).map(|(arg, ty)| lent(quote! { #arg }, ty)).collect();
+    let eager = match parts.owner {
+        Some(owner) => {
+            let (self_ty, written) = (&owner.self_ty, as_written(name));
+            quote! { <#self_ty>::#written }
+        }
+        None => quote! { <#module::Handle>::eager },
+    };
+    let call = match parts.owner {
+        Some(owner) => {
+            let self_ty = &owner.self_ty;
+            quote! { <#self_ty>::#name }
+        }
+        None => quote! { #name },
+    };
+    // A generic function has no one type that a script could call.
+    let callable = parts.generics.type_params().next().is_none().then(|| {
+        quote! {
+            impl #PRIVATE::Callable for #module::Handle {
+                fn callee() -> #PRIVATE::Callee {
+                    fn trees() -> (::std::vec::Vec<#PRIVATE::Tree>, #PRIVATE::Tree) {
+                        (
+                            ::std::vec![#(<#types as ::jit_runtime::__private::Argument>::tree()),*],
+                            <<#output as #PRIVATE::Outcome>::Value as #PRIVATE::Returns>::tree(),
+                        )
+                    }
+                    fn run(vals: &[#PRIVATE::Val]) -> ::jit_runtime::Result<::std::vec::Vec<#PRIVATE::Val>> {
+                        #PRIVATE::trace_step(vals, trees, |jit_values| {
+                            #(let #args = <#types as ::jit_runtime::__private::Argument>::rebuild(jit_values);)*
+                            #call(#(#passed),*)
+                        })
+                    }
+                    #PRIVATE::Callee::Trace(run, trees)
+                }
+            }
+        }
+    });
+    quote! {
+        #emitted
+        #(#cfgs)*
+        const _: () = {
+            #impls
+            impl<#params> #PRIVATE::TraceWith<(#(#named_types,)*)> for #module::Handle #clause {
+                #[allow(unused_variables)]
+                fn traced(jit_args: &(#(#named_types,)*), jit_inputs: &mut #PRIVATE::Inputs) -> #output {
+                    let (#(#args,)*) = jit_args;
+                    #(let #args = ::jit_runtime::__private::Argument::traced(#args, jit_inputs);)*
+                    #eager(#(#passed),*)
+                }
+            }
+            impl #PRIVATE::TracedFn for #module::Handle {
+                fn function() -> &'static #PRIVATE::TraceFn {
+                    static FUNCTION: #PRIVATE::TraceFn = #PRIVATE::TraceFn::new(#trace_name, &[#(#names),*]);
+                    &FUNCTION
+                }
+            }
+            #callable
+        };
+    }
+}
+
+/// An owned value as what the function takes. A type that comes through a `macro_rules` macro is wrapped.
+fn lent(value: TokenStream, ty: &Type) -> TokenStream {
+    match ty {
+        Type::Group(g) => lent(value, &g.elem),
+        Type::Paren(p) => lent(value, &p.elem),
+        Type::Reference(r) => match &*r.elem {
+            Type::Slice(s) if holds_reference(&s.elem) => {
+                quote! { &#value.iter().collect::<::std::vec::Vec<_>>() }
+            }
+            _ => quote! { &#value },
+        },
+        Type::Tuple(t) if holds_reference(ty) => {
+            let parts = t.elems.iter().enumerate().map(|(i, ty)| {
+                let i = syn::Index::from(i);
+                lent(quote! { #value.#i }, ty)
+            });
+            quote! { (#(#parts,)*) }
+        }
+        Type::Path(p) if holds_reference(ty) => match p.path.segments.last() {
+            Some(last) if last.ident == "Option" => quote! { #value.as_ref() },
+            Some(last) if last.ident == "Vec" => quote! { #value.iter().collect() },
+            _ => value,
+        },
+        _ => value,
+    }
+}
+
+fn holds_reference(ty: &Type) -> bool {
+    struct Find(bool);
+    impl syn::visit::Visit<'_> for Find {
+        fn visit_type_reference(&mut self, _: &syn::TypeReference) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    syn::visit::Visit::visit_type(&mut find, ty);
+    find.0
+}

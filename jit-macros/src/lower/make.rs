@@ -1,0 +1,168 @@
+//! Tensors made in a script.
+
+use jit_ir::ops::{Attrs, methods};
+use jit_ir::unify::{Fallback, Ty};
+use jit_ir::{Const, DType, Op, Scalar, TensorData, ValueId};
+use proc_macro2::Span;
+use syn::Expr;
+use syn::spanned::Spanned;
+
+use super::literal::{Literals, scalar_literal};
+use super::{Item, Lowered, Lowerer, Stop};
+use crate::diag::Code;
+use crate::types::element;
+
+impl Lowerer<'_> {
+    /// `Key::new(7)`
+    pub(super) fn new_key(&mut self, e: &syn::ExprCall) -> Lowered {
+        self.count("new", 1, e.args.len())?;
+        let Some((seed, _)) = scalar_literal(&e.args[0]) else {
+            return self.error(
+                &e.args[0],
+                Code::Constant,
+                "the seed of a key in a script is an integer literal",
+                "take the key as an argument: `key: Key`",
+            );
+        };
+        let data = TensorData::from_scalars(DType::I64, vec![], &[Scalar::I64(seed.as_i64())]);
+        let attrs = Attrs { value: Some(Const::Tensor(std::sync::Arc::new(data))), ..Attrs::default() };
+        let ty = Ty::Tensor(self.typing.vars.known(DType::I64));
+        Ok(Item::Value(self.node(Op::Const, vec![], attrs, ty, Some(e.span()))))
+    }
+
+    /// `Tensor::zeros([n])`
+    pub(super) fn constructor(
+        &mut self,
+        e: &syn::ExprCall,
+        ty: &syn::PathSegment,
+        name: &syn::Ident,
+    ) -> Lowered {
+        let at = e.span();
+        let dtype = match &ty.arguments {
+            syn::PathArguments::None => None,
+            given => match element(given, &self.signature.generics) {
+                Some(d) => d,
+                None => {
+                    return self.error(
+                        ty,
+                        Code::OpenType,
+                        "this is not an element type",
+                        "use f32 f64 i32 i64 u8 bool",
+                    );
+                }
+            },
+        };
+        let text = name.to_string();
+        if text == "from" {
+            return self.tensor_from(e, dtype);
+        }
+        if text == "concat" || text == "stack" {
+            return self.joined(e, if text == "concat" { Op::Concat } else { Op::Stack });
+        }
+        let Some((op, kinds)) = methods::find_constructor(&text) else {
+            if text != "from_vec" {
+                return self.left_to_rustc(format!("`Tensor::{text}` is not known"));
+            }
+            return self.error(
+                name,
+                Code::Method,
+                format!("scripts do not know `Tensor::{text}`"),
+                "make the tensor outside and pass it as an argument",
+            );
+        };
+        self.count(&text, kinds.len(), e.args.len())?;
+        let args: Vec<&Expr> = e.args.iter().collect();
+        let (mut operands, mut attrs) = (Vec::new(), Attrs::default());
+        for (kind, expr) in kinds.iter().zip(&args) {
+            self.argument_of(*kind, expr, &mut operands, &mut attrs)?;
+        }
+        if matches!(op, Op::Zeros | Op::Ones | Op::Full | Op::Uniform | Op::Normal) {
+            let first = usize::from(matches!(op, Op::Uniform | Op::Normal));
+            let sizes = operands.len() - usize::from(op == Op::Full);
+            for v in operands[first..sizes].iter().copied() {
+                if !matches!(self.ty(v), Ty::List(_)) {
+                    let usize_ty = self.typing.vars.scalar(DType::Usize);
+                    self.join_types(self.ty(v), usize_ty)?;
+                }
+            }
+        }
+        let like = matches!(op, Op::ZerosLike | Op::OnesLike);
+        attrs.dtype = attrs.dtype.or(dtype.filter(|_| !like));
+        self.op(op, operands, attrs, Some(at)).map(Item::Value)
+    }
+
+    fn tensor_from(&mut self, e: &syn::ExprCall, dtype: Option<DType>) -> Lowered {
+        self.count("from", 1, e.args.len())?;
+        let Some(arg) = e.args.first() else { return Err(Stop::Error) };
+        let Some(Literals { shape, values, dtype: found, exact }) = self.literal_tensor(arg, dtype)? else {
+            return self.tensor_of(arg, dtype).map(Item::Value);
+        };
+        if shape.is_empty() {
+            return self.error(
+                arg,
+                Code::Constant,
+                "`Tensor::from` takes an array",
+                "write `Tensor::scalar(x)` for rank 0",
+            );
+        }
+        let float = values.iter().any(|v| v.dtype().is_float());
+        let boolean = values.iter().any(|v| v.dtype() == DType::Bool);
+        let (guess, fallback) = match (boolean, float) {
+            (true, _) => (DType::Bool, Fallback::None),
+            (_, true) => (DType::F64, Fallback::Float),
+            _ => (DType::I64, Fallback::Int),
+        };
+        let known = dtype.or(found).or(boolean.then_some(DType::Bool));
+        if known.is_none() && !exact {
+            return self.error(
+                &e.func,
+                Code::OpenType,
+                "the element type of this tensor is not known to the script, and its digits round differently by type",
+                "write it: `Tensor::<f32>::from(..)`",
+            );
+        }
+        let var = match known {
+            Some(d) => self.typing.vars.known(d),
+            None => self.typing.vars.open(fallback),
+        };
+        let data = TensorData::from_scalars(known.unwrap_or(guess), shape, &values);
+        let attrs = Attrs { value: Some(Const::Tensor(std::sync::Arc::new(data))), ..Attrs::default() };
+        Ok(Item::Value(self.node(Op::Const, vec![], attrs, Ty::Tensor(var), Some(e.span()))))
+    }
+
+    /// A tensor of host scalars: `Tensor::from([x, y * 2.0])`.
+    fn tensor_of(&mut self, expr: &Expr, dtype: Option<DType>) -> Lowered<ValueId> {
+        let at = expr.span();
+        let item = self.expr(expr)?;
+        self.stacked(item, dtype, at)
+    }
+
+    fn stacked(&mut self, item: Item, dtype: Option<DType>, at: Span) -> Lowered<ValueId> {
+        let parts = match item {
+            Item::Array(parts) => parts,
+            Item::Value(v) if matches!(self.ty(v), Ty::Scalar(_) | Ty::Hole) => {
+                let attrs = Attrs { dtype, ..Attrs::default() };
+                return self.op(Op::ToTensor, vec![v], attrs, Some(at));
+            }
+            _ => return Err(Stop::Error),
+        };
+        let parts: Lowered<Vec<ValueId>> = parts.into_iter().map(|p| self.stacked(p, dtype, at)).collect();
+        self.op(Op::Stack, parts?, Attrs::axes([0]), Some(at))
+    }
+
+    fn joined(&mut self, e: &syn::ExprCall, op: Op) -> Lowered {
+        self.count(op.name(), 2, e.args.len())?;
+        let (Some(list), Some(axis)) = (e.args.first(), e.args.last()) else { return Err(Stop::Error) };
+        let items = self.expr(list);
+        let axis = self.axis(axis)?;
+        let operands = match items? {
+            Item::Array(items) => items.into_iter().map(|i| self.packed(i)).collect::<Vec<_>>(),
+            Item::Value(v) if self.may_be_list(v) => vec![v],
+            _ => return self.left_to_rustc("the tensors stand in an array or a list"),
+        };
+        if operands.is_empty() {
+            return self.left_to_rustc("at least one tensor is needed");
+        }
+        self.op(op, operands, Attrs::axes([axis]), Some(e.span())).map(Item::Value)
+    }
+}
