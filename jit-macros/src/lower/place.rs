@@ -68,7 +68,7 @@ impl Lowerer<'_> {
                 &e.receiver,
                 Code::OpenType,
                 "the type of this value is not known to the script",
-                "name it: `let layer: Layer = ..;`, or `let y: Tensor = ..;`",
+                "name it where it is bound: `let layer: Layer = ..;`, `let all: Vec<Layer> = vec![];`",
             );
         };
         let mut items = vec![receiver];
