@@ -37,7 +37,7 @@ impl Program {
     fn int(&mut self, depth: usize) -> String {
         let leaf = depth == 0;
         match self.dice.roll(if leaf { 3 } else { 9 }) {
-            0 | 1 => self.dice.pick(&["a", "b", "c"]).into(),
+            0 | 1 => self.dice.pick(&["a", "b", "c", "p.0"]).into(),
             2 => (self.dice.roll(9) as i64 - 3).to_string() + "_i64",
             3 => format!("({}).wrapping_add({})", self.int(depth - 1), self.int(depth - 1)),
             4 => format!("({}).wrapping_mul({})", self.int(depth - 1), self.int(depth - 1)),
@@ -57,7 +57,7 @@ impl Program {
     fn float(&mut self, depth: usize) -> String {
         let leaf = depth == 0;
         match self.dice.roll(if leaf { 3 } else { 8 }) {
-            0 | 1 => self.dice.pick(&["x", "y"]).into(),
+            0 | 1 => self.dice.pick(&["x", "y", "p.1"]).into(),
             2 => format!("{}.5_f32", self.dice.roll(4)),
             3 => format!("({} + {})", self.float(depth - 1), self.float(depth - 1)),
             4 => format!("({} * {}).tanh()", self.float(depth - 1), self.float(depth - 1)),
@@ -100,7 +100,7 @@ impl Program {
     fn statement(&mut self) {
         self.budget = self.budget.saturating_sub(1);
         let simple = self.depth > 5 || self.budget == 0;
-        match self.dice.roll(if simple { 7 } else { 13 }) {
+        match self.dice.roll(if simple { 10 } else { 17 }) {
             0 | 1 => {
                 let (name, value) = (self.dice.pick(&["a", "b", "c"]), self.int(2));
                 self.line(&format!("{name} = ({value}) % 1009;"));
@@ -120,7 +120,34 @@ impl Program {
             }
             5 => self.line("(a, b) = (b, a);"),
             6 => self.exit(),
-            7 | 8 => {
+            7 => {
+                let (at, value) = (self.int(1), self.tensor(2));
+                self.line(&format!("let (at, v) = (({at}).rem_euclid(xs.len() as i64) as usize, {value});"));
+                match self.dice.roll(4) {
+                    0 => self.line("if xs.len() < 9 { xs.push(v); }"),
+                    1 => self.line("xs[at] = v;"),
+                    2 => self.line("t = &xs[at] + v;"),
+                    _ => self.line("for z in &xs { x = (x + z.max().item()).tanh(); }"),
+                }
+            }
+            8 => {
+                let (n, v) = (self.int(1), self.float(1));
+                match self.dice.roll(3) {
+                    0 => self.line(&format!("p = ({n} % 1009, {v});")),
+                    1 => self.line(&format!("p.0 = ({n}) % 1009;")),
+                    _ => self.line(&format!("p.1 = {v};")),
+                }
+            }
+            9 => {
+                let v = self.float(1);
+                match self.dice.roll(4) {
+                    0 => self.line("o = None;"),
+                    1 => self.line(&format!("o = Some({v});")),
+                    2 => self.line(&format!("x = o.unwrap_or({v});")),
+                    _ => self.line("if let Some(v) = o { y = v; } else { y = -y; }"),
+                }
+            }
+            10 | 11 => {
                 let condition = self.condition(2);
                 self.line(&format!("if {condition} {{"));
                 self.block(3);
@@ -130,7 +157,7 @@ impl Program {
                 }
                 self.line("}");
             }
-            9 => {
+            12 => {
                 let scrutinee = self.int(1);
                 self.line(&format!("match ({scrutinee}).rem_euclid(4) {{"));
                 for arm in ["0 | 3", "k if k > a", "_"] {
@@ -202,8 +229,11 @@ fn main() {
             all,
             "fn p{seed}(a: i64, b: i64, x: f32, t: &Tensor) -> (i64, f32, Tensor) {{\n    \
              let (mut a, mut b, mut c, mut x, mut y) = (a, b, 1_i64, x, 0.25_f32);\n    \
-             let mut t = t.clone();\n    let mut u = &t * 0.5 + x;\n{}    \
-             (a.wrapping_add(b * 31).wrapping_add(c * 7), x + y, t + u)\n}}",
+             let mut t = t.clone();\n    let mut u = &t * 0.5 + x;\n    \
+             let mut xs = vec![t.clone(), &u + 1.0];\n    let mut p = (a, y);\n    \
+             let mut o: Option<f32> = None;\n{}    \
+             let last = &xs[xs.len() - 1];\n    \
+             (a.wrapping_add(b * 31).wrapping_add(c * 7).wrapping_add(p.0), x + y + p.1 + o.unwrap_or(0.5), t + u + last)\n}}",
             program.out
         );
     }

@@ -48,7 +48,7 @@ impl Lowerer<'_> {
     /// A method of a value that linking will know.
     fn open_method(&mut self, e: &syn::ExprMethodCall, name: &str, x: ValueId) -> Lowered {
         let arity = e.args.len();
-        if matches!((name, arity), ("is_some" | "is_none", 0)) {
+        if matches!((name, arity), ("is_some" | "is_none", 0) | ("unwrap_or", 1)) {
             let open = Declared::Option(Box::new(Declared::Open));
             return match self.taken_apart(x, &open) {
                 Item::Option(flag, inner) => self.option_method(e, flag, *inner),

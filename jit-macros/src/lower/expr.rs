@@ -363,6 +363,11 @@ impl Lowerer<'_> {
                 let Some(var) = p.path.get_ident().and_then(|i| self.find(&i.to_string())) else {
                     return self.path(p).map(|_| ());
                 };
+                // `None` for a variable that held `Some(x)`, the result of a call for one that held a tuple.
+                let item = match self.env[var].clone() {
+                    Some(old) => self.shaped(item.clone(), &old).unwrap_or(item),
+                    None => item,
+                };
                 if let (Some(Item::Value(old)), Item::Value(new)) = (self.env[var].clone(), &item) {
                     self.join_types(self.ty(old), self.ty(*new))?;
                 }
