@@ -363,3 +363,27 @@ fn scripts_and_methods_of_another_crate() {
     across::check(&x, &halving).unwrap();
     assert_eq!(across(&x, &halving), v(&[0.5 + 1.0 + 0.25 + 3.0 + 0.25, 1.0 + 1.0 + 0.5 + 3.0 + 0.5]));
 }
+
+#[test]
+fn options_are_settled_before_a_plan_is_made() {
+    #[script]
+    fn layer(x: &Tensor, w: &Tensor, b: Option<&Tensor>, deep: Option<Option<f32>>) -> Tensor {
+        let y = x.matmul(w);
+        let y = if let Some(b) = b { y + b } else { y };
+        let y = match deep {
+            Some(Some(k)) => y * k,
+            Some(None) => -y,
+            None => y,
+        };
+        y.relu()
+    }
+    let (x, w, b) = (m(), m().t(), v(&[1.0, -40.0]));
+    for bias in [None, Some(&b)] {
+        for deep in [None, Some(None), Some(Some(0.5))] {
+            layer::check(&x, &w, bias, deep).unwrap();
+            let graph = layer::lower(&x, &w, bias, deep).graph();
+            assert!(!graph.to_string().contains("if "), "{graph}");
+        }
+    }
+    assert_eq!(layer::stats().compilations, 6);
+}

@@ -177,8 +177,21 @@ impl Lowerer<'_> {
             (Pat::TupleStruct(p), Item::Option(flag, inner))
                 if p.path.is_ident("Some") && p.elems.len() == 1 =>
             {
-                let inner = self.matches(&p.elems[0], inner)?;
-                self.both(Some(*flag), inner, p.span())
+                let mut always = false;
+                // Without a value nothing is asked of it.
+                let asked = self.branch(|l| {
+                    let found = l.matches(&p.elems[0], inner)?;
+                    always = found.is_none();
+                    Ok(Item::Value(found.unwrap_or_else(|| l.known(Scalar::Bool(true)))))
+                });
+                if always {
+                    return Ok(Some(*flag));
+                }
+                let none = self.branch(|l| Ok(Item::Value(l.known(Scalar::Bool(false)))));
+                match self.join(*flag, asked, none, p.span())? {
+                    Item::Value(found) => Ok(Some(found)),
+                    _ => Err(Stop::Error),
+                }
             }
             (Pat::Ident(p), item) => match &p.subpat {
                 Some((_, inner)) => self.matches(inner, item),

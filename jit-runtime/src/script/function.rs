@@ -9,7 +9,7 @@ use jit_ir::{Const, Graph, Op, Tree, Type};
 
 use super::arguments::{Argument, Leaves, Outputs, Returns};
 use super::cache::{Entry, PlanCache, Stats};
-use super::pack::{fits, pack, unpack};
+use super::pack::{fits, flags, pack, unpack};
 use crate::compile::{self, argument_types, plan};
 use crate::error::{Error, Result};
 use crate::exec::counters;
@@ -174,7 +174,9 @@ impl Script {
 
     fn entry(&self, vals: &[Val], trees: &dyn Fn() -> Trees) -> Result<Option<&Entry>> {
         self.plans.get(vals, self.name, || {
-            compile::compile(&*self.linked(trees)?, &argument_types(vals), &|name| self.call_step(name))
+            let graph = self.linked(trees)?;
+            let graph = with_options(graph, &trees().0, vals);
+            compile::compile(&graph, &argument_types(vals), &|name| self.call_step(name))
         })
     }
 
@@ -202,6 +204,21 @@ impl Script {
             None => Err(Error::Compile { message: format!("`{}` has too many plans", self.name), at: None }),
         }
     }
+}
+
+/// The graph for options that hold what these do: which of them hold a value is part of a plan's key, since
+/// leaves that are not set have a code of their own.
+fn with_options<'g>(mut graph: Cow<'g, Graph>, params: &[Tree<Type>], vals: &[Val]) -> Cow<'g, Graph> {
+    for at in flags(params) {
+        let Some(Val::Scalar(flag)) = vals.get(at).cloned() else { continue };
+        let graph = graph.to_mut();
+        let (body, param) = (graph.body, graph.params()[at]);
+        let known = graph.scalar(body, flag);
+        let nodes = &mut graph.regions[body].nodes;
+        nodes.rotate_right(1);
+        graph.replace_uses(|v| if v == param { known } else { v });
+    }
+    graph
 }
 
 fn finish(outcome: std::result::Result<Vec<Val>, Halt>) -> Result<Vec<Val>> {

@@ -48,6 +48,28 @@ fn pack_one(tree: &Tree<Type>, stream: &mut impl Iterator<Item = Val>, out: &mut
     }
 }
 
+/// The places of the leaves that say whether an option holds a value.
+pub(crate) fn flags(trees: &[Tree<Type>]) -> Vec<usize> {
+    fn walk(tree: &Tree<Type>, at: &mut usize, out: &mut Vec<usize>) {
+        match tree {
+            Tree::Leaf(_) => *at += 1,
+            Tree::Tuple(parts) => parts.iter().for_each(|p| walk(p, at, out)),
+            Tree::Record(fields) => fields.iter().for_each(|(_, f)| walk(f, at, out)),
+            // Those of a list's elements are values of the run.
+            Tree::List(inner) => *at += inner.leaves().len(),
+            Tree::Option(_, inner) => {
+                out.push(*at);
+                *at += 1;
+                walk(inner, at, out);
+            }
+            Tree::Unset => {}
+        }
+    }
+    let (mut at, mut out) = (0, Vec::new());
+    trees.iter().for_each(|tree| walk(tree, &mut at, &mut out));
+    out
+}
+
 /// The stream of values from the leaves of a graph's results.
 pub(crate) fn unpack(tree: &Tree<Type>, leaves: Vec<Val>) -> Vec<Val> {
     let mut out = Vec::new();
