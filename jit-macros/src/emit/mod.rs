@@ -113,9 +113,8 @@ impl<'a> Parts<'a> {
         };
         let (inputs, result, block) = (&item.sig.inputs, &item.sig.output, &item.block);
         let generics = item.sig.generics.clone();
-        let (_, clause) = (&generics.params, &generics.where_clause);
-        let header = &generics;
-        let body = quote! { #header (#inputs) #result #clause #block };
+        let clause = &generics.where_clause;
+        let body = quote! { #generics (#inputs) #result #clause #block };
         let cfgs = item.attrs.iter().filter(|a| a.path().is_ident("cfg")).cloned().collect();
         Parts {
             owner,
