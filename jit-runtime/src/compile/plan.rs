@@ -52,6 +52,8 @@ pub(crate) struct Step {
     pub(crate) frees: SmallVec<[u32; 4]>,
     /// For each argument whether the step may take it from its slot: then it is written in place.
     pub(crate) takes: SmallVec<[bool; 4]>,
+    /// How many of the last arguments may be unset: elements of lists.
+    pub(crate) held: usize,
     pub(crate) at: Option<Place>,
 }
 
@@ -211,7 +213,12 @@ impl Builder<'_> {
         };
         let outs = node.results.iter().map(|v| self.slot(*v)).collect();
         let takes = self.takes(node, &args);
-        Ok(Step { op: node.op, kind, args, outs, frees: SmallVec::new(), takes, at })
+        let held = match node.op {
+            Op::List => args.len(),
+            Op::Push | Op::SetIndex => 1,
+            _ => 0,
+        };
+        Ok(Step { op: node.op, kind, args, outs, frees: SmallVec::new(), takes, held, at })
     }
 
     /// The arguments that a step would write in place, if nobody reads them after it.

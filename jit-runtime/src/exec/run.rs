@@ -202,13 +202,12 @@ impl Machine<'_> {
     /// reads: code between an early exit and the place where the exit is asked for.
     fn is_poisoned(&self, step: &Step) -> bool {
         let unset = |r: &Ref| matches!(self.get(*r), Val::Undef);
+        let (asked, held) = step.args.split_at(step.args.len() - step.held);
         // A list may hold what an option does not.
-        let held = match step.op {
-            Op::List => step.args.len(),
-            Op::Push | Op::SetIndex if !matches!(self.get(step.args[0]), Val::Tensor(_)) => 1,
-            _ => 0,
-        };
-        step.args[..step.args.len() - held].iter().any(unset)
+        asked.iter().any(unset)
+            || (step.op == Op::SetIndex
+                && matches!(self.get(step.args[0]), Val::Tensor(_))
+                && held.iter().any(unset))
     }
 
     /// What depends on a value that was never set was never set either, and has no effect.
