@@ -6,7 +6,7 @@ use syn::ItemFn;
 use crate::diag::Errors;
 use crate::emit::{self, Texts};
 use crate::lower;
-use crate::options::Options;
+use crate::options::{Options, Traced};
 use crate::signature::{self, Signature};
 use crate::types::Generics;
 
@@ -24,9 +24,9 @@ pub(crate) fn script(item: &ItemFn, options: &Options, errors: &mut Errors) -> O
 }
 
 /// A traced function.
-pub(crate) fn trace(item: &ItemFn, errors: &mut Errors) -> Option<TokenStream> {
+pub(crate) fn trace(item: &ItemFn, options: Traced, errors: &mut Errors) -> Option<TokenStream> {
     signature::check_header(&item.sig, "a traced function", errors);
-    Some(emit::trace(item))
+    Some(emit::trace(item, options))
 }
 
 /// The graphs of a function: one for each choice of element types, and one that leaves them open.

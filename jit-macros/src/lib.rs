@@ -60,9 +60,10 @@ pub fn trace(options: TokenStream, item: TokenStream) -> TokenStream {
 
 fn trace_tokens(options: &Tokens, item: Tokens) -> Tokens {
     let mut errors = Errors::default();
-    Options::read(options, "trace", &[], &mut errors);
-    expand(errors, item, "trace", capture::trace, |item, errors| {
-        methods::expand(item, methods::Kind::Trace, errors)
+    let options = Options::read(options, "trace", &["strict", "freeze", "check_every"], &mut errors);
+    let function = |item: &ItemFn, errors: &mut Errors| capture::trace(item, options.traced, errors);
+    expand(errors, item, "trace", function, |item, errors| {
+        methods::expand(item, methods::Kind::Trace(options.traced), errors)
     })
 }
 

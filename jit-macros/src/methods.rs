@@ -8,21 +8,21 @@ use crate::capture;
 use crate::diag::{Code, Errors};
 use crate::emit::{self, Owner};
 use crate::lower::handle_method;
-use crate::options::Options;
+use crate::options::{Options, Traced};
 use crate::signature;
 
 /// What is done with the functions.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Script,
-    Trace,
+    Trace(Traced),
 }
 
 impl Kind {
     fn word(self) -> &'static str {
         match self {
             Kind::Script => "script",
-            Kind::Trace => "trace",
+            Kind::Trace(_) => "trace",
         }
     }
 }
@@ -84,7 +84,7 @@ fn method(
         };
         header.inputs[0] = typed;
     }
-    let what = if kind == Kind::Script { "a script" } else { "a traced function" };
+    let what = if let Kind::Script = kind { "a script" } else { "a traced function" };
     signature::check_header(&header, what, errors);
     header.generics.params.extend(block.generics.params.iter().cloned());
     if let Some(clause) = &block.generics.where_clause {
@@ -116,7 +116,7 @@ fn method(
             }
             emit::script_method(&renamed(&item, &owner), &texts, &owner)
         }
-        Kind::Trace => emit::trace_method(&renamed(&item, &owner), &owner),
+        Kind::Trace(options) => emit::trace_method(&renamed(&item, &owner), &owner, options),
     };
     Some((inside(function, &owner, kind, &check), outside))
 }
@@ -204,7 +204,7 @@ fn inside(function: &syn::ImplItemFn, owner: &Owner, kind: Kind, check: &TokenSt
     let call = format_ident!("call_{}", kind.word());
     let handle = format_ident!("{name}_{}", kind.word());
     let doc = format!("The handle of [`{name}`](Self::{name}): its graph, its plans, its numbers.");
-    let linked = (owner.receiver && kind == Kind::Script).then(|| {
+    let linked = (owner.receiver && matches!(kind, Kind::Script)).then(|| {
         let linked = handle_method(name);
         quote! {
             #[doc(hidden)]

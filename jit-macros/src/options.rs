@@ -28,10 +28,23 @@ pub(crate) struct Shape {
     pub(crate) text: String,
 }
 
-/// The options of `#[script]`.
+/// The options of `#[script]` and `#[trace]`.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) shapes: Vec<Shape>,
+    /// What a traced function does with the values that its body looks at.
+    pub(crate) traced: Traced,
+}
+
+/// The options of `#[trace]`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Traced {
+    /// Looking at a value is an error.
+    pub(crate) strict: bool,
+    /// The path taken first is kept.
+    pub(crate) freeze: bool,
+    /// After how many replays body and plan are compared again; 0 for never.
+    pub(crate) check_every: u64,
 }
 
 impl Parse for Shape {
@@ -109,6 +122,19 @@ impl Options {
                         ),
                     }
                 }
+                (syn::Meta::Path(_), "strict") if known.contains(&"strict") => options.traced.strict = true,
+                (syn::Meta::Path(_), "freeze") if known.contains(&"freeze") => options.traced.freeze = true,
+                (syn::Meta::NameValue(pair), "check_every") if known.contains(&"check_every") => {
+                    match times(&pair.value) {
+                        Some(n) => options.traced.check_every = n,
+                        None => errors.push(
+                            &pair.value,
+                            Code::Option,
+                            "`check_every` takes a number of calls",
+                            "write `check_every = 100`",
+                        ),
+                    }
+                }
                 // Permits what nothing makes use of yet.
                 (syn::Meta::Path(_), "fast_math") if known.contains(&"fast_math") => {}
                 _ => {
@@ -124,9 +150,17 @@ impl Options {
     }
 }
 
-fn help(name: &str, known: &[&str]) -> String {
-    if known.is_empty() {
-        return format!("write `#[{name}]`");
+/// A literal number above 0.
+fn times(value: &syn::Expr) -> Option<u64> {
+    match value {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(n), .. }) => {
+            n.base10_parse().ok().filter(|n| *n > 0)
+        }
+        _ => None,
     }
-    format!("write `#[{name}]`, or `#[{name}(shape(x = [n, 3]))]`")
+}
+
+fn help(name: &str, known: &[&str]) -> String {
+    let example = if known.contains(&"shape") { "shape(x = [n, 3])" } else { "strict" };
+    format!("write `#[{name}]`, or `#[{name}({example})]`")
 }

@@ -331,3 +331,66 @@ fn the_layout_in_memory_is_never_baked_in() {
         assert_eq!(asks_for_the_layout(&same), &x * 2.0);
     }
 }
+
+#[trace(strict)]
+fn strict_branch(x: &Tensor, n: usize) -> Tensor {
+    let mut y = x.reshape([x.len()]) * (x.dim(0) as f32);
+    if n > 2 {
+        y = y + 1.0;
+    }
+    if n == 7 && y.sum() > 1.0 { y * 2.0 } else { y }
+}
+
+#[test]
+fn a_strict_trace_refuses_to_look_at_values() {
+    let x = Tensor::from([1.0, 2.0]);
+    // Sizes and arguments that are no tensors may be looked at.
+    for n in [1, 3] {
+        for _ in 0..3 {
+            assert_eq!(strict_branch(&x, n), eager(|| strict_branch(&x, n)));
+        }
+    }
+    let line = line!() - 12;
+    let error = strict_branch::try_call(&x, 7).unwrap_err();
+    assert!(error.to_string().starts_with("a strict trace may not look at the value of a tensor"), "{error}");
+    assert_eq!(error.place().unwrap().line, line, "{error}");
+    // The function is as usable as before.
+    assert_eq!(strict_branch(&x, 1), eager(|| strict_branch(&x, 1)));
+}
+
+#[trace(freeze)]
+fn frozen_branch(x: &Tensor) -> Tensor {
+    if x.sum() > 0.0 { x * 2.0 } else { x - 1.0 }
+}
+
+#[test]
+fn a_frozen_trace_keeps_the_first_path() {
+    let x = Tensor::from([1.0, 2.0]);
+    assert_eq!(frozen_branch(&x), Tensor::from([2.0, 4.0]));
+    for _ in 0..3 {
+        assert_eq!(frozen_branch(&(&x * -1.0)), Tensor::from([-2.0, -4.0]));
+    }
+    assert_eq!(frozen_branch::stats().recordings, 1);
+    assert!(frozen_branch::traces()[0].guards.is_empty());
+    assert!(frozen_branch::check(&(&x * -1.0)).is_err());
+}
+
+static LATER: AtomicUsize = AtomicUsize::new(1);
+
+#[trace(check_every = 4)]
+fn changes_later(x: &Tensor) -> Tensor {
+    x * (LATER.load(Ordering::Relaxed) as f32)
+}
+
+#[test]
+fn repeated_checks_see_what_changes_later() {
+    let x = Tensor::from([1.0, 2.0]);
+    for _ in 0..4 {
+        assert_eq!(changes_later(&x), x);
+    }
+    LATER.store(3, Ordering::Relaxed);
+    // The next check comes with the fourth replay, and the body's result counts from then on.
+    let results: Vec<f32> = (0..6).map(|_| changes_later(&x)[0]).collect();
+    assert_eq!(results[0], 3.0, "the fourth replay is compared: {results:?}");
+    assert!(results.iter().all(|v| *v == 3.0), "{results:?}");
+}

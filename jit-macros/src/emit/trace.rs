@@ -6,18 +6,19 @@ use syn::{ItemFn, Type};
 
 use super::entries::{Entry, Gives};
 use super::{Owner, PRIVATE, Parts, TRY, as_written};
+use crate::options::Traced;
 
 /// A traced function.
-pub(crate) fn trace(item: &ItemFn) -> TokenStream {
+pub(crate) fn trace(item: &ItemFn, options: Traced) -> TokenStream {
     let parts = Parts::new(item, None);
     let function = parts.function(&quote! { #PRIVATE::call_trace }, &quote! {});
-    let beside = trace_beside(&parts);
+    let beside = trace_beside(&parts, options);
     quote! { #function #beside }
 }
 
 /// What stands beside a traced method's block.
-pub(crate) fn trace_method(item: &ItemFn, owner: &Owner) -> TokenStream {
-    trace_beside(&Parts::new(item, Some(owner)))
+pub(crate) fn trace_method(item: &ItemFn, owner: &Owner, options: Traced) -> TokenStream {
+    trace_beside(&Parts::new(item, Some(owner)), options)
 }
 
 /// The module of a traced function.
@@ -71,7 +72,8 @@ fn trace_module(parts: &Parts<'_>) -> TokenStream {
     parts.module("traced function", &quote! { #PRIVATE::CompiledTrace }, &own, &entries, &call)
 }
 
-fn trace_beside(parts: &Parts<'_>) -> TokenStream {
+fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
+    let Traced { strict, freeze, check_every } = options;
     let Parts { name, module, cfgs, args, types, named_types, output, .. } = parts;
     let impls = parts.impls();
     let emitted = trace_module(parts);
@@ -131,7 +133,7 @@ fn trace_beside(parts: &Parts<'_>) -> TokenStream {
             }
             impl #PRIVATE::TracedFn for #module::Handle {
                 fn function() -> &'static #PRIVATE::TraceFn {
-                    static FUNCTION: #PRIVATE::TraceFn = #PRIVATE::TraceFn::new(#trace_name, &[#(#names),*]);
+                    static FUNCTION: #PRIVATE::TraceFn = #PRIVATE::TraceFn::new(#trace_name, &[#(#names),*]).with(#strict, #freeze, #check_every);
                     &FUNCTION
                 }
             }

@@ -69,6 +69,12 @@ struct Tree {
 pub struct TraceFn {
     name: &'static str,
     params: &'static [&'static str],
+    /// Looking at a value is an error.
+    strict: bool,
+    /// The path taken first is kept, whatever the values.
+    freeze: bool,
+    /// After how many replays body and plan are compared again; 0 for never.
+    check_every: u64,
     trees: RwLock<Vec<Arc<Tree>>>,
     last: Mutex<Option<Arc<Tree>>>,
     calls: AtomicU64,
@@ -157,6 +163,9 @@ impl TraceFn {
         TraceFn {
             name,
             params,
+            strict: false,
+            freeze: false,
+            check_every: 0,
             trees: RwLock::new(Vec::new()),
             last: Mutex::new(None),
             calls: AtomicU64::new(0),
@@ -164,6 +173,16 @@ impl TraceFn {
             replays: AtomicU64::new(0),
             checks: AtomicU64::new(0),
         }
+    }
+
+    /// The function with the options of its attribute.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with(mut self, strict: bool, freeze: bool, check_every: u64) -> TraceFn {
+        self.strict = strict;
+        self.freeze = freeze;
+        self.check_every = check_every;
+        self
     }
 
     /// What the function has done so far.
@@ -251,10 +270,11 @@ impl TraceFn {
         for path in &paths {
             match run::run(&path.compiled.plan, leaves.clone()) {
                 Ok(values) => {
-                    path.runs.fetch_add(1, Ordering::Relaxed);
+                    let runs = path.runs.fetch_add(1, Ordering::Relaxed) + 1;
                     self.replays.fetch_add(1, Ordering::Relaxed);
                     let values = completed(values, &path.fixed);
-                    if !path.checked.swap(true, Ordering::Relaxed) {
+                    let again = self.check_every > 0 && runs % self.check_every == 0;
+                    if (!path.checked.swap(true, Ordering::Relaxed) || again) && !self.freeze {
                         return self.check_path(&tree, path, vals, values, traced);
                     }
                     return R::restore(&mut Outputs::new(values));
@@ -283,7 +303,7 @@ impl TraceFn {
         vals: &[Val],
         traced: &dyn Fn(&mut Inputs) -> R,
     ) -> (R, std::result::Result<Graph, String>, Vec<Val>) {
-        let recording = Recording::start(self.name);
+        let recording = Recording::start(self.name, self.strict);
         let closing = Closing(recording.clone());
         // Names fit where no parameter is a tuple.
         let named = (vals.len() == self.params.len()).then_some(self.params);
@@ -294,10 +314,29 @@ impl TraceFn {
         let mut results = Results::default();
         result.collect(&mut results);
         let made: Vec<Any> = results.0.iter().filter(|a| !matches!(a.val, Val::Opaque(_))).cloned().collect();
-        let graph = recording.finish(&made);
+        let graph = recording.finish(&made).map(|graph| self.frozen(graph));
         drop(closing);
         let values = results.0.into_iter().map(|a| a.val).collect();
         (result, graph, values)
+    }
+
+    /// A frozen function's recording without its guards.
+    fn frozen(&self, mut graph: Graph) -> Graph {
+        if !self.freeze {
+            return graph;
+        }
+        let lines: Vec<String> = guards(&graph).iter().map(Place::to_string).collect();
+        if !lines.is_empty() {
+            let what = format!(
+                "it is frozen: what it does on the values seen at {} is kept for all others",
+                lines.join(", ")
+            );
+            warn_once(self.name, &what);
+        }
+        let body = graph.body;
+        let kept: Vec<_> = graph.regions[body].nodes.clone();
+        graph.regions[body].nodes = kept.into_iter().filter(|n| graph.nodes[*n].op != Op::Guard).collect();
+        graph
     }
 
     /// Adds a recording to its signature's.

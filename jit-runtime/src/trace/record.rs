@@ -10,6 +10,7 @@ use std::thread::{self, ThreadId};
 use jit_ir::ops::Attrs;
 use jit_ir::{Const, Graph, Op, Type, ValueId};
 
+use crate::error::{Error, fail};
 use crate::tensor::Any;
 use crate::tensor::raw::{RawTensor, Val};
 
@@ -45,6 +46,8 @@ pub(crate) fn tag_of_key(tag: KeyTag) -> Option<Tag> {
 pub(crate) struct Recording {
     thread: ThreadId,
     open: AtomicBool,
+    /// Whether looking at a value is an error.
+    strict: bool,
     /// Something happened that a replay could not repeat.
     spoiled: Mutex<Option<String>>,
     recorder: Mutex<Recorder>,
@@ -94,11 +97,12 @@ pub(crate) fn open_type(val: &Val) -> Type {
 
 impl Recording {
     /// Starts recording on this thread.
-    pub(crate) fn start(name: &str) -> Arc<Recording> {
+    pub(crate) fn start(name: &str, strict: bool) -> Arc<Recording> {
         let recorder = Recorder { graph: Graph::new(name), captured: HashMap::new(), observed: Vec::new() };
         let recording = Arc::new(Recording {
             thread: thread::current().id(),
             open: AtomicBool::new(true),
+            strict,
             spoiled: Mutex::default(),
             recorder: Mutex::new(recorder),
         });
@@ -148,6 +152,12 @@ impl Recording {
 }
 
 impl Recorder {
+    /// Whether a value is a size, which strict traces may look at.
+    fn is_size(&self, value: ValueId) -> bool {
+        let made = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [value]);
+        made.is_some_and(|id| matches!(self.graph.nodes[id].op, Op::Dim | Op::Len | Op::Rank | Op::Sizes))
+    }
+
     /// A constant for a value from elsewhere.
     fn capture(&mut self, val: &Val) -> Option<ValueId> {
         let body = self.graph.body;
@@ -205,6 +215,12 @@ pub(crate) fn observe(any: &Any, at: &Location<'_>) {
     let Some(tag) = &any.tag else { return };
     let Some(expected) = any.val.to_const() else { return };
     let mut recorder = lock(&recording.recorder);
+    if recording.strict && !recorder.is_size(tag.value) {
+        drop(recorder);
+        let message = "a strict trace may not look at the value of a tensor: write the branch as `#[script]`, or as \
+                       `select`; `#[trace]` without `strict` records each path";
+        fail(Error::Compile { message: message.into(), at: Some(at.into()) });
+    }
     if let Val::Scalar(_) = any.val {
         if recorder.observed.contains(&tag.value) {
             return;
