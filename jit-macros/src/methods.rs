@@ -85,7 +85,8 @@ fn method(
         header.inputs[0] = typed;
     }
     let what = if let Kind::Script = kind { "a script" } else { "a traced function" };
-    signature::check_header(&header, what, errors);
+    let plain_header = syn::parse2(without_self(header.to_token_stream(), &self_ty.to_token_stream()));
+    signature::check_header(plain_header.as_ref().unwrap_or(&header), what, errors);
     header.generics.params.extend(block.generics.params.iter().cloned());
     if let Some(clause) = &block.generics.where_clause {
         header.generics.make_where_clause().predicates.extend(clause.predicates.iter().cloned());

@@ -44,6 +44,10 @@ pub(crate) fn check_header(sig: &syn::Signature, what: &str, errors: &mut Errors
         let help = "write `#[script]` or `#[trace]` above the `impl` block";
         refuse(receiver, "a method in a plain `impl`", help);
     }
+    if let Some(own) = names_self(sig.to_token_stream()) {
+        let help = "write `#[script]` or `#[trace]` above the `impl` block";
+        refuse(&own, "a function of a plain `impl`", help);
+    }
     for input in &sig.inputs {
         if let FnArg::Typed(typed) = input
             && let syn::Type::ImplTrait(ty) = &*typed.ty
@@ -58,6 +62,15 @@ pub(crate) fn check_header(sig: &syn::Signature, what: &str, errors: &mut Errors
             "put some of them into a tuple or struct",
         );
     }
+}
+
+/// `Self` in a header, which only a function of an `impl` has.
+fn names_self(tokens: proc_macro2::TokenStream) -> Option<proc_macro2::Ident> {
+    tokens.into_iter().find_map(|tree| match tree {
+        proc_macro2::TokenTree::Ident(ident) if ident == "Self" => Some(ident),
+        proc_macro2::TokenTree::Group(g) => names_self(g.stream()),
+        _ => None,
+    })
 }
 
 /// The element types that each type parameter may stand for, by its bounds.
