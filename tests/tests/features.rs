@@ -387,3 +387,20 @@ fn options_are_settled_before_a_plan_is_made() {
     }
     assert_eq!(layer::stats().compilations, 6);
 }
+
+#[test]
+fn literals_for_other_scripts_are_rounded_once() {
+    #[script]
+    fn times(x: &Tensor, k: f32) -> Tensor {
+        x * k
+    }
+    #[script]
+    fn passed(x: &Tensor) -> Tensor {
+        times(x, 1.0000000596046447754) + times(x, -1.0000000596046447754) * 3.0
+    }
+    let x = v(&[1.0, 3.0]);
+    passed::check(&x).unwrap();
+    let graph = passed::graph();
+    assert!(graph.to_string().contains("1.0000000596046447754"), "{graph}");
+    assert_eq!(jit_runtime::Graph::parse(&graph.to_string()).unwrap(), graph);
+}

@@ -335,7 +335,13 @@ impl Linker {
             (Some(value), _) => self.typing.vars.ty(&value.ty()),
             (None, _) => Ty::Hole,
         };
-        self.node(into, Op::Const, vec![], node.attrs.clone(), ty)
+        let mut attrs = node.attrs.clone();
+        let digits = attrs.text.take();
+        let value = self.node(into, Op::Const, vec![], attrs, ty);
+        if let Some(single) = digits.and_then(|d| d.parse().ok()) {
+            self.typing.singles.insert(value, single);
+        }
+        value
     }
 
     fn call(&mut self, frame: &mut Frame<'_>, node: &Node, into: RegionId) -> Linked<Tree<ValueId>> {

@@ -24,7 +24,7 @@ mod lex;
 mod parse;
 mod print;
 
-pub use parse::{ParseError, parse};
+pub use parse::{ParseError, parse, rounds_twice};
 pub use print::{constants, print};
 
 /// Constants of more elements stand in a table beside the text.

@@ -277,6 +277,11 @@ impl Parser<'_> {
                 let value = self.graph.scalar(region, scalar);
                 if hole {
                     self.graph.values[value].ty = Type::Hole;
+                    if rounds_twice(&word, scalar)
+                        && let Some(node) = self.graph.regions[region].nodes.last()
+                    {
+                        self.graph.nodes[*node].attrs.text = Some(word);
+                    }
                 }
                 Ok(value)
             }
@@ -454,6 +459,12 @@ fn digits(word: &str, dtype: DType) -> Option<Scalar> {
         DType::F32 => read::<f32>(word),
         DType::F64 => read::<f64>(word),
     }
+}
+
+/// Whether the f32 that digits mean is another one by way of f64: then the digits are kept.
+pub fn rounds_twice(digits: &str, value: Scalar) -> bool {
+    let single = digits.parse::<f32>();
+    value.dtype().is_float() && single.is_ok_and(|s| !Scalar::F32(s).same_bits(value.cast(DType::F32)))
 }
 
 /// A literal, and whether its type is open.

@@ -105,7 +105,11 @@ impl<'a> Printer<'a> {
         if let Some(node) = self.inline.get(&value)
             && let Some(Const::Scalar(s)) = &self.graph.nodes[*node].attrs.value
         {
-            return literal(*s, self.graph.ty(value));
+            let written = self.graph.nodes[*node].attrs.text.as_ref();
+            return match written.filter(|_| *self.graph.ty(value) == Type::Hole) {
+                Some(digits) => digits.clone(),
+                None => literal(*s, self.graph.ty(value)),
+            };
         }
         match self.names.get(&value) {
             Some(name) => format!("%{name}"),

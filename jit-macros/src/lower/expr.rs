@@ -6,7 +6,7 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, UnOp};
 
-use super::literal::{as_f32, scalar_literal, std_constant};
+use super::literal::{float_digits, scalar_literal, std_constant};
 use super::place::is_constant;
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::{Code, similar};
@@ -18,8 +18,8 @@ impl Lowerer<'_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Lowered {
         if let Some((value, dtype)) = scalar_literal(expr) {
             let item = self.literal(value, dtype);
-            if let (Item::Value(v), Some(single)) = (&item, as_f32(expr)) {
-                self.typing.singles.insert(*v, single);
+            if let (Item::Value(v), Some(digits)) = (&item, float_digits(expr)) {
+                self.single(*v, &digits, value);
             }
             return Ok(item);
         }

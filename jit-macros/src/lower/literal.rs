@@ -1,6 +1,6 @@
 //! Literals and constant arguments.
 
-use jit_ir::{DType, Prim, Scalar};
+use jit_ir::{DType, Prim, Scalar, ValueId};
 use syn::{Expr, Lit};
 
 use super::{Item, Lowered, Lowerer, Stop};
@@ -39,16 +39,22 @@ pub(super) fn scalar_literal(expr: &Expr) -> Option<(Scalar, Option<DType>)> {
     }
 }
 
-/// A float literal without suffix read as f32: rounded once, not by way of f64.
-pub(super) fn as_f32(expr: &Expr) -> Option<f32> {
+/// The digits of a float literal without suffix, with its sign.
+pub(super) fn float_digits(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::Lit(syn::ExprLit { lit: Lit::Float(f), .. }) => f.base10_digits().parse().ok(),
-        Expr::Unary(u) if matches!(u.op, syn::UnOp::Neg(_)) => as_f32(&u.expr).map(|v| -v),
-        Expr::Paren(p) => as_f32(&p.expr),
-        Expr::Group(g) => as_f32(&g.expr),
-        Expr::Reference(r) => as_f32(&r.expr),
+        Expr::Lit(syn::ExprLit { lit: Lit::Float(f), .. }) => Some(f.base10_digits().to_string()),
+        Expr::Unary(u) if matches!(u.op, syn::UnOp::Neg(_)) => float_digits(&u.expr).map(|d| format!("-{d}")),
+        Expr::Paren(p) => float_digits(&p.expr),
+        Expr::Group(g) => float_digits(&g.expr),
+        Expr::Reference(r) => float_digits(&r.expr),
         _ => None,
     }
+}
+
+/// A float literal without suffix read as f32: rounded once, not by way of f64.
+pub(super) fn as_f32(expr: &Expr) -> Option<f32> {
+    // What is negated once more than written has no digits of its own.
+    float_digits(expr).and_then(|digits| digits.replace("--", "").parse().ok())
 }
 
 fn negative(value: Scalar) -> Option<Scalar> {
@@ -115,6 +121,18 @@ pub(super) fn std_constant(path: &syn::Path) -> Option<Scalar> {
 }
 
 impl Lowerer<'_> {
+    /// Keeps a float literal's digits for the case that it is an f32: here, or once it is linked.
+    pub(super) fn single(&mut self, literal: ValueId, digits: &str, value: Scalar) {
+        let digits = digits.replace("--", "");
+        let Ok(single) = digits.parse() else { return };
+        self.typing.singles.insert(literal, single);
+        if jit_ir::text::rounds_twice(&digits, value)
+            && let Some(id) = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [literal])
+        {
+            self.graph.nodes[id].attrs.text = Some(digits);
+        }
+    }
+
     /// A literal as a value.
     pub(super) fn literal(&mut self, value: Scalar, dtype: Option<DType>) -> Item {
         let ty = match dtype {
