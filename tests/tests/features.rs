@@ -2,48 +2,7 @@
 #![allow(clippy::assign_op_pattern, clippy::needless_range_loop, unused_assignments)]
 
 use jit_runtime::prelude::*;
-
-fn v(values: &[f32]) -> Tensor {
-    Tensor::from(values)
-}
-
-fn m() -> Tensor {
-    Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-}
-
-#[derive(Clone, Debug, Pytree)]
-struct Layer {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    scale: f32,
-    name: String,
-}
-
-#[derive(Clone, Debug, Pytree)]
-struct Mlp {
-    layers: Vec<Layer>,
-    head: Layer,
-    steps: usize,
-    pair: (Tensor, i64),
-}
-
-fn layer(k: f32, bias: bool) -> Layer {
-    Layer {
-        weight: Tensor::from([[k, 1.0], [0.5, -k]]),
-        bias: bias.then(|| v(&[k, 0.25])),
-        scale: k,
-        name: format!("layer {k}"),
-    }
-}
-
-fn mlp(n: usize) -> Mlp {
-    Mlp {
-        layers: (0..n).map(|i| layer(i as f32 + 0.5, i % 2 == 0)).collect(),
-        head: layer(2.0, n > 1),
-        steps: n,
-        pair: (v(&[1.0, 2.0]), 7),
-    }
-}
+use jit_tests::models::{Layer, Mlp, m, mlp, v};
 
 #[script]
 fn scaled<T: Float>(x: &Tensor<T>, by: T) -> Tensor<T> {

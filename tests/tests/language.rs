@@ -3,14 +3,7 @@
 
 use jit_runtime::prelude::*;
 use jit_tests::conform;
-
-fn v(values: &[f32]) -> Tensor {
-    Tensor::from(values)
-}
-
-fn m() -> Tensor {
-    Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-}
+use jit_tests::models::{Layer, Mlp, layer, m, mlp, v};
 
 const LIMIT: i64 = 40;
 const SIZES: [usize; 2] = [3, 2];
@@ -19,40 +12,6 @@ mod config {
 }
 
 type Pair = (Tensor, f32);
-
-#[derive(Clone, Debug, Pytree)]
-struct Layer {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    scale: f32,
-    name: String,
-}
-
-#[derive(Clone, Debug, Pytree)]
-struct Mlp {
-    layers: Vec<Layer>,
-    head: Layer,
-    steps: usize,
-    pair: (Tensor, i64),
-}
-
-fn layer(k: f32, bias: bool) -> Layer {
-    Layer {
-        weight: Tensor::from([[k, 1.0], [0.5, -k]]),
-        bias: bias.then(|| v(&[k, 0.25])),
-        scale: k,
-        name: format!("layer {k}"),
-    }
-}
-
-fn mlp(n: usize) -> Mlp {
-    Mlp {
-        layers: (0..n).map(|i| layer(i as f32 + 0.5, i % 2 == 0)).collect(),
-        head: layer(2.0, n > 1),
-        steps: n,
-        pair: (v(&[1.0, 2.0]), 7),
-    }
-}
 
 #[script]
 fn doubled(pair: (Tensor, f32)) -> (Tensor, f32) {
