@@ -73,18 +73,32 @@ fn names_self(tokens: proc_macro2::TokenStream) -> Option<proc_macro2::Ident> {
     })
 }
 
+/// The type parameters that stand for element types.
+pub(crate) fn element_params(generics: &syn::Generics) -> Vec<proc_macro2::Ident> {
+    let is_element = |param: &&syn::TypeParam| {
+        bounds(generics, param).iter().any(|b| matches!(b.as_str(), "Float" | "Num" | "Elem"))
+    };
+    generics.type_params().filter(is_element).map(|p| p.ident.clone()).collect()
+}
+
+/// The names of a type parameter's bounds, inline and in `where`.
+fn bounds(generics: &syn::Generics, param: &syn::TypeParam) -> Vec<String> {
+    let mut all = names(&param.bounds);
+    for predicate in generics.where_clause.iter().flat_map(|w| &w.predicates) {
+        if let WherePredicate::Type(p) = predicate
+            && param.ident == p.bounded_ty.to_token_stream().to_string()
+        {
+            all.extend(names(&p.bounds));
+        }
+    }
+    all
+}
+
 /// The element types that each type parameter may stand for, by its bounds.
 pub(crate) fn instances(generics: &syn::Generics, errors: &mut Errors) -> Vec<(String, Vec<DType>)> {
     let mut all = Vec::new();
     for param in generics.type_params() {
-        let mut bounds: Vec<String> = names(&param.bounds);
-        for predicate in generics.where_clause.iter().flat_map(|w| &w.predicates) {
-            if let WherePredicate::Type(p) = predicate
-                && param.ident == p.bounded_ty.to_token_stream().to_string()
-            {
-                bounds.extend(names(&p.bounds));
-            }
-        }
+        let bounds = bounds(generics, param);
         let has = |name: &str| bounds.iter().any(|b| b == name);
         let float = [DType::F32, DType::F64];
         let num = [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8];

@@ -7,6 +7,7 @@ pub use crate::script::{
 };
 pub use crate::tensor::raw::Val;
 pub use crate::trace::{Path, TraceFn, TraceStats};
+pub use jit_ir::Prim;
 
 use crate::error::{Error, Result, catch, fail};
 use crate::script::{collect_opaque, is_eager, pack, push_opaque, restore_opaque, unpack, unpack_all};
@@ -135,6 +136,8 @@ pub trait CallWith<A> {
     type Output: Returns;
     /// Whether arguments and result are leaves as they are.
     const FLAT: bool;
+    /// Which element types a generic function is called with; 0 for one that is not generic.
+    const VARIANT: u32;
     /// What the arguments consist of.
     fn trees() -> Vec<Tree>;
     /// The arguments' values.
@@ -162,6 +165,16 @@ fn leaves<H: CallWith<A> + Scripted, A>(args: &A) -> Vec<Val> {
     if H::FLAT { stream } else { pack(&H::script().trees(structure::<H, A>).0, stream) }
 }
 
+/// The values of a traced function's arguments. Element types that no tensor among them may tell are part of the
+/// signature as a value of their own.
+fn recorded<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
+    let mut vals = stream::<H, A>(args);
+    if H::VARIANT > 0 {
+        vals.push(Val::Scalar(jit_ir::Scalar::Usize(H::VARIANT as usize)));
+    }
+    vals
+}
+
 fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
     (H::trees(), H::Output::tree())
 }
@@ -173,7 +186,7 @@ fn restored<H: CallWith<A> + Scripted, A>(values: Vec<Val>) -> H::Output {
 
 fn run_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
     let vals = leaves::<H, A>(args);
-    let values = H::script().run(vals, &structure::<H, A>, || leaves::<H, A>(args))?;
+    let values = H::script().run(vals, H::VARIANT, &structure::<H, A>, || leaves::<H, A>(args))?;
     Ok(restored::<H, A>(values))
 }
 
@@ -199,7 +212,7 @@ pub fn try_script<H: CallWith<A> + Scripted, A>(args: A) -> Result<H::Output> {
 /// Compiles a script for arguments like these.
 #[track_caller]
 pub fn lower_script<H: CallWith<A> + Scripted, A>(args: &A) -> Compiled {
-    match H::script().lower(&leaves::<H, A>(args), &structure::<H, A>) {
+    match H::script().lower(&leaves::<H, A>(args), H::VARIANT, &structure::<H, A>) {
         Ok(compiled) => compiled,
         Err(error) => fail(error),
     }
@@ -236,7 +249,7 @@ pub fn call_trace<H: TraceWith<A> + TracedFn, A: Clone>(args: A) -> H::Given {
         return H::Given::eager(|| H::eager(args));
     }
     H::Given::eager(|| {
-        let vals = stream::<H, A>(&args);
+        let vals = recorded::<H, A>(&args);
         let traced = |inputs: &mut Inputs| H::traced(&args, inputs).value();
         H::Given::give(Ok(H::function().run(&vals, &traced, || H::eager(args.clone()).value())))
     })
@@ -249,14 +262,14 @@ pub fn try_trace<H: TraceWith<A> + TracedFn, A: Clone>(args: A) -> Result<H::Out
 
 /// Runs a traced function's body and its plan, and compares the bits of the results.
 pub fn check_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> Result<()> {
-    let vals = stream::<H, A>(&args);
+    let vals = recorded::<H, A>(&args);
     catch(|| H::function().check(&vals, &|inputs| H::traced(&args, inputs).value()))?
 }
 
 /// A call of a compiled script.
 #[track_caller]
 pub fn call_compiled<H: CallWith<A> + Scripted, A>(compiled: &Compiled, args: A) -> H::Given {
-    let values = compiled.run(|| leaves::<H, A>(&args));
+    let values = compiled.run(H::VARIANT, || leaves::<H, A>(&args));
     H::Given::give(values.map(restored::<H, A>))
 }
 
@@ -282,7 +295,7 @@ impl CompiledTrace {
 /// Records and compiles a traced function for arguments like these.
 #[track_caller]
 pub fn lower_trace<H: TraceWith<A> + TracedFn, A>(args: A) -> CompiledTrace {
-    let vals = stream::<H, A>(&args);
+    let vals = recorded::<H, A>(&args);
     match H::function().lower(&vals, &|inputs| H::traced(&args, inputs).value()) {
         Ok(compiled) => compiled,
         Err(error) => fail(error),

@@ -363,3 +363,31 @@ fn literals_for_other_scripts_are_rounded_once() {
     assert!(graph.to_string().contains("1.0000000596046447754"), "{graph}");
     assert_eq!(jit_runtime::Graph::parse(&graph.to_string()).unwrap(), graph);
 }
+
+/// Arguments that hold no tensor say nothing of the element type, which is part of a plan all the same.
+#[test]
+fn generic_functions_without_tensors_keep_their_types() {
+    #[script]
+    fn total<T: Float>(xs: &[Tensor<T>], bias: Option<&Tensor<T>>) -> Tensor<T> {
+        let mut sum = Tensor::<T>::zeros([2]);
+        for x in xs {
+            sum = sum + x.sum();
+        }
+        if let Some(b) = bias { sum + b } else { sum }
+    }
+    #[trace]
+    fn traced<T: Float>(xs: &[Tensor<T>], bias: Option<&Tensor<T>>) -> Tensor<T> {
+        let zeros = Tensor::<T>::zeros([2]);
+        bias.map_or(zeros.clone(), |b| &zeros + b) + T::of(xs.len() as f64)
+    }
+    for _ in 0..3 {
+        assert_eq!(total::<f32>(&[], None), Tensor::<f32>::from([0.0, 0.0]));
+        assert_eq!(total::<f64>(&[], None), Tensor::<f64>::from([0.0, 0.0]));
+        assert_eq!(traced::<f32>(&[], None), Tensor::<f32>::from([0.0, 0.0]));
+        assert_eq!(traced::<f64>(&[], None), Tensor::<f64>::from([0.0, 0.0]));
+        let ranks32 = [Tensor::<f32>::ones([2]), Tensor::<f32>::ones([1, 2])];
+        let ranks64 = [Tensor::<f64>::ones([2]), Tensor::<f64>::ones([1, 2])];
+        assert_eq!(total(&ranks32, None), Tensor::<f32>::from([4.0, 4.0]));
+        assert_eq!(total(&ranks64, None), Tensor::<f64>::from([4.0, 4.0]));
+    }
+}

@@ -8,6 +8,7 @@ use syn::{FnArg, ItemFn, Type};
 use crate::lower::Link;
 use crate::methods::without_self;
 use crate::options::{Options, Shape, Size};
+use crate::signature;
 use entries::{Entry, Given, Gives};
 
 mod entries;
@@ -175,11 +176,16 @@ impl<'a> Parts<'a> {
             }
         };
         let shapes = self.shape_checks();
+        let variant =
+            signature::element_params(&self.generics).into_iter().fold(quote! { 0 }, |before, ty| {
+                quote! { (#before) * 8 + <#ty as #PRIVATE::Prim>::DTYPE as u32 + 1 }
+            });
         quote! {
             #written
             impl<#params> #PRIVATE::CallWith<(#(#named_types,)*)> for #module::Handle #clause {
                 type Given = #output;
                 type Output = <#output as #PRIVATE::Outcome>::Value;
+                const VARIANT: u32 = #variant;
                 const FLAT: bool = #(<#named_types as ::jit_runtime::__private::Argument>::FLAT &&)*
                     <Self::Output as #PRIVATE::Returns>::FLAT;
                 fn trees() -> ::std::vec::Vec<#PRIVATE::Tree> {

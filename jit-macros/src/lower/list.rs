@@ -160,7 +160,7 @@ impl Lowerer<'_> {
         matches!(self.ty(value), Ty::List(_) | Ty::Hole)
     }
 
-    /// A value that `at` of several positions of a list holds.
+    /// The element of a list at a position.
     pub(super) fn element(&mut self, list: ValueId, index: ValueId, at: Span) -> Lowered<ValueId> {
         self.op(Op::Index, vec![list, index], Attrs::default(), Some(at))
     }

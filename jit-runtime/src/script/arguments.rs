@@ -233,45 +233,28 @@ macro_rules! scalars {
 }
 scalars!(bool u8 i32 i64 usize f32 f64);
 
-/// A list's elements, for a borrowed and an owned list.
-fn push_list<A: Argument>(list: &[A], out: &mut Leaves) {
-    out.0.push(Val::Scalar(Scalar::Usize(list.len())));
-    list.iter().for_each(|a| a.push_leaves(out));
+macro_rules! lists {
+    ($($List:ty)*) => {$(
+        impl<A: Argument> Argument for $List {
+            type Traced = Vec<A::Traced>;
+            const FLAT: bool = false;
+            fn tree() -> Tree<Type> {
+                Tree::list(A::tree())
+            }
+            fn push_leaves(&self, out: &mut Leaves) {
+                out.0.push(Val::Scalar(Scalar::Usize(self.len())));
+                self.iter().for_each(|a| a.push_leaves(out));
+            }
+            fn traced(&self, inputs: &mut Inputs) -> Vec<A::Traced> {
+                self.iter().map(|a| a.traced(inputs)).collect()
+            }
+            fn rebuild(values: &mut Outputs) -> Vec<A::Traced> {
+                (0..values.count()).map(|_| A::rebuild(values)).collect()
+            }
+        }
+    )*};
 }
-
-impl<A: Argument> Argument for &[A] {
-    type Traced = Vec<A::Traced>;
-    const FLAT: bool = false;
-    fn tree() -> Tree<Type> {
-        Tree::list(A::tree())
-    }
-    fn push_leaves(&self, out: &mut Leaves) {
-        push_list(self, out);
-    }
-    fn traced(&self, inputs: &mut Inputs) -> Vec<A::Traced> {
-        self.iter().map(|a| a.traced(inputs)).collect()
-    }
-    fn rebuild(values: &mut Outputs) -> Vec<A::Traced> {
-        (0..values.count()).map(|_| A::rebuild(values)).collect()
-    }
-}
-
-impl<A: Argument> Argument for Vec<A> {
-    type Traced = Vec<A::Traced>;
-    const FLAT: bool = false;
-    fn tree() -> Tree<Type> {
-        Tree::list(A::tree())
-    }
-    fn push_leaves(&self, out: &mut Leaves) {
-        push_list(self, out);
-    }
-    fn traced(&self, inputs: &mut Inputs) -> Vec<A::Traced> {
-        self.iter().map(|a| a.traced(inputs)).collect()
-    }
-    fn rebuild(values: &mut Outputs) -> Vec<A::Traced> {
-        (0..values.count()).map(|_| A::rebuild(values)).collect()
-    }
-}
+lists!(&[A] Vec<A>);
 
 impl<R: Returns> Returns for Vec<R> {
     const FLAT: bool = false;

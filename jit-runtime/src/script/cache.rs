@@ -68,6 +68,8 @@ impl fmt::Display for Stats {
 /// A plan in the cache.
 pub(crate) struct Entry {
     key: Key,
+    /// Which element types a generic function was called with: its values may not say it.
+    variant: u32,
     pub(crate) compiled: Compiled,
     /// The graph as it was written, for calls that fail.
     pub(crate) plain: OnceLock<Result<Plan>>,
@@ -76,6 +78,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    pub(crate) fn variant(&self) -> u32 {
+        self.variant
+    }
+
     pub(crate) fn key(&self) -> &Key {
         &self.key
     }
@@ -110,6 +116,7 @@ impl PlanCache {
     pub(crate) fn get(
         &self,
         vals: &[Val],
+        variant: u32,
         name: &str,
         compile: impl Fn() -> Result<Compiled>,
     ) -> Result<Option<&Entry>> {
@@ -117,7 +124,10 @@ impl PlanCache {
         let mut made: Option<Box<Entry>> = None;
         loop {
             while let Some(entry) = at.get() {
-                if entry.key.len() == vals.len() && entry.key.iter().zip(vals).all(|(k, v)| *k == code(v)) {
+                if entry.variant == variant
+                    && entry.key.len() == vals.len()
+                    && entry.key.iter().zip(vals).all(|(k, v)| *k == code(v))
+                {
                     return Ok(Some(entry));
                 }
                 at = &entry.next;
@@ -133,7 +143,7 @@ impl PlanCache {
             }
             let entry = match made.take() {
                 Some(entry) => entry,
-                None => self.make(key_of(vals), &compile)?,
+                None => self.make(key_of(vals), variant, &compile)?,
             };
             // Another thread may have been faster: then its entry is looked at first.
             match at.set(entry) {
@@ -145,13 +155,13 @@ impl PlanCache {
         }
     }
 
-    fn make(&self, key: Key, compile: &impl Fn() -> Result<Compiled>) -> Result<Box<Entry>> {
+    fn make(&self, key: Key, variant: u32, compile: &impl Fn() -> Result<Compiled>) -> Result<Box<Entry>> {
         let start = Instant::now();
         let compiled = compile()?;
         self.compilations.fetch_add(1, Ordering::Relaxed);
         self.nanos.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         let sizes = AtomicU64::new(u64::MAX);
-        Ok(Box::new(Entry { key, compiled, plain: OnceLock::new(), sizes, next: OnceLock::new() }))
+        Ok(Box::new(Entry { key, variant, compiled, plain: OnceLock::new(), sizes, next: OnceLock::new() }))
     }
 
     /// Counts a call of a plan.

@@ -172,8 +172,8 @@ impl Script {
         find(self, name).map(|run| Arc::new(run) as plan::Callee)
     }
 
-    fn entry(&self, vals: &[Val], trees: &dyn Fn() -> Trees) -> Result<Option<&Entry>> {
-        self.plans.get(vals, self.name, || {
+    fn entry(&self, vals: &[Val], variant: u32, trees: &dyn Fn() -> Trees) -> Result<Option<&Entry>> {
+        self.plans.get(vals, variant, self.name, || {
             let graph = self.linked(trees)?;
             let graph = with_options(graph, &trees().0, vals);
             compile::compile(&graph, &argument_types(vals), &|name| self.call_step(name))
@@ -184,10 +184,11 @@ impl Script {
     pub(crate) fn run(
         &self,
         vals: Vec<Val>,
+        variant: u32,
         trees: &dyn Fn() -> Trees,
         again: impl FnOnce() -> Vec<Val>,
     ) -> Result<Vec<Val>> {
-        let Some(entry) = self.entry(&vals, trees)? else {
+        let Some(entry) = self.entry(&vals, variant, trees)? else {
             let graph = self.linked(trees)?;
             let calls = |name: &str| self.call_step(name);
             let compiled = compile::compile(&graph, &argument_types(&vals), &calls)?;
@@ -198,8 +199,13 @@ impl Script {
     }
 
     /// Compiles for these values ahead of a call.
-    pub(crate) fn lower(&'static self, vals: &[Val], trees: &dyn Fn() -> Trees) -> Result<Compiled> {
-        match self.entry(vals, trees)? {
+    pub(crate) fn lower(
+        &'static self,
+        vals: &[Val],
+        variant: u32,
+        trees: &dyn Fn() -> Trees,
+    ) -> Result<Compiled> {
+        match self.entry(vals, variant, trees)? {
             Some(entry) => Ok(Compiled { entry, script: self }),
             None => Err(Error::Compile { message: format!("`{}` has too many plans", self.name), at: None }),
         }
@@ -260,10 +266,15 @@ fn as_written() -> bool {
 
 /// Runs `body`, in which plans of this thread run the graph as it was written, op by op.
 pub(crate) fn without_passes<R>(body: impl FnOnce() -> R) -> R {
+    struct Scope;
+    impl Drop for Scope {
+        fn drop(&mut self) {
+            AS_WRITTEN.set(false);
+        }
+    }
     AS_WRITTEN.set(true);
-    let result = body();
-    AS_WRITTEN.set(false);
-    result
+    let _scope = Scope;
+    body()
 }
 
 /// A plan compiled ahead of a call.
@@ -285,9 +296,9 @@ impl Compiled {
     }
 
     /// Runs the plan on values of the types that it was compiled for.
-    pub(crate) fn run(&self, leaves: impl Fn() -> Vec<Val>) -> Result<Vec<Val>> {
+    pub(crate) fn run(&self, variant: u32, leaves: impl Fn() -> Vec<Val>) -> Result<Vec<Val>> {
         let vals = leaves();
-        if super::key_of(&vals) != *self.entry.key() {
+        if super::key_of(&vals) != *self.entry.key() || self.entry.variant() != variant {
             let message =
                 format!("`{}` was compiled for arguments of other types or ranks", self.script.name);
             return Err(Error::Compile { message, at: None });
@@ -377,7 +388,7 @@ impl Function {
         let vals = leaves();
         let none = |_: &str| None;
         let make = || compile::compile(self.linked::<A, R>()?, &argument_types(&vals), &none);
-        let Some(entry) = self.plans.get(&vals, &self.graph.name, make)? else {
+        let Some(entry) = self.plans.get(&vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };
         self.plans.count(entry, &vals);
