@@ -391,3 +391,38 @@ fn generic_functions_without_tensors_keep_their_types() {
         assert_eq!(total(&ranks64, None), Tensor::<f64>::from([4.0, 4.0]));
     }
 }
+
+/// A plan knows the ranks of list elements: it is for no others.
+#[test]
+fn plans_are_for_the_ranks_in_lists() {
+    #[script]
+    fn ranks(xs: &[Vec<Tensor>], ys: &[(Option<Tensor>, f32)]) -> usize {
+        let mut total = 0;
+        for row in xs {
+            for x in row {
+                total = total * 10 + x.rank();
+            }
+        }
+        for (y, _) in ys {
+            if let Some(t) = y {
+                total = total * 10 + t.rank();
+            }
+        }
+        total
+    }
+    let of = |rank: usize| Tensor::<f32>::ones(vec![2; rank]);
+    let cases: [(Vec<Vec<Tensor>>, Vec<Option<Tensor>>, usize); 6] = [
+        (vec![vec![of(1)]], vec![None, Some(of(1))], 11),
+        (vec![vec![of(2)]], vec![None, Some(of(2))], 22),
+        (vec![vec![], vec![of(3)]], vec![Some(of(1)), None], 31),
+        (vec![vec![of(1), of(2)]], vec![], 12),
+        (vec![vec![of(2)], vec![of(3)]], vec![Some(of(2)), Some(of(0))], 2320),
+        (vec![], vec![], 0),
+    ];
+    for _ in 0..2 {
+        for (xs, ys, expected) in &cases {
+            let ys: Vec<(Option<Tensor>, f32)> = ys.iter().map(|y| (y.clone(), 0.0)).collect();
+            assert_eq!(ranks(xs, &ys), *expected);
+        }
+    }
+}

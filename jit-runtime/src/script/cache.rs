@@ -24,15 +24,24 @@ fn code(val: &Val) -> u32 {
         Val::Scalar(s) => s.dtype() as u32 + 1,
         Val::Undef => 0,
         Val::Opaque(_) => 0xff,
-        // A list's elements have a code in common, or none.
+        // How deep it is, and what its elements have in common, as `argument_types` finds it.
         Val::List(list) => {
-            let mut codes = list.iter().map(code);
-            let first = codes.next().unwrap_or(0xffff);
-            let common = codes.all(|c| c == first) && first < 1 << 24;
-            (1 << 24) | if common { first } else { 0xfffe }
+            let parts = list.iter().map(code).map(|c| (c >> 24, c & 0xff_ffff));
+            let (depth, leaf) = parts.fold((0, 0), |(d, common), (e, leaf)| {
+                let common = match (common, leaf) {
+                    (0, other) | (other, 0) => other,
+                    (a, b) if a == b => a,
+                    _ => MIXED,
+                };
+                (d.max(e), common)
+            });
+            ((depth + 1) << 24) | leaf
         }
     }
 }
+
+/// The code of elements of several ranks.
+const MIXED: u32 = 0xffff;
 
 /// The key of a call.
 pub(crate) fn key_of(vals: &[Val]) -> Key {
