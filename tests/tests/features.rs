@@ -411,7 +411,8 @@ fn plans_are_for_the_ranks_in_lists() {
         total
     }
     let of = |rank: usize| Tensor::<f32>::ones(vec![2; rank]);
-    let cases: [(Vec<Vec<Tensor>>, Vec<Option<Tensor>>, usize); 6] = [
+    type Case = (Vec<Vec<Tensor>>, Vec<Option<Tensor>>, usize);
+    let cases: [Case; 6] = [
         (vec![vec![of(1)]], vec![None, Some(of(1))], 11),
         (vec![vec![of(2)]], vec![None, Some(of(2))], 22),
         (vec![vec![], vec![of(3)]], vec![Some(of(1)), None], 31),
