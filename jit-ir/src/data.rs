@@ -1,6 +1,8 @@
 //! Constants: host scalars and dense tensors as plain data.
 
+use std::any::Any;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::types::{DType, Dim, Type};
@@ -179,21 +181,54 @@ impl fmt::Display for Scalar {
     }
 }
 
+/// Elements that somebody else keeps in memory, too: a constant need not be a copy.
+pub trait Kept<T>: fmt::Debug + Send + Sync {
+    /// The elements, which never change.
+    fn elements(&self) -> &[T];
+    /// Who keeps them.
+    fn keeper(&self) -> &dyn Any;
+}
+
+/// Elements of one type.
+#[derive(Clone, Debug)]
+pub enum Data<T> {
+    /// Its own.
+    Owned(Vec<T>),
+    /// Shared with somebody else.
+    Kept(Arc<dyn Kept<T>>),
+}
+
+impl<T> From<Vec<T>> for Data<T> {
+    fn from(elements: Vec<T>) -> Data<T> {
+        Data::Owned(elements)
+    }
+}
+
+impl<T> Deref for Data<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        match self {
+            Data::Owned(v) => v,
+            Data::Kept(k) => k.elements(),
+        }
+    }
+}
+
 /// The elements of a [`TensorData`], row-major.
 #[derive(Clone, Debug)]
 pub enum Elements {
     /// `bool`
-    Bool(Vec<bool>),
+    Bool(Data<bool>),
     /// `u8`
-    U8(Vec<u8>),
+    U8(Data<u8>),
     /// `i32`
-    I32(Vec<i32>),
+    I32(Data<i32>),
     /// `i64`
-    I64(Vec<i64>),
+    I64(Data<i64>),
     /// `f32`
-    F32(Vec<f32>),
+    F32(Data<f32>),
     /// `f64`
-    F64(Vec<f64>),
+    F64(Data<f64>),
 }
 
 /// A dense, row-major tensor as plain data: a constant, or a value of the interpreter.
@@ -214,7 +249,7 @@ impl TensorData {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "one element for each position");
         macro_rules! build {
             ($V:ident $T:ident) => {
-                Elements::$V(values.iter().map(|v| $T::from_scalar(*v)).collect())
+                Elements::$V(values.iter().map(|v| $T::from_scalar(*v)).collect::<Vec<_>>().into())
             };
         }
         let elements = match dtype {
@@ -269,9 +304,34 @@ impl TensorData {
 
     /// Equality of type, shape and bits, all NaNs alike.
     pub fn same_bits(&self, other: &TensorData) -> bool {
-        self.dtype() == other.dtype()
-            && self.shape == other.shape
-            && (0..self.len()).all(|i| self.get(i).same_bits(other.get(i)))
+        fn same<T: Prim>(a: &[T], b: &[T]) -> bool {
+            // Elements that are kept elsewhere are often those in the same place.
+            std::ptr::eq(a, b)
+                || (a.len() == b.len()
+                    && a.iter().zip(b).all(|(x, y)| x.canonical_bits() == y.canonical_bits()))
+        }
+        self.shape == other.shape
+            && match (&self.elements, &other.elements) {
+                (Elements::Bool(a), Elements::Bool(b)) => same(a, b),
+                (Elements::U8(a), Elements::U8(b)) => same(a, b),
+                (Elements::I32(a), Elements::I32(b)) => same(a, b),
+                (Elements::I64(a), Elements::I64(b)) => same(a, b),
+                (Elements::F32(a), Elements::F32(b)) => same(a, b),
+                (Elements::F64(a), Elements::F64(b)) => same(a, b),
+                _ => false,
+            }
+    }
+
+    /// Where the elements lie: the same for data that is kept in one place.
+    pub fn start(&self) -> *const u8 {
+        match &self.elements {
+            Elements::Bool(v) => v.as_ptr().cast(),
+            Elements::U8(v) => v.as_ptr(),
+            Elements::I32(v) => v.as_ptr().cast(),
+            Elements::I64(v) => v.as_ptr().cast(),
+            Elements::F32(v) => v.as_ptr().cast(),
+            Elements::F64(v) => v.as_ptr().cast(),
+        }
     }
 
     /// A hash of type, shape and bits (FNV-1a).

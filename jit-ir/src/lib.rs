@@ -8,17 +8,20 @@
 //! * [`text`]: the text form, which parses back to an equal graph.
 //! * [`link`]: called functions inlined, structs, tuples and options taken apart; [`unify`] settles
 //!   element types that the source leaves open, [`tree`] says what a structured value consists of.
+//! * [`merge`]: the recordings of one signature as one graph with `if`s.
 //! * [`infer`]: types and sizes of every value.
 //! * [`passes`]: graph to equal graph.
 //! * [`interp`]: the reference interpreter, the oracle of the tests.
 #![forbid(unsafe_code)]
 
+mod copy;
 pub mod data;
 pub mod graph;
 pub mod ids;
 pub mod infer;
 pub mod interp;
 pub mod link;
+pub mod merge;
 pub mod numerics;
 pub mod ops;
 pub mod passes;
@@ -29,7 +32,8 @@ pub mod types;
 pub mod unify;
 pub mod verify;
 
-pub use data::{Const, Elements, Prim, Scalar, TensorData};
+pub use copy::{Copier, Instead};
+pub use data::{Const, Data, Elements, Kept, Prim, Scalar, TensorData};
 pub use graph::{Graph, Location, Node, Region};
 pub use ids::{Id, NodeId, RegionId, ValueId};
 pub use ops::{Attrs, Op};

@@ -255,7 +255,7 @@ impl Vars {
             }
             Op::ArgMax | Op::ArgMin => return Ok(Ty::Tensor(self.known(DType::I64))),
             Op::All | Op::Any => return Ok(Ty::Tensor(self.known(DType::Bool))),
-            Op::Equal => {
+            Op::Equal | Op::Same => {
                 self.join(operands[0], operands[1])?;
                 return Ok(self.scalar(DType::Bool));
             }

@@ -165,7 +165,7 @@ impl Check<'_> {
     fn kinds(&self, op: Op, operands: &[Type]) -> Result {
         let class = op.info().class;
         let tensors = match op {
-            Op::Item | Op::ToTensor => return Ok(()),
+            Op::Item | Op::ToTensor | Op::Same => return Ok(()),
             Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => return Ok(()),
             Op::List => return Ok(()),
             Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => {

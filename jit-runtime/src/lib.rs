@@ -33,7 +33,7 @@ mod tensor;
 mod trace;
 
 #[doc(hidden)]
-#[path = "private.rs"]
+#[path = "private/mod.rs"]
 pub mod __private;
 
 pub use error::{Error, Place, Result};
@@ -42,7 +42,7 @@ pub use jit_ir::{Graph, text::ParseError};
 pub use jit_macros::{Pytree, script, trace};
 pub use script::{Argument, Compiled, Constant, Function, Pytree, Returns, Stats, eager};
 pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Key, Num, Operand, Tensor};
-pub use trace::{Path, TraceStats, Traced, trace};
+pub use trace::{Guard, Path, TraceStats, Traced, trace};
 
 /// The language of scripts, chapter by chapter, and the messages of the compiler.
 pub mod guide {

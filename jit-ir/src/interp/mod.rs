@@ -154,12 +154,12 @@ impl Machine<'_> {
                 None => Err(stop("has no value".into())),
             },
             Op::Guard => {
-                let holds = match (&operands[0], &node.attrs.value) {
-                    (Value::Scalar(a), Some(Const::Scalar(b))) => a.same_bits(*b),
-                    (Value::Tensor(a), Some(Const::Tensor(b))) => a.same_bits(b),
-                    _ => false,
+                let expected = match &node.attrs.value {
+                    Some(Const::Scalar(s)) => Value::Scalar(*s),
+                    Some(Const::Tensor(t)) => Value::Tensor(t.clone()),
+                    None => Value::Undef,
                 };
-                if holds { Ok(vec![]) } else { Err(stop("does not hold".into())) }
+                if same(&operands[0], &expected) { Ok(vec![]) } else { Err(stop("does not hold".into())) }
             }
             Op::Assert => match operands[0] {
                 Value::Scalar(Scalar::Bool(true)) => Ok(vec![]),
@@ -223,8 +223,10 @@ impl Machine<'_> {
         if let Some(value) = listed(op, operands)? {
             return self.joined(node, value);
         }
-        if let (Op::Item, Some(Value::Scalar(s))) = (op, operands.first()) {
-            return Ok(Value::Scalar(*s));
+        match (op, operands) {
+            (Op::Item, [Value::Scalar(s)]) => return Ok(Value::Scalar(*s)),
+            (Op::Same, [a, b]) => return Ok(Value::Scalar(Scalar::Bool(same(a, b)))),
+            _ => {}
         }
         let types: Vec<Type> = operands.iter().map(Value::ty).collect();
         let sizes: Vec<Option<i64>> = operands.iter().map(|v| v.scalar().ok().map(Scalar::as_i64)).collect();
@@ -258,6 +260,15 @@ fn equal(a: &Value, b: &Value) -> bool {
         (Value::List(x), Value::List(y)) => {
             x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| equal(x, y))
         }
+        _ => false,
+    }
+}
+
+/// Whether two values have the same bits, all NaNs alike.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Scalar(x), Value::Scalar(y)) => x.same_bits(*y),
+        (Value::Tensor(x), Value::Tensor(y)) => x.same_bits(y),
         _ => false,
     }
 }

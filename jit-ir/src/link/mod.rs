@@ -44,8 +44,8 @@ impl Library for Empty {
 pub enum Callee<'a> {
     /// A function whose body replaces the call: one graph, or one for each element type.
     Function(Vec<&'a Graph>, &'a dyn Library),
-    /// A call that stays, with results of this structure.
-    Step(Tree<Type>),
+    /// A call that stays, by a name of its own, with results of this structure.
+    Step(String, Tree<Type>),
 }
 
 /// Why a graph cannot be linked.
@@ -350,11 +350,12 @@ impl Linker {
             (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
         match frame.library.callee(&name) {
             None => Err(self.error(format!("`{name}` is called but not known"))),
-            Some(Callee::Step(result)) => {
+            Some(Callee::Step(name, result)) => {
                 let operands = args.iter().flat_map(Tree::leaves).collect();
                 let types = result.leaves();
                 let at = self.at.clone();
-                let call = self.graph.push(into, Op::Call, operands, node.attrs.clone(), types.clone(), at);
+                let attrs = Attrs { text: Some(name), ..Attrs::default() };
+                let call = self.graph.push(into, Op::Call, operands, attrs, types.clone(), at);
                 let results = self.graph.nodes[call].results.clone();
                 for (value, ty) in results.iter().zip(&types) {
                     let ty = self.typing.vars.ty(ty);

@@ -144,6 +144,7 @@ macro_rules! table {
             Rank rank Ask (1, 1) Never false "The number of axes.";
             Index index Ask (2, MANY) Value false "One element as a host scalar.";
             Equal equal Ask (2, 2) Never false "Whether shape and all elements are equal.";
+            Same same Ask (2, 2) Never false "Whether type, shape and bits are equal, all NaNs alike.";
 
             Host host Ask (1, 3) Value false "A function of host scalars, named by `text`, as std computes it.";
             Powi powi Ask (2, 2) Value false "A host scalar to an integer power, as std computes it.";

@@ -124,7 +124,7 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
         Op::Linspace => Ok(attrs.dtype.or(first)),
         Op::ToTensor => Ok(attrs.dtype.or(first)),
         Op::Dim | Op::Len | Op::Rank => Ok(Some(DType::Usize)),
-        Op::Equal => common(operands).map(|_| Some(DType::Bool)),
+        Op::Equal | Op::Same => common(operands).map(|_| Some(DType::Bool)),
         Op::SetIndex => {
             common(&[operands[0].clone(), operands[operands.len() - 1].clone()])?;
             Ok(first)

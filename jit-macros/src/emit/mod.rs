@@ -157,7 +157,7 @@ impl<'a> Parts<'a> {
     }
 
     /// The original body and how arguments become values.
-    fn impls(&self) -> TokenStream {
+    fn impls(&self, takes: Takes) -> TokenStream {
         let Parts { module, args, named_types, output, body, .. } = self;
         let (params, clause) = self.impl_generics();
         let (written, eager) = match self.owner {
@@ -176,6 +176,23 @@ impl<'a> Parts<'a> {
             }
         };
         let shapes = self.shape_checks();
+        let (trees, flat) = match takes {
+            Takes::Tensors => (
+                quote! { #(<#named_types as ::jit_runtime::__private::Argument>::tree()),* },
+                quote! { #(<#named_types as ::jit_runtime::__private::Argument>::FLAT &&)* },
+            ),
+            Takes::Anything => {
+                let probes = named_types.iter().map(probe);
+                (quote! { #((#probes).tree()),* }, quote! { false && })
+            }
+        };
+        let pushes = args.iter().zip(named_types).map(|(arg, ty)| match takes {
+            Takes::Tensors => quote! { ::jit_runtime::__private::Argument::push_leaves(#arg, jit_out); },
+            Takes::Anything => {
+                let probe = probe(ty);
+                quote! { #probe.push_leaves(#arg, jit_out); }
+            }
+        });
         let variant =
             signature::element_params(&self.generics).into_iter().fold(quote! { 0 }, |before, ty| {
                 quote! { (#before) * 8 + <#ty as #PRIVATE::Prim>::DTYPE as u32 + 1 }
@@ -186,15 +203,15 @@ impl<'a> Parts<'a> {
                 type Given = #output;
                 type Output = <#output as #PRIVATE::Outcome>::Value;
                 const VARIANT: u32 = #variant;
-                const FLAT: bool = #(<#named_types as ::jit_runtime::__private::Argument>::FLAT &&)*
+                const FLAT: bool = #flat
                     <Self::Output as #PRIVATE::Returns>::FLAT;
                 fn trees() -> ::std::vec::Vec<#PRIVATE::Tree> {
-                    ::std::vec![#(<#named_types as ::jit_runtime::__private::Argument>::tree()),*]
+                    ::std::vec![#trees]
                 }
                 #[allow(unused_variables)]
                 fn flatten(jit_args: &(#(#named_types,)*), jit_out: &mut #PRIVATE::Leaves) {
                     let (#(#args,)*) = jit_args;
-                    #(::jit_runtime::__private::Argument::push_leaves(#args, jit_out);)*
+                    #(#pushes)*
                 }
                 fn eager((#(#args,)*): (#(#named_types,)*)) -> #output {
                     #shapes
@@ -338,6 +355,20 @@ fn replaced(tokens: TokenStream, generic: &[String]) -> TokenStream {
     tokens.into_iter().map(one).collect()
 }
 
+/// What a function's arguments may be.
+#[derive(Clone, Copy)]
+enum Takes {
+    /// Tensors, scalars and structures of them.
+    Tensors,
+    /// Values of other types, too: method resolution decides for each.
+    Anything,
+}
+
+/// What stands for an argument of a type that may be anything.
+fn probe(ty: &Type) -> TokenStream {
+    quote! { (&&&#PRIVATE::Probe::<#ty>(::core::marker::PhantomData)) }
+}
+
 /// Where the emitted code finds the runtime.
 struct Private;
 const PRIVATE: Private = Private;
@@ -418,7 +449,7 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
     let call = Entry::new("Runs the plan.", "call", "call_compiled", "CallWith", Gives::Output)
         .given(Given::WithCompiled);
     let emitted = parts.module("script", &quote! { ::jit_runtime::Compiled }, &own, &entries, &call);
-    let impls = parts.impls();
+    let impls = parts.impls(Takes::Tensors);
     let script_name = name.to_string();
     let (instances, open) = (&texts.instances, texts.open.clone().unwrap_or_default());
     let links = texts.links.iter().map(|(name, link)| parts.link(name, link));

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{ItemFn, Type};
 
 use super::entries::{Entry, Gives};
-use super::{Owner, PRIVATE, Parts, TRY, as_written};
+use super::{Owner, PRIVATE, Parts, TRY, Takes, as_written, probe};
 use crate::options::Traced;
 
 /// A traced function.
@@ -26,19 +26,19 @@ fn trace_module(parts: &Parts<'_>) -> TokenStream {
     let function = quote! { <Handle as #PRIVATE::TracedFn>::function() };
     let own = [
         (
-            "The first recording of the signature used last, if there is one.",
+            "The recordings of the signature used last, as one graph.",
             "graph",
             quote! { ::core::option::Option<::jit_runtime::Graph> },
             quote! { #function.graph() },
         ),
         (
-            "All recordings.",
+            "For each signature its recordings as one graph.",
             "graphs",
             quote! { ::std::vec::Vec<::jit_runtime::Graph> },
             quote! { #function.graphs() },
         ),
         (
-            "All recordings with their guards.",
+            "All recordings: why they were made, what the host saw in them, how often they ran.",
             "traces",
             quote! { ::std::vec::Vec<::jit_runtime::Path> },
             quote! { #function.traces() },
@@ -58,16 +58,18 @@ fn trace_module(parts: &Parts<'_>) -> TokenStream {
             "check_trace",
             "TraceWith",
             Gives::Checked,
-        ),
+        )
+        .cloned(),
         Entry::new(
             "Records and compiles the function for arguments like these, ahead of the first call.",
             "lower",
             "lower_trace",
             "TraceWith",
             Gives::Compiled,
-        ),
+        )
+        .cloned(),
     ];
-    let doc = "Calls the function: replays this recording where its guards hold.";
+    let doc = "Calls the function: replays where the guards of a recording hold.";
     let call = Entry::new(doc, "call", "call_trace", "TraceWith", Gives::Output).cloned();
     parts.module("traced function", &quote! { #PRIVATE::CompiledTrace }, &own, &entries, &call)
 }
@@ -75,7 +77,7 @@ fn trace_module(parts: &Parts<'_>) -> TokenStream {
 fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
     let Traced { strict, freeze, check_every } = options;
     let Parts { name, module, cfgs, args, types, named_types, output, .. } = parts;
-    let impls = parts.impls();
+    let impls = parts.impls(Takes::Anything);
     let emitted = trace_module(parts);
     let (params, clause) = parts.impl_generics();
     let trace_name = name.to_string();
@@ -96,6 +98,8 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
         }
         None => quote! { #name },
     };
+    let probes: Vec<TokenStream> = types.iter().map(probe).collect();
+    let named_probes = named_types.iter().map(probe);
     // A generic function has no one type that a script could call.
     let callable = parts.generics.type_params().next().is_none().then(|| {
         quote! {
@@ -103,17 +107,23 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
                 fn callee() -> #PRIVATE::Callee {
                     fn trees() -> (::std::vec::Vec<#PRIVATE::Tree>, #PRIVATE::Tree) {
                         (
-                            ::std::vec![#(<#types as ::jit_runtime::__private::Argument>::tree()),*],
+                            ::std::vec![#(#probes.tree()),*],
                             <<#output as #PRIVATE::Outcome>::Value as #PRIVATE::Returns>::tree(),
                         )
                     }
                     fn run(vals: &[#PRIVATE::Val]) -> ::jit_runtime::Result<::std::vec::Vec<#PRIVATE::Val>> {
                         #PRIVATE::trace_step(vals, trees, |jit_values| {
-                            #(let #args = <#types as ::jit_runtime::__private::Argument>::rebuild(jit_values);)*
+                            #(let #args = #probes.rebuild(jit_values);)*
                             #call(#(#passed),*)
                         })
                     }
-                    #PRIVATE::Callee::Trace(run, trees)
+                    static STEP: #PRIVATE::Step = #PRIVATE::Step::new(
+                        #trace_name,
+                        <#module::Handle as #PRIVATE::TracedFn>::function,
+                        run,
+                        trees,
+                    );
+                    #PRIVATE::Callee::Trace(&STEP)
                 }
             }
         }
@@ -122,12 +132,14 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
         #emitted
         #(#cfgs)*
         const _: () = {
+            #[allow(unused_imports)]
+            use #PRIVATE::{ArgumentByReference as _, ArgumentByValue as _, ArgumentOfTensors as _};
             #impls
             impl<#params> #PRIVATE::TraceWith<(#(#named_types,)*)> for #module::Handle #clause {
                 #[allow(unused_variables)]
                 fn traced(jit_args: &(#(#named_types,)*), jit_inputs: &mut #PRIVATE::Inputs) -> #output {
                     let (#(#args,)*) = jit_args;
-                    #(let #args = ::jit_runtime::__private::Argument::traced(#args, jit_inputs);)*
+                    #(let #args = #named_probes.traced(#args, jit_inputs);)*
                     #eager(#(#passed),*)
                 }
             }

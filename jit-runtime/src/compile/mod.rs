@@ -12,6 +12,7 @@ use jit_ir::{Dim, Graph, Type, infer};
 
 use crate::error::{Error, Result};
 use crate::tensor::raw::Val;
+use crate::trace::{self, Uses};
 pub(crate) use explain::explain;
 use plan::Plan;
 
@@ -22,13 +23,12 @@ pub(crate) struct Compiled {
     /// The graph that the plan runs.
     pub(crate) graph: Graph,
     pub(crate) plan: Plan,
+    /// The traced functions that it calls.
+    pub(crate) uses: Uses,
     /// The passes that ran, with the number of changes.
     pub(crate) passes: Vec<(&'static str, usize)>,
     pub(crate) time: Duration,
 }
-
-/// What a graph calls by name.
-pub(crate) type Calls<'a> = &'a dyn Fn(&str) -> Option<plan::Callee>;
 
 /// The types of arguments: element types and ranks, a symbol for each size.
 pub(crate) fn argument_types(vals: &[Val]) -> Vec<Type> {
@@ -46,14 +46,18 @@ pub(crate) fn argument_types(vals: &[Val]) -> Vec<Type> {
         .collect()
 }
 
-/// The type of a list: the ranks that its elements have in common.
-fn list_type(list: &[Val]) -> Type {
-    let ranked = |v: &Val| match v {
+/// The type of a value, its sizes left open.
+pub(crate) fn open_type(val: &Val) -> Type {
+    match val {
         Val::Tensor(t) => Type::ranked(t.dtype, t.rank()),
         Val::List(list) => list_type(list),
         other => other.ty(),
-    };
-    let element = list.iter().try_fold(Type::Hole, |ty, v| ty.join(&ranked(v)));
+    }
+}
+
+/// The type of a list: the ranks that its elements have in common.
+fn list_type(list: &[Val]) -> Type {
+    let element = list.iter().try_fold(Type::Hole, |ty, v| ty.join(&open_type(v)));
     Type::List(Box::new(element.unwrap_or(Type::Hole)))
 }
 
@@ -71,25 +75,35 @@ fn typed(graph: &Graph, types: &[Type]) -> Result<Graph> {
         }
         graph.values[value].ty = ty.filled(&declared);
     }
-    infer::infer(&mut graph).map_err(|e| Error::Compile {
-        message: format!("`{}` cannot be compiled: {e}", graph.name),
-        at: e.location.as_ref().map(Into::into),
-    })?;
+    inferred(&mut graph)?;
     Ok(graph)
 }
 
+fn inferred(graph: &mut Graph) -> Result<()> {
+    infer::infer(graph).map_err(|e| Error::Compile {
+        message: format!("`{}` cannot be compiled: {e}", graph.name),
+        at: e.location.as_ref().map(Into::into),
+    })
+}
+
 /// Compiles a linked graph for arguments of the given types.
-pub(crate) fn compile(graph: &Graph, types: &[Type], calls: Calls<'_>) -> Result<Compiled> {
+pub(crate) fn compile(graph: &Graph, types: &[Type]) -> Result<Compiled> {
     warn_unoptimised();
     let start = Instant::now();
     let source = typed(graph, types)?;
-    let mut graph = source.clone();
+    let (mut graph, uses) = match trace::expand(&source) {
+        Some((mut expanded, uses)) => {
+            inferred(&mut expanded)?;
+            (expanded, uses)
+        }
+        None => (source.clone(), Uses::new()),
+    };
     let mut passes = Vec::with_capacity(PIPELINE.len());
     for (name, pass) in PIPELINE {
         passes.push((*name, pass(&mut graph)));
     }
-    let plan = Plan::new(&graph, calls, true)?;
-    let compiled = Compiled { source, graph, plan, passes, time: start.elapsed() };
+    let plan = Plan::new(&graph, true)?;
+    let compiled = Compiled { source, graph, plan, uses, passes, time: start.elapsed() };
     if explaining() {
         eprintln!("{}", explain(&compiled));
     }
@@ -97,8 +111,8 @@ pub(crate) fn compile(graph: &Graph, types: &[Type], calls: Calls<'_>) -> Result
 }
 
 /// The plan of the graph as it was written, which runs it op by op.
-pub(crate) fn plain(compiled: &Compiled, calls: Calls<'_>) -> Result<Plan> {
-    Plan::new(&compiled.source, calls, false)
+pub(crate) fn plain(compiled: &Compiled) -> Result<Plan> {
+    Plan::new(&compiled.source, false)
 }
 
 /// Says once that the kernels were compiled without optimisation.

@@ -1,7 +1,6 @@
 //! The plan: steps over slots, with known lifetimes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use jit_ir::ops::Attrs;
 use jit_ir::{DType, Graph, Node, Op, RegionId, ValueId};
@@ -12,9 +11,7 @@ use crate::error::{Error, Place, Result};
 use crate::exec::group::{Arg, Group, Member};
 use crate::kernels::scalar::Program;
 use crate::tensor::raw::Val;
-
-/// Something that a plan calls with concrete values.
-pub(crate) type Callee = Arc<dyn Fn(&[Val]) -> Result<Vec<Val>> + Send + Sync>;
+use crate::trace;
 
 /// Where a step reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +36,8 @@ pub(crate) enum Kind {
     Guard(Val),
     /// Fails with this message unless the first operand is true; as an error of the user's if so said.
     Assert(String, bool),
-    Call(Callee),
+    /// Calls a traced function with concrete values.
+    Call(&'static trace::Step),
 }
 
 /// One step.
@@ -86,9 +84,8 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// `programs` says whether loops over scalars become register programs.
-    pub(crate) fn new(graph: &Graph, calls: super::Calls<'_>, programs: bool) -> Result<Plan> {
-        let mut builder =
-            Builder { graph, calls, programs, places: HashMap::new(), slots: 0, constants: Vec::new() };
+    pub(crate) fn new(graph: &Graph, programs: bool) -> Result<Plan> {
+        let mut builder = Builder { graph, programs, places: HashMap::new(), slots: 0, constants: Vec::new() };
         for value in graph.params() {
             builder.slot(*value);
         }
@@ -100,7 +97,6 @@ impl Plan {
 
 struct Builder<'a> {
     graph: &'a Graph,
-    calls: super::Calls<'a>,
     programs: bool,
     places: HashMap<ValueId, Ref>,
     slots: u32,
@@ -197,7 +193,7 @@ impl Builder<'_> {
             Op::Assert => Kind::Assert(node.attrs.text.clone().unwrap_or_default(), node.attrs.keep),
             Op::Call => {
                 let name = node.attrs.text.clone().unwrap_or_default();
-                let callee = (self.calls)(&name).ok_or_else(|| Error::Compile {
+                let callee = trace::find_step(&name).ok_or_else(|| Error::Compile {
                     message: format!("`{name}` is called but not known"),
                     at: at.clone(),
                 })?;

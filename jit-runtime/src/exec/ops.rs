@@ -21,10 +21,10 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
         let scalars: SmallVec<[Scalar; 3]> = args.iter().map(|v| v.scalar()).collect::<Result<_, _>>()?;
         return host::call(op, &scalars, attrs).map(Val::Scalar);
     }
-    if op == Op::Item
-        && let Val::Scalar(s) = args[0]
-    {
-        return Ok(Val::Scalar(*s));
+    match (op, args) {
+        (Op::Item, [Val::Scalar(s)]) => return Ok(Val::Scalar(*s)),
+        (Op::Same, [a, b]) => return Ok(Val::Scalar(Scalar::Bool(a.same_bits(b)))),
+        _ => {}
     }
     if let Some(value) = common_case(op, attrs, args) {
         return Ok(Val::Tensor(value));

@@ -189,9 +189,9 @@ impl Machine<'_> {
                     return Err(Halt::Error(error));
                 }
             }
-            Kind::Call(callee) => {
+            Kind::Call(called) => {
                 let args: Vec<Val> = step.args.iter().map(|r| self.get(*r).clone()).collect();
-                let values = callee(&args).map_err(Halt::Error)?;
+                let values = called.call(&args).map_err(Halt::Error)?;
                 self.set(step, values);
             }
         }

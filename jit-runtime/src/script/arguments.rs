@@ -10,7 +10,7 @@ use jit_ir::{DType, Prim, Scalar, Tree, Type};
 use crate::exec::run;
 use crate::tensor::raw::{Opaque, Val};
 use crate::tensor::{Any, Elem, Tensor};
-use crate::trace;
+use crate::trace::{self, Tag};
 
 /// A type that an annotated function takes: tensors, references to them, host scalars, tuples, lists, options,
 /// structs with `#[derive(Pytree)]`.
@@ -98,11 +98,49 @@ impl<P: Argument<Traced = P> + Returns> Pytree for P {}
 
 /// The values of the arguments of a call.
 #[doc(hidden)]
-pub struct Leaves(pub(crate) Vec<Val>);
+pub struct Leaves {
+    vals: Vec<Val>,
+    /// Their places in a recording that the call joins.
+    tags: Option<Vec<Option<Tag>>>,
+}
 
 impl Default for Leaves {
+    /// For a call that a recording does not see: its tensors are guarded.
     fn default() -> Leaves {
-        Leaves(run::slots())
+        Leaves { vals: run::slots(), tags: None }
+    }
+}
+
+impl Leaves {
+    /// For a call that joins the recording.
+    pub(crate) fn joining() -> Leaves {
+        Leaves { vals: Vec::new(), tags: Some(Vec::new()) }
+    }
+
+    pub(crate) fn push(&mut self, val: Val) {
+        self.vals.push(val);
+        if let Some(tags) = &mut self.tags {
+            tags.push(None);
+        }
+    }
+
+    pub(crate) fn push_any(&mut self, any: &Any) {
+        match &mut self.tags {
+            Some(tags) => tags.push(any.tag.clone()),
+            // A plan that runs on a traced tensor's values makes results that the recording does not
+            // know; they are right only where the values are the same.
+            None => trace::observe(any, Location::caller()),
+        }
+        self.vals.push(any.val.clone());
+    }
+
+    pub(crate) fn into_vals(self) -> Vec<Val> {
+        self.vals
+    }
+
+    pub(crate) fn into_anys(self) -> Vec<Any> {
+        let tags = self.tags.unwrap_or_default().into_iter().chain(std::iter::repeat(None));
+        self.vals.into_iter().zip(tags).map(|(val, tag)| Any { val, tag }).collect()
     }
 }
 
@@ -114,6 +152,8 @@ pub struct Inputs(pub(crate) std::vec::IntoIter<Any>);
 #[doc(hidden)]
 pub struct Outputs {
     values: Vec<Val>,
+    /// Their places in a recording that the call joined.
+    tags: Vec<Option<Tag>>,
     at: usize,
 }
 
@@ -124,12 +164,23 @@ pub struct Results(pub(crate) Vec<Any>);
 
 impl Outputs {
     pub(crate) fn new(values: Vec<Val>) -> Outputs {
-        Outputs { values, at: 0 }
+        Outputs { values, tags: Vec::new(), at: 0 }
+    }
+
+    /// The results of a call that joined a recording.
+    pub(crate) fn recorded(anys: Vec<Any>) -> Outputs {
+        let (values, tags) = anys.into_iter().map(|a| (a.val, a.tag)).unzip();
+        Outputs { values, tags, at: 0 }
     }
 
     pub(crate) fn next(&mut self) -> Val {
         self.at += 1;
         self.values.get_mut(self.at - 1).map_or(Val::Undef, std::mem::take)
+    }
+
+    pub(crate) fn next_any(&mut self) -> Any {
+        let val = self.next();
+        Any { val, tag: self.tags.get_mut(self.at - 1).and_then(Option::take) }
     }
 
     fn count(&mut self) -> usize {
@@ -153,10 +204,7 @@ impl<T: Elem> Argument for Tensor<T> {
         Tree::Leaf(Type::tensor(T::DTYPE))
     }
     fn push_leaves(&self, out: &mut Leaves) {
-        // A plan that runs on a traced tensor's values makes results that the recording does not
-        // know; they are right only where the values are the same.
-        trace::observe(&self.any, Location::caller());
-        out.0.push(self.any.val.clone());
+        out.push_any(&self.any);
     }
     fn traced(&self, inputs: &mut Inputs) -> Tensor<T> {
         Tensor::from_any(inputs.0.next().unwrap_or_else(|| self.any.clone()))
@@ -189,7 +237,7 @@ impl<T: Elem> Returns for Tensor<T> {
         Tree::Leaf(Type::tensor(T::DTYPE))
     }
     fn restore(values: &mut Outputs) -> Tensor<T> {
-        Tensor::from_any(Any { val: values.next(), tag: None })
+        Tensor::from_any(values.next_any())
     }
     fn collect(&self, out: &mut Results) {
         out.0.push(self.any.clone());
@@ -205,7 +253,7 @@ macro_rules! scalars {
                 Tree::Leaf(Type::Scalar($T::DTYPE))
             }
             fn push_leaves(&self, out: &mut Leaves) {
-                out.0.push(Val::Scalar(self.to_scalar()));
+                out.push(Val::Scalar(self.to_scalar()));
             }
             fn traced(&self, _: &mut Inputs) -> $T {
                 *self
@@ -242,7 +290,7 @@ macro_rules! lists {
                 Tree::list(A::tree())
             }
             fn push_leaves(&self, out: &mut Leaves) {
-                out.0.push(Val::Scalar(Scalar::Usize(self.len())));
+                out.push(Val::Scalar(Scalar::Usize(self.len())));
                 self.iter().for_each(|a| a.push_leaves(out));
             }
             fn traced(&self, inputs: &mut Inputs) -> Vec<A::Traced> {
@@ -311,7 +359,7 @@ impl<A: Argument> Argument for Option<A> {
         option_tree(A::tree())
     }
     fn push_leaves(&self, out: &mut Leaves) {
-        out.0.push(Val::Scalar(Scalar::Bool(self.is_some())));
+        out.push(Val::Scalar(Scalar::Bool(self.is_some())));
         self.iter().for_each(|a| a.push_leaves(out));
     }
     fn traced(&self, inputs: &mut Inputs) -> Option<A::Traced> {
@@ -389,7 +437,7 @@ tuples! {
 
 /// A field whose type is no Pytree: handed through as it is.
 pub(crate) fn push_opaque<T: Clone + PartialEq + Send + Sync + 'static>(value: &T, out: &mut Leaves) {
-    out.0.push(Val::Opaque(Opaque::new(value.clone())));
+    out.push(Val::Opaque(Opaque::new(value.clone())));
 }
 
 /// As [`push_opaque`], of a result.

@@ -11,6 +11,7 @@ use crate::compile::Compiled;
 use crate::compile::plan::Plan;
 use crate::error::Result;
 use crate::tensor::raw::Val;
+use crate::trace::MAX_RENEWALS;
 
 /// Element types and ranks of a call's values.
 pub(crate) type Key = SmallVec<[u32; 8]>;
@@ -84,6 +85,10 @@ pub(crate) struct Entry {
     pub(crate) plain: OnceLock<Result<Plan>>,
     sizes: AtomicU64,
     next: OnceLock<Box<Entry>>,
+    /// The plan made anew, when a traced function that it calls had other recordings.
+    newer: OnceLock<Box<Entry>>,
+    /// How often the plan was made anew before.
+    renewals: usize,
 }
 
 impl Entry {
@@ -93,6 +98,11 @@ impl Entry {
 
     pub(crate) fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// Whether a traced function that it calls has other recordings by now.
+    fn is_stale(&self) -> bool {
+        self.renewals < MAX_RENEWALS && self.compiled.uses.iter().any(|(f, version)| f.version() != *version)
     }
 }
 
@@ -137,7 +147,7 @@ impl PlanCache {
                     && entry.key.len() == vals.len()
                     && entry.key.iter().zip(vals).all(|(k, v)| *k == code(v))
                 {
-                    return Ok(Some(entry));
+                    return self.latest(entry, &compile).map(Some);
                 }
                 at = &entry.next;
             }
@@ -152,7 +162,7 @@ impl PlanCache {
             }
             let entry = match made.take() {
                 Some(entry) => entry,
-                None => self.make(key_of(vals), variant, &compile)?,
+                None => self.make(key_of(vals), variant, 0, &compile)?,
             };
             // Another thread may have been faster: then its entry is looked at first.
             match at.set(entry) {
@@ -164,13 +174,32 @@ impl PlanCache {
         }
     }
 
-    fn make(&self, key: Key, variant: u32, compile: &impl Fn() -> Result<Compiled>) -> Result<Box<Entry>> {
+    /// The plan for an entry's key that is up to date.
+    fn latest<'e>(&self, mut entry: &'e Entry, compile: &impl Fn() -> Result<Compiled>) -> Result<&'e Entry> {
+        while let Some(newer) = entry.newer.get() {
+            entry = newer;
+        }
+        if !entry.is_stale() {
+            return Ok(entry);
+        }
+        let newer = self.make(entry.key.clone(), entry.variant, entry.renewals + 1, compile)?;
+        Ok(entry.newer.get_or_init(|| newer))
+    }
+
+    fn make(
+        &self,
+        key: Key,
+        variant: u32,
+        renewals: usize,
+        compile: &impl Fn() -> Result<Compiled>,
+    ) -> Result<Box<Entry>> {
         let start = Instant::now();
         let compiled = compile()?;
         self.compilations.fetch_add(1, Ordering::Relaxed);
         self.nanos.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         let sizes = AtomicU64::new(u64::MAX);
-        Ok(Box::new(Entry { key, variant, compiled, plain: OnceLock::new(), sizes, next: OnceLock::new() }))
+        let (plain, next, newer) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Box::new(Entry { key, variant, compiled, plain, sizes, next, newer, renewals }))
     }
 
     /// Counts a call of a plan.

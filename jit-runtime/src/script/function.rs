@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use jit_ir::link::{self, Library};
 use jit_ir::{Const, Graph, Op, Tree, Type};
@@ -10,14 +10,13 @@ use jit_ir::{Const, Graph, Op, Tree, Type};
 use super::arguments::{Argument, Leaves, Outputs, Returns};
 use super::cache::{Entry, PlanCache, Stats};
 use super::pack::{fits, flags, pack, unpack};
-use crate::compile::{self, argument_types, plan};
+use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
 use crate::exec::counters;
 use crate::exec::run::{self, Halt};
+use crate::tensor::Any;
 use crate::tensor::raw::Val;
-
-/// A traced function as a step of a plan.
-type TraceStep = fn(&[Val]) -> Result<Vec<Val>>;
+use crate::trace::{self, ActiveScript, Step};
 
 /// What arguments and result consist of.
 type Trees = (Vec<Tree<Type>>, Tree<Type>);
@@ -45,8 +44,9 @@ impl Link {
 pub enum Callee {
     /// Another script: its graph is inlined.
     Script(&'static Script),
-    /// A traced function: it is called with concrete values and runs by its own cache.
-    Trace(TraceStep, fn() -> Trees),
+    /// A traced function: it is called with concrete values and runs by its own cache, or its recordings are
+    /// inlined.
+    Trace(&'static Step),
 }
 
 /// The static behind a `#[script]` function.
@@ -72,7 +72,9 @@ impl Library for Script {
                 let graphs = script.graphs().as_ref().ok()?.iter().collect();
                 Some(link::Callee::Function(graphs, script))
             }
-            Link::Callee(Callee::Trace(_, trees)) => Some(link::Callee::Step(trees().1)),
+            Link::Callee(Callee::Trace(step)) => {
+                Some(link::Callee::Step(trace::step_name(step), step.trees().1))
+            }
             Link::Constant(_) => None,
         }
     }
@@ -160,29 +162,17 @@ impl Script {
         Err(Error::Compile { message, at: location.as_ref().map(Into::into) })
     }
 
-    fn call_step(&self, name: &str) -> Option<plan::Callee> {
-        // Calls of traces may come from inlined scripts, too.
-        fn find(script: &Script, name: &str) -> Option<TraceStep> {
-            script.links.iter().find_map(|(known, link)| match link() {
-                Link::Callee(Callee::Trace(run, _)) => (*known == name).then_some(run),
-                Link::Callee(Callee::Script(inner)) => find(inner, name),
-                Link::Constant(_) => None,
-            })
-        }
-        find(self, name).map(|run| Arc::new(run) as plan::Callee)
-    }
-
     fn entry(&self, vals: &[Val], variant: u32, trees: &dyn Fn() -> Trees) -> Result<Option<&Entry>> {
         self.plans.get(vals, variant, self.name, || {
             let graph = self.linked(trees)?;
             let graph = with_options(graph, &trees().0, vals);
-            compile::compile(&graph, &argument_types(vals), &|name| self.call_step(name))
+            compile::compile(&graph, &argument_types(vals))
         })
     }
 
     /// Runs the plan for these values; `again` gives them once more if the run fails.
     pub(crate) fn run(
-        &self,
+        &'static self,
         vals: Vec<Val>,
         variant: u32,
         trees: &dyn Fn() -> Trees,
@@ -190,12 +180,31 @@ impl Script {
     ) -> Result<Vec<Val>> {
         let Some(entry) = self.entry(&vals, variant, trees)? else {
             let graph = self.linked(trees)?;
-            let calls = |name: &str| self.call_step(name);
-            let compiled = compile::compile(&graph, &argument_types(&vals), &calls)?;
-            return finish(run::run(&compile::plain(&compiled, &calls)?, vals));
+            let compiled = compile::compile(&graph, &argument_types(&vals))?;
+            return finish(run::run(&compile::plain(&compiled)?, vals));
         };
         self.plans.count(entry, &vals);
-        run_entry(entry, vals, again, &|name| self.call_step(name))
+        self.run_entry(entry, vals, again)
+    }
+
+    /// Runs a plan; one that calls traced functions must not come back to this script.
+    fn run_entry(
+        &'static self,
+        entry: &Entry,
+        vals: Vec<Val>,
+        again: impl FnOnce() -> Vec<Val>,
+    ) -> Result<Vec<Val>> {
+        if entry.compiled.uses.is_empty() {
+            return run_entry(entry, vals, again);
+        }
+        let _active = ActiveScript::enter(self, self.name)?;
+        run_entry(entry, vals, again)
+    }
+
+    /// The results of a call that joins the recording of its arguments.
+    pub(crate) fn join(&'static self, args: Vec<Any>, variant: u32, trees: &dyn Fn() -> Trees) -> Result<Vec<Any>> {
+        let run = |vals: Vec<Val>| self.run(vals.clone(), variant, trees, || vals);
+        trace::joined(args, run, || self.linked(trees))
     }
 
     /// Compiles for these values ahead of a call.
@@ -240,7 +249,6 @@ pub(crate) fn run_entry(
     entry: &Entry,
     vals: Vec<Val>,
     again: impl FnOnce() -> Vec<Val>,
-    calls: compile::Calls<'_>,
 ) -> Result<Vec<Val>> {
     let outcome = if as_written() { None } else { Some(run::run(&entry.compiled.plan, vals)) };
     match outcome {
@@ -248,7 +256,7 @@ pub(crate) fn run_entry(
             if outcome.is_some() {
                 counters::fell_back();
             }
-            let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled, calls));
+            let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled));
             let plain = plain.as_ref().map_err(Clone::clone)?;
             finish(run::run(plain, again()))
         }
@@ -295,15 +303,23 @@ impl Compiled {
         compile::explain(&self.entry.compiled)
     }
 
+    /// Whether it is for values like these.
+    ///
+    /// # Errors
+    /// They have other types or ranks than it was compiled for.
+    pub(crate) fn fits(&self, vals: &[Val], variant: u32) -> Result<()> {
+        if super::key_of(vals) == *self.entry.key() && self.entry.variant() == variant {
+            return Ok(());
+        }
+        let message = format!("`{}` was compiled for arguments of other types or ranks", self.script.name);
+        Err(Error::Compile { message, at: None })
+    }
+
     /// Runs the plan on values of the types that it was compiled for.
     pub(crate) fn run(&self, variant: u32, leaves: impl Fn() -> Vec<Val>) -> Result<Vec<Val>> {
         let vals = leaves();
-        if super::key_of(&vals) != *self.entry.key() || self.entry.variant() != variant {
-            let message =
-                format!("`{}` was compiled for arguments of other types or ranks", self.script.name);
-            return Err(Error::Compile { message, at: None });
-        }
-        run_entry(self.entry, vals, leaves, &|name| self.script.call_step(name))
+        self.fits(&vals, variant)?;
+        self.script.run_entry(self.entry, vals, leaves)
     }
 }
 
@@ -380,25 +396,41 @@ impl Function {
     /// # Errors
     /// What the source would fail with; arguments and results of other types than the graph's.
     pub fn call<A: Argument, R: Returns>(&self, args: A) -> Result<R> {
+        let tree = [A::tree()];
+        if trace::is_recording() {
+            let mut leaves = Leaves::joining();
+            args.push_leaves(&mut leaves);
+            let anys = pack(&tree, leaves.into_anys());
+            let run = |vals: Vec<Val>| self.run::<A, R>(vals.clone(), || vals);
+            let anys = trace::joined(anys, run, || self.linked::<A, R>().map(Cow::Borrowed))?;
+            return Ok(R::restore(&mut Outputs::recorded(unpack(&[R::tree()], anys))));
+        }
         let leaves = || {
             let mut leaves = Leaves::default();
             args.push_leaves(&mut leaves);
-            if A::FLAT { leaves.0 } else { pack(&[A::tree()], leaves.0) }
+            if A::FLAT { leaves.into_vals() } else { pack(&tree, leaves.into_vals()) }
         };
-        let vals = leaves();
-        let none = |_: &str| None;
-        let make = || compile::compile(self.linked::<A, R>()?, &argument_types(&vals), &none);
+        let values = self.run::<A, R>(leaves(), leaves)?;
+        let values = if R::FLAT { values } else { unpack(&[R::tree()], values) };
+        Ok(R::restore(&mut Outputs::new(values)))
+    }
+
+    fn run<A: Argument, R: Returns>(
+        &self,
+        vals: Vec<Val>,
+        again: impl FnOnce() -> Vec<Val>,
+    ) -> Result<Vec<Val>> {
+        let make = || compile::compile(self.linked::<A, R>()?, &argument_types(&vals));
         let Some(entry) = self.plans.get(&vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };
         self.plans.count(entry, &vals);
-        let values = run_entry(entry, vals, leaves, &none)?;
+        let values = run_entry(entry, vals, again)?;
         if !fits(&R::tree(), &values) {
             let message =
                 format!("`{}` gives results of other types than the call asks for", self.graph.name);
             return Err(Error::Compile { message, at: None });
         }
-        let values = if R::FLAT { values } else { unpack(&R::tree(), values) };
-        Ok(R::restore(&mut Outputs::new(values)))
+        Ok(values)
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use cache::key_of;
 pub use constant::Constant;
 pub(crate) use function::without_passes;
 pub use function::{Callee, Compiled, Function, Link, Script};
-pub(crate) use pack::{pack, unpack, unpack_all};
+pub(crate) use pack::{pack, unpack};
 
 use std::cell::Cell;
 use std::sync::OnceLock;

@@ -53,17 +53,20 @@ impl<T: Elem, P: Position> Index<P> for Tensor<T> {
 
 impl<T: Elem, P: Position> IndexMut<P> for Tensor<T> {
     /// The element for writing: in place if nothing else holds the buffer, on a copy otherwise.
+    ///
+    /// In a recording the write is an op of its own. The reference shows what the element was, so that
+    /// this is guarded.
     #[track_caller]
     fn index_mut(&mut self, at: P) -> &mut T {
         let at = at.position();
-        let raw = self.seen_mut();
+        let raw = self.raw();
         if at.len() != raw.rank() || at.iter().zip(&raw.shape).any(|(i, n)| i >= n) {
             let message = format!("index {at:?} is out of range for shape {:?}", raw.shape);
             fail(Error::op(Op::Index, message, Some(Location::caller().into())));
         }
         let sizes: Sizes = raw.shape.clone();
         let flat = at.iter().zip(&sizes).fold(0, |p, (i, n)| p * n + i);
-        &mut raw.make_mut::<T>()[flat]
+        &mut self.written(at).make_mut::<T>()[flat]
     }
 }
 

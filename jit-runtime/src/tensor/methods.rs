@@ -519,7 +519,11 @@ impl<T: Elem> Tensor<T> {
     }
 
     /// The number of axes.
+    #[track_caller]
     pub fn rank(&self) -> usize {
+        if self.any.tag.is_some() && trace::rank_is_open(&self.any) {
+            ask(Op::Rank, Attrs::default(), &[&self.any]);
+        }
         self.raw().rank()
     }
 
@@ -559,9 +563,8 @@ impl<T: Elem> Tensor<T> {
     /// A traced function that asks this runs eagerly: the layout is not part of a recording.
     #[track_caller]
     pub fn as_slice(&self) -> Option<&[T]> {
-        let reason =
-            "`as_slice` depends on the layout in memory, which a recording does not know; use `to_vec`";
-        trace::spoil(&self.any, reason, Location::caller());
+        let reason = "`as_slice` depends on the layout in memory, which a recording does not know";
+        trace::spoil(&self.any, reason, "use `to_vec`", Location::caller());
         self.raw().as_slice()
     }
 }

@@ -90,8 +90,14 @@ pub(crate) fn call_at(op: Op, attrs: Attrs, args: &[&Any], at: &'static Location
 /// The host scalar that an op gives; a guard if an operand belongs to a recording.
 #[track_caller]
 pub(crate) fn ask(op: Op, attrs: Attrs, args: &[&Any]) -> Scalar {
-    let answer = call(op, attrs, args);
-    trace::observe(&answer, Location::caller());
+    ask_at(op, attrs, args, Location::caller())
+}
+
+/// As [`ask`], for the line `at`.
+#[track_caller]
+pub(crate) fn ask_at(op: Op, attrs: Attrs, args: &[&Any], at: &'static Location<'static>) -> Scalar {
+    let answer = call_at(op, attrs, args, at);
+    trace::observe(&answer, at);
     match answer.val {
         Val::Scalar(s) => s,
         _ => unreachable!("`{}` gives a host scalar", op.name()),
@@ -123,11 +129,10 @@ impl<T: Elem> Tensor<T> {
         self.raw()
     }
 
-    /// The concrete value for writing; the tensor leaves its recording, which guards what it held.
+    /// The concrete value for writing an element; the host sees what the element was.
     #[track_caller]
-    pub(crate) fn seen_mut(&mut self) -> &mut RawTensor {
-        trace::observe(&self.any, Location::caller());
-        self.any.tag = None;
+    pub(crate) fn written(&mut self, place: &[usize]) -> &mut RawTensor {
+        trace::element_written(&mut self.any, place, Location::caller());
         match &mut self.any.val {
             Val::Tensor(t) => t,
             _ => unreachable!("a tensor holds a tensor"),

@@ -127,7 +127,7 @@ impl Argument for Key {
         jit_ir::Tree::Leaf(Type::tensor(jit_ir::DType::I64))
     }
     fn push_leaves(&self, out: &mut Leaves) {
-        out.0.push(self.any().val);
+        out.push_any(&self.any());
     }
     fn traced(&self, inputs: &mut Inputs) -> Key {
         inputs.0.next().map_or(*self, |any| Key::from_any(&any))
@@ -143,7 +143,7 @@ impl Returns for Key {
         <Key as Argument>::tree()
     }
     fn restore(values: &mut Outputs) -> Key {
-        Key::from_any(&Any { val: values.next(), tag: None })
+        Key::from_any(&values.next_any())
     }
     fn collect(&self, out: &mut Results) {
         out.0.push(self.any());

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use jit_ir::{DType, Elements, Prim, Scalar, TensorData, Type, with_dtype};
+use jit_ir::{DType, Data, Elements, Kept, Prim, Scalar, TensorData, Type, with_dtype};
 use smallvec::SmallVec;
 
 use super::storage::Buffer;
@@ -167,7 +167,12 @@ impl RawTensor {
     /// The only element of a tensor of one element.
     pub(crate) fn item(&self) -> Scalar {
         let index: Sizes = SmallVec::from_elem(0, self.rank());
-        with_dtype!(self.dtype, T => self.get::<T>(&index).to_scalar())
+        self.element(&index)
+    }
+
+    /// The element at a multi-index that is in range.
+    pub(crate) fn element(&self, index: &[usize]) -> Scalar {
+        with_dtype!(self.dtype, T => self.get::<T>(index).to_scalar())
     }
 
     /// A view with other sizes, strides and start.
@@ -175,28 +180,41 @@ impl RawTensor {
         RawTensor { buffer: self.buffer.clone(), dtype: self.dtype, offset, shape, strides }
     }
 
-    /// As plain data.
+    /// As plain data, which shares the elements.
     pub(crate) fn to_data(&self) -> TensorData {
         let elements = match self.dtype {
-            DType::Bool => Elements::Bool(self.to_vec()),
-            DType::U8 => Elements::U8(self.to_vec()),
-            DType::I32 => Elements::I32(self.to_vec()),
-            DType::I64 | DType::Usize => Elements::I64(self.to_vec()),
-            DType::F32 => Elements::F32(self.to_vec()),
-            DType::F64 => Elements::F64(self.to_vec()),
+            DType::Bool => Elements::Bool(self.kept()),
+            DType::U8 => Elements::U8(self.kept()),
+            DType::I32 => Elements::I32(self.kept()),
+            DType::I64 | DType::Usize => Elements::I64(self.kept()),
+            DType::F32 => Elements::F32(self.kept()),
+            DType::F64 => Elements::F64(self.kept()),
         };
         TensorData { shape: self.shape.to_vec(), elements }
     }
 
-    /// From plain data.
+    fn kept<T: Prim>(&self) -> Data<T> {
+        Data::Kept(Arc::new(Keeper(self.contiguous())))
+    }
+
+    /// From plain data; elements that a tensor keeps are shared.
     pub(crate) fn from_data(data: &TensorData) -> RawTensor {
+        fn made<T: Prim>(elements: &Data<T>, shape: &[usize]) -> RawTensor {
+            match elements {
+                Data::Kept(kept) => match kept.keeper().downcast_ref::<Keeper>() {
+                    Some(Keeper(tensor)) => tensor.clone(),
+                    None => RawTensor::from_slice(kept.elements(), shape),
+                },
+                Data::Owned(elements) => RawTensor::from_slice(elements, shape),
+            }
+        }
         match &data.elements {
-            Elements::Bool(v) => RawTensor::from_slice(v, &data.shape),
-            Elements::U8(v) => RawTensor::from_slice(v, &data.shape),
-            Elements::I32(v) => RawTensor::from_slice(v, &data.shape),
-            Elements::I64(v) => RawTensor::from_slice(v, &data.shape),
-            Elements::F32(v) => RawTensor::from_slice(v, &data.shape),
-            Elements::F64(v) => RawTensor::from_slice(v, &data.shape),
+            Elements::Bool(v) => made(v, &data.shape),
+            Elements::U8(v) => made(v, &data.shape),
+            Elements::I32(v) => made(v, &data.shape),
+            Elements::I64(v) => made(v, &data.shape),
+            Elements::F32(v) => made(v, &data.shape),
+            Elements::F64(v) => made(v, &data.shape),
         }
     }
 
@@ -214,6 +232,24 @@ impl RawTensor {
                 let (a, b) = (self.to_vec::<T>(), other.to_vec::<T>());
                 a.iter().zip(&b).all(|(x, y)| x.canonical_bits() == y.canonical_bits())
             })
+    }
+}
+
+/// A contiguous tensor behind a graph's constant. It shares the buffer, which is therefore never written.
+struct Keeper(RawTensor);
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{:?}", self.0.dtype, self.0.shape.as_slice())
+    }
+}
+
+impl<T: Prim> Kept<T> for Keeper {
+    fn elements(&self) -> &[T] {
+        self.0.as_slice().unwrap_or(&[])
+    }
+    fn keeper(&self) -> &dyn Any {
+        self
     }
 }
 

@@ -1,114 +1,63 @@
-//! A traced function: its signatures, the recordings of each, and their replay.
+//! A traced function: a call replays a recording whose guards hold, or records.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use jit_ir::{Const, Graph, Op};
+use jit_ir::Graph;
+use jit_ir::merge::{Difference, Miss, Relation, merge, relation};
 
-use super::record::{Recording, is_recording, open_type};
-use crate::compile::{self, Compiled};
-use crate::error::{Error, Place, Result};
-use crate::exec::run::{self, Halt};
-use crate::script::{Argument, Returns, is_eager};
-use crate::script::{Inputs, Leaves, Outputs, Results, is_leaf};
-use crate::tensor::raw::{Opaque, Val};
-use crate::tensor::{Any, Elem, Tensor};
+use super::cache::{Cache, Met, Recorded, Replay, Slot, State, Tree};
+use super::limits::{MAX_FUTILE, MAX_KEPT_BYTES, MAX_NODES, MAX_PATHS, MAX_SIGNATURES, MAX_TREE_NODES};
+use super::record::{Recording, Spoiled, is_recording};
+use super::report::{self, Guard, Path, TraceStats};
+use super::signature::Signature;
+use super::warn::warn;
+use crate::compile::{self, argument_types};
+use crate::error::{Error, Place, Result, catch};
+use crate::exec::run::Halt;
+use crate::script::{Inputs, Outputs, Results, Returns, is_eager, is_leaf};
+use crate::tensor::Any;
+use crate::tensor::raw::Val;
 
-/// Recordings of one signature; beyond them a function runs eagerly.
-const MAX_PATHS: usize = 64;
-/// Signatures of one function; beyond them it runs eagerly.
-const MAX_SIGNATURES: usize = 256;
-
-/// Element types and ranks of tensors, values of everything else.
-#[derive(Clone)]
-struct Signature {
-    words: Vec<u64>,
-    /// Values of the user's own types.
-    statics: Vec<Opaque>,
+/// One call of a traced function: its arguments and its body.
+pub(crate) struct Call<'a, R> {
+    /// The values of the arguments.
+    pub(crate) values: &'a dyn Fn() -> Vec<Val>,
+    /// Their names.
+    pub(crate) names: &'a dyn Fn(&[Val]) -> Vec<String>,
+    /// Runs the body with the tensors of a recording.
+    pub(crate) traced: &'a dyn Fn(&mut Inputs) -> R,
+    /// Runs the body as it is.
+    pub(crate) plain: &'a dyn Fn() -> R,
 }
 
-impl PartialEq for Signature {
-    fn eq(&self, other: &Signature) -> bool {
-        self.words == other.words
-            && self.statics.len() == other.statics.len()
-            && self.statics.iter().zip(&other.statics).all(|(a, b)| a.same(b))
-    }
-}
-
-/// One recording.
-pub(crate) struct Recorded {
-    graph: Graph,
-    compiled: Compiled,
-    /// Results that no op made: where they stand among the others.
-    fixed: Fixed,
-    /// Whether body and plan have been compared.
-    checked: AtomicBool,
-    runs: AtomicU64,
-}
-
-/// Values of the user's own types among the results.
-type Fixed = Vec<(usize, Val)>;
-
-/// The results of a plan with the fixed ones in their places.
-fn completed(mut values: Vec<Val>, fixed: &Fixed) -> Vec<Val> {
-    for (at, val) in fixed {
-        values.insert((*at).min(values.len()), val.clone());
-    }
-    values
-}
-
-/// The recordings of one signature, tried in order.
-struct Tree {
-    signature: Signature,
-    paths: RwLock<Vec<Arc<Recorded>>>,
-    /// Why the signature is not replayed.
-    eager: OnceLock<String>,
+/// What a run of the body left.
+struct Run<R> {
+    result: R,
+    /// The values that the result consists of.
+    values: Vec<Val>,
+    graph: std::result::Result<Graph, Spoiled>,
 }
 
 /// The static behind a `#[trace]` function.
 pub struct TraceFn {
-    name: &'static str,
+    pub(super) name: Cow<'static, str>,
     params: &'static [&'static str],
     /// Looking at a value is an error.
     strict: bool,
     /// The path taken first is kept, whatever the values.
-    freeze: bool,
+    pub(super) freeze: bool,
     /// After how many replays body and plan are compared again; 0 for never.
-    check_every: u64,
-    trees: RwLock<Vec<Arc<Tree>>>,
-    last: Mutex<Option<Arc<Tree>>>,
-    calls: AtomicU64,
+    pub(super) check_every: u64,
+    pub(super) cache: Cache,
+    /// Changes whenever there is more, or less, that may be inlined in scripts.
+    version: AtomicU64,
     recordings: AtomicU64,
-    replays: AtomicU64,
+    eager: AtomicU64,
     checks: AtomicU64,
-}
-
-/// What a traced function has done so far.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct TraceStats {
-    /// All calls.
-    pub calls: u64,
-    /// Calls that recorded.
-    pub recordings: u64,
-    /// Calls that ran a recording's plan.
-    pub replays: u64,
-    /// Calls that ran body and plan and compared them.
-    pub checks: u64,
-    /// Signatures seen.
-    pub signatures: usize,
-}
-
-/// A recording, as `traces()` lists it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Path {
-    /// What was recorded, guards included.
-    pub graph: Graph,
-    /// The lines whose values the host looked at.
-    pub guards: Vec<Place>,
-    /// How often the recording was replayed.
-    pub runs: u64,
+    nanos: [AtomicU64; 2],
 }
 
 /// Closes a recording when the body unwinds.
@@ -120,58 +69,36 @@ impl Drop for Closing {
     }
 }
 
-fn read<T: Clone>(lock: &RwLock<T>) -> T {
-    lock.read().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-fn signature(vals: &[Val]) -> Signature {
-    let mut words = Vec::with_capacity(2 * vals.len());
-    let mut statics = Vec::new();
-    for val in vals {
-        match val {
-            Val::Tensor(t) => words.extend([t.dtype as u64, t.rank() as u64]),
-            Val::Scalar(s) => words.extend([u64::MAX - s.dtype() as u64, bits(*s)]),
-            Val::Opaque(value) => {
-                words.push(u64::MAX / 2);
-                statics.push(value.clone());
-            }
-            Val::Undef | Val::List(_) => {}
-        }
-    }
-    Signature { words, statics }
-}
-
-/// Static floats are compared by all their bits, NaNs included.
-fn bits(s: jit_ir::Scalar) -> u64 {
-    match s {
-        jit_ir::Scalar::F32(v) => u64::from(v.to_bits()),
-        jit_ir::Scalar::F64(v) => v.to_bits(),
-        other => other.canonical_bits(),
-    }
-}
-
-/// What the second call of a recording finds.
-struct Difference {
+/// Why a signature's calls run as they are.
+struct Reason<'a> {
+    kind: &'a str,
     what: String,
-    at: Option<jit_ir::Location>,
+    at: Option<Place>,
+    advice: &'a str,
 }
+
+const CHANGING: &str = "what a body depends on is passed as an argument; write a random tensor with a `Key`";
 
 impl TraceFn {
     /// A traced function; used by `#[trace]`.
     #[doc(hidden)]
     pub const fn new(name: &'static str, params: &'static [&'static str]) -> TraceFn {
+        TraceFn::named(Cow::Borrowed(name), params)
+    }
+
+    pub(crate) const fn named(name: Cow<'static, str>, params: &'static [&'static str]) -> TraceFn {
         TraceFn {
             name,
             params,
             strict: false,
             freeze: false,
             check_every: 0,
-            trees: RwLock::new(Vec::new()),
-            last: Mutex::new(None),
-            calls: AtomicU64::new(0),
+            cache: Cache::new(),
+            version: AtomicU64::new(0),
             recordings: AtomicU64::new(0),
-            replays: AtomicU64::new(0),
+            eager: AtomicU64::new(0),
             checks: AtomicU64::new(0),
+            nanos: [const { AtomicU64::new(0) }; 2],
         }
     }
 
@@ -185,125 +112,257 @@ impl TraceFn {
         self
     }
 
+    /// The names of the parameters.
+    pub(crate) fn params(&self) -> &'static [&'static str] {
+        self.params
+    }
+
+    /// Changes whenever scripts may inline other recordings.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
     /// What the function has done so far.
     pub fn stats(&self) -> TraceStats {
+        let snapshot = self.cache.load();
+        let paths = || snapshot.trees().iter().flat_map(|t| t.paths());
+        let replays = paths().map(|p| p.runs.load(Ordering::Relaxed)).sum::<u64>()
+            + self.cache.retired.load(Ordering::Relaxed);
+        let (recordings, eager) =
+            (self.recordings.load(Ordering::Relaxed), self.eager.load(Ordering::Relaxed));
+        let time = |i: usize| Duration::from_nanos(self.nanos[i].load(Ordering::Relaxed));
         TraceStats {
-            calls: self.calls.load(Ordering::Relaxed),
-            recordings: self.recordings.load(Ordering::Relaxed),
-            replays: self.replays.load(Ordering::Relaxed),
+            calls: recordings + replays + eager,
+            recordings,
+            replays,
+            eager,
             checks: self.checks.load(Ordering::Relaxed),
-            signatures: read(&self.trees).len(),
+            signatures: snapshot.trees().len(),
+            paths: paths().count(),
+            evictions: self.cache.evictions.load(Ordering::Relaxed),
+            record_time: time(0),
+            compile_time: time(1),
         }
     }
 
-    /// The first recording of the signature used last.
+    /// The recordings of the signature used last, as one graph.
     pub fn graph(&self) -> Option<Graph> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        read(&last.paths).first().map(|p| p.graph.clone())
+        match &self.cache.last()?.state {
+            State::Replayed(replay) => Some(replay.graph()),
+            _ => None,
+        }
     }
 
-    /// All recordings, in the order of signatures and of recording.
+    /// For each signature its recordings as one graph.
     pub fn graphs(&self) -> Vec<Graph> {
-        self.traces().into_iter().map(|p| p.graph).collect()
-    }
-
-    /// All recordings with their guards.
-    pub fn traces(&self) -> Vec<Path> {
-        let trees = read(&self.trees);
-        let all = trees.iter().flat_map(|t| read(&t.paths));
-        all.map(|p| Path {
-            guards: guards(&p.graph),
-            graph: p.graph.clone(),
-            runs: p.runs.load(Ordering::Relaxed),
-        })
-        .collect()
-    }
-
-    fn tree(&self, signature: &Signature) -> Option<Arc<Tree>> {
-        let find = |trees: &[Arc<Tree>]| trees.iter().find(|t| t.signature == *signature).cloned();
-        if let Some(tree) = find(&self.trees.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Some(tree);
-        }
-        let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tree) = find(&trees) {
-            return Some(tree);
-        }
-        if trees.len() >= MAX_SIGNATURES {
-            return None;
-        }
-        let tree =
-            Arc::new(Tree { signature: signature.clone(), paths: RwLock::default(), eager: OnceLock::new() });
-        trees.push(tree.clone());
-        Some(tree)
-    }
-
-    /// One call: replays a recording whose guards hold, or records. `traced` runs the body with the
-    /// given inputs, `plain` as it is.
-    pub(crate) fn run<R: Returns>(
-        &self,
-        vals: &[Val],
-        traced: &dyn Fn(&mut Inputs) -> R,
-        plain: impl FnOnce() -> R,
-    ) -> R {
-        if is_eager() || is_recording() {
-            return plain();
-        }
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let Some(tree) = self.tree(&signature(vals)) else {
-            warn_once(
-                self.name,
-                "more signatures than are kept; further ones run eagerly. Pass values that change as tensors",
-            );
-            return plain();
+        let graph = |tree: &Arc<Tree>| match &tree.state {
+            State::Replayed(replay) => Some(replay.graph()),
+            _ => None,
         };
-        if tree.eager.get().is_some() {
-            return plain();
+        self.cache.load().trees().iter().filter_map(graph).collect()
+    }
+
+    /// All recordings, by signature and in the order in which they were made.
+    pub fn traces(&self) -> Vec<Path> {
+        let snapshot = self.cache.load();
+        let paths = |tree: &Arc<Tree>| -> Vec<Path> {
+            tree.paths().iter().map(|path| report::path(&self.name, &tree.arguments, path)).collect()
+        };
+        snapshot.trees().iter().flat_map(paths).collect()
+    }
+
+    /// One call: replays a recording whose guards hold, or records.
+    pub(crate) fn run<R: Returns>(&self, call: &Call<'_, R>) -> R {
+        if is_eager() || is_recording() {
+            return (call.plain)();
         }
-        {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if !last.as_ref().is_some_and(|t| Arc::ptr_eq(t, &tree)) {
-                *last = Some(tree.clone());
-            }
-        }
-        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
-        let paths = read(&tree.paths);
-        for path in &paths {
-            match run::run(&path.compiled.plan, leaves.clone()) {
-                Ok(values) => {
-                    let runs = path.runs.fetch_add(1, Ordering::Relaxed) + 1;
-                    self.replays.fetch_add(1, Ordering::Relaxed);
-                    let values = completed(values, &path.fixed);
-                    let again = self.check_every > 0 && runs % self.check_every == 0;
-                    if (!path.checked.swap(true, Ordering::Relaxed) || again) && !self.freeze {
-                        return self.check_path(&tree, path, vals, values, traced);
-                    }
-                    return R::restore(&mut Outputs::new(values));
-                }
-                Err(Halt::Guard) => {}
+        let vals = (call.values)();
+        let snapshot = self.cache.load();
+        let Some(tree) = snapshot.find(&vals) else { return self.meet(call, None) };
+        self.cache.touch(tree);
+        match &tree.state {
+            State::Replayed(replay) => match replay.run(vals) {
+                Ok((path, values)) => self.replayed(call, &tree.slot, path, values),
+                Err(Halt::Guard) => self.meet(call, Some(replay)),
                 // The body says what is wrong, with its own line.
-                Err(Halt::Error(_)) => return plain(),
+                Err(Halt::Error(_)) => self.plain(call),
+            },
+            State::Eager(_) => self.plain(call),
+            State::Empty => self.meet(call, None),
+        }
+    }
+
+    fn plain<R>(&self, call: &Call<'_, R>) -> R {
+        self.eager.fetch_add(1, Ordering::Relaxed);
+        (call.plain)()
+    }
+
+    /// The result of a plan; the first one of a path is compared with that of the body.
+    fn replayed<R: Returns>(
+        &self,
+        call: &Call<'_, R>,
+        slot: &Arc<Slot>,
+        path: &Arc<Recorded>,
+        values: Vec<Val>,
+    ) -> R {
+        if !self.freeze && !path.check.is_done() {
+            if !path.check.begin() {
+                // Another thread compares them; until then the path is not trusted.
+                return self.plain(call);
+            }
+            path.runs.fetch_add(1, Ordering::Relaxed);
+            return self.compare(call, slot, path, values);
+        }
+        let runs = path.runs.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.check_every > 0 && !self.freeze && runs % self.check_every == 0 {
+            return self.compare(call, slot, path, values);
+        }
+        R::restore(&mut Outputs::new(values))
+    }
+
+    /// Runs the body, too; its result counts.
+    fn compare<R: Returns>(
+        &self,
+        call: &Call<'_, R>,
+        slot: &Arc<Slot>,
+        path: &Arc<Recorded>,
+        values: Vec<Val>,
+    ) -> R {
+        /// A body that unwinds leaves the path unchecked.
+        struct End<'p>(&'p Recorded, bool);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.check.end(self.1);
             }
         }
-        if paths.len() >= MAX_PATHS {
-            warn_once(
-                self.name,
-                "the values it looks at led to more recordings than are kept; further ones run eagerly. Write data-dependent control flow as #[script]",
-            );
-            return plain();
+        let mut end = End(path, path.check.is_done());
+        self.checks.fetch_add(1, Ordering::Relaxed);
+        let run = self.record(&(call.values)(), call.traced);
+        match self.differing(path, &run, &values) {
+            None => {
+                let first = !std::mem::replace(&mut end.1, true);
+                drop(end);
+                if first {
+                    self.version.fetch_add(1, Ordering::Release);
+                }
+            }
+            Some(reason) => self.give_up(slot, reason),
+        }
+        run.result
+    }
+
+    /// In what a run of the body differs from a path that a plan took for the same arguments.
+    fn differing<R>(&self, path: &Recorded, run: &Run<R>, values: &[Val]) -> Option<Reason<'static>> {
+        let reason = |what: &str, at: Option<Place>| {
+            Some(Reason { kind: "differs", what: what.into(), at, advice: CHANGING })
+        };
+        let graph = match &run.graph {
+            Ok(graph) => graph,
+            Err(Spoiled::Path) => return reason("a call in the body fails in one run and not in another", None),
+            Err(Spoiled::Function { reason, advice, at }) => {
+                return Some(Reason { kind: "spoiled", what: reason.clone(), at: at.clone(), advice });
+            }
+        };
+        // A frozen path is that of other values.
+        if !self.freeze {
+            match relation(&path.graph, graph) {
+                Relation::Same => {}
+                Relation::Parts(at) => {
+                    let at = report::guard_at(graph, at).map(|g| g.at);
+                    return reason("the host sees other values in two runs of the body on the same input", at);
+                }
+                Relation::Differs { what, at } => return reason(words(what), at.as_ref().map(Into::into)),
+            }
+        }
+        let body = &run.values;
+        let same = body.len() == values.len() && body.iter().zip(values).all(|(a, b)| a.same_bits(b));
+        if same { None } else { reason("the plan gives another result than the body", None) }
+    }
+
+    /// A call that no recording fits; `missed` is what it was tried on.
+    fn meet<R: Returns>(&self, call: &Call<'_, R>, missed: Option<&Arc<Replay>>) -> R {
+        let vals = (call.values)();
+        let tree = match self.known(&vals, call) {
+            Met::New(tree) => tree,
+            Met::Full => {
+                let reason = format!("called with more than {MAX_SIGNATURES} combinations of arguments");
+                let advice = "pass what changes from call to call as a tensor; values that are no tensors are \
+                              part of a recording";
+                warn(&self.name, "signatures", None, &reason, advice);
+                return self.plain(call);
+            }
+        };
+        self.cache.touch(&tree);
+        let slot = &tree.slot;
+        // Another thread records: it may be the path that this call needs.
+        let Some(_claim) = slot.claim() else { return self.plain(call) };
+        let Some(tree) = self.cache.tree(slot) else { return self.plain(call) };
+        match &tree.state {
+            State::Eager(_) => return self.plain(call),
+            State::Replayed(replay) if missed.is_none_or(|m| !Arc::ptr_eq(m, replay)) => {
+                match replay.run(vals.clone()) {
+                    Ok((path, values)) => return self.replayed(call, slot, path, values),
+                    Err(Halt::Guard) => {}
+                    Err(Halt::Error(_)) => return self.plain(call),
+                }
+            }
+            _ => {}
+        }
+        if self.is_full(&tree) || slot.futile.load(Ordering::Relaxed) >= MAX_FUTILE {
+            return self.plain(call);
         }
         self.recordings.fetch_add(1, Ordering::Relaxed);
-        let (result, graph, body) = self.record(vals, traced);
-        self.keep(&tree, &leaves, graph, &body);
-        result
+        let run = self.record(&vals, call.traced);
+        self.keep(slot, &vals, run.graph, &run.values);
+        run.result
+    }
+
+    /// The signature of a call, added if it is new.
+    fn known<R>(&self, vals: &[Val], call: &Call<'_, R>) -> Met {
+        let signature = Signature::of(vals);
+        let make = |trees: &[Arc<Tree>]| {
+            let names = (call.names)(vals);
+            let others: Vec<&Signature> = trees.iter().map(|t| &t.signature).collect();
+            if let Some(i) = signature.changing_float(&others) {
+                let reason = format!("its argument `{}` keeps changing, and each value is recorded", names[i]);
+                warn(&self.name, &names[i], None, &reason, "pass it as a rank-0 tensor: `Tensor::scalar(v)`");
+            }
+            let why = signature.reason(&names, &others);
+            tracing::debug!(target: "jit_runtime::trace", function = &*self.name, why, "recorded: {why}");
+            Tree {
+                slot: Arc::default(),
+                signature: signature.clone(),
+                arguments: signature.describe(&names),
+                why,
+                state: State::Empty,
+            }
+        };
+        self.cache.meet(&signature, make, vals)
+    }
+
+    /// Whether a signature takes no more recordings; then it warns.
+    fn is_full(&self, tree: &Tree) -> bool {
+        let paths = tree.paths();
+        let nodes: usize = paths.iter().map(|p| p.graph.node_count()).sum();
+        let what = if paths.len() >= MAX_PATHS {
+            format!("the values that it looks at have led to {MAX_PATHS} recordings")
+        } else if nodes >= MAX_TREE_NODES {
+            format!("its recordings hold more than {MAX_TREE_NODES} operations")
+        } else if report::bytes_kept(paths) > MAX_KEPT_BYTES {
+            format!("its recordings keep more than {} MiB of constants", MAX_KEPT_BYTES >> 20)
+        } else {
+            return false;
+        };
+        let at = report::busiest(paths);
+        let advice = "further values run eagerly; put control flow that depends on values into a `#[script]` function";
+        warn(&self.name, "full", at.as_ref(), &what, advice);
+        true
     }
 
     /// Runs the body while its ops are recorded.
-    fn record<R: Returns>(
-        &self,
-        vals: &[Val],
-        traced: &dyn Fn(&mut Inputs) -> R,
-    ) -> (R, std::result::Result<Graph, String>, Vec<Val>) {
-        let recording = Recording::start(self.name, self.strict);
+    fn record<R: Returns>(&self, vals: &[Val], traced: &dyn Fn(&mut Inputs) -> R) -> Run<R> {
+        let start = Instant::now();
+        let recording = Recording::start(report::graph_name(&self.name), self.strict);
         let closing = Closing(recording.clone());
         // Names fit where no parameter is a tuple.
         let named = (vals.len() == self.params.len()).then_some(self.params);
@@ -317,7 +376,8 @@ impl TraceFn {
         let graph = recording.finish(&made).map(|graph| self.frozen(graph));
         drop(closing);
         let values = results.0.into_iter().map(|a| a.val).collect();
-        (result, graph, values)
+        self.nanos[0].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        Run { result, values, graph }
     }
 
     /// A frozen function's recording without its guards.
@@ -325,230 +385,181 @@ impl TraceFn {
         if !self.freeze {
             return graph;
         }
-        let lines: Vec<String> = guards(&graph).iter().map(Place::to_string).collect();
-        if !lines.is_empty() {
-            let what = format!(
-                "it is frozen: what it does on the values seen at {} is kept for all others",
-                lines.join(", ")
-            );
-            warn_once(self.name, &what);
+        let guards: Vec<Guard> = report::guards(&graph);
+        if let Some(first) = guards.first() {
+            let lines: Vec<String> = guards.iter().map(|g| g.at.to_string()).collect();
+            let what = format!("what it does on the values seen at {} is kept for all others", lines.join(", "));
+            let advice = "remove `freeze` to have each path recorded, or write the branch as `#[script]`";
+            warn(&self.name, "frozen", Some(&first.at), &what, advice);
         }
         let body = graph.body;
         let kept: Vec<_> = graph.regions[body].nodes.clone();
-        graph.regions[body].nodes = kept.into_iter().filter(|n| graph.nodes[*n].op != Op::Guard).collect();
+        graph.regions[body].nodes =
+            kept.into_iter().filter(|n| graph.nodes[*n].op != jit_ir::Op::Guard).collect();
         graph
     }
 
-    /// Adds a recording to its signature's.
-    fn keep(&self, tree: &Tree, leaves: &[Val], graph: std::result::Result<Graph, String>, results: &[Val]) {
-        let fixed: Fixed = results
-            .iter()
-            .enumerate()
-            .filter(|(_, v)| matches!(v, Val::Opaque(_)))
-            .map(|(i, v)| (i, v.clone()))
-            .collect();
-        let types: Vec<jit_ir::Type> = leaves.iter().map(open_type).collect();
-        let none = |_: &str| None;
-        let ready = graph.and_then(|graph| {
-            let compiled = compile::compile(&graph, &types, &none).map_err(|e: Error| e.to_string())?;
-            Ok((graph, compiled))
-        });
-        match ready {
-            Ok((graph, compiled)) => {
-                let mut paths = tree.paths.write().unwrap_or_else(PoisonError::into_inner);
-                // Another thread may have recorded the same path meanwhile.
-                if !paths.iter().any(|p| difference(&p.graph, &graph).is_none()) {
-                    let recorded = Recorded {
-                        graph,
-                        compiled,
-                        fixed,
-                        checked: AtomicBool::new(false),
-                        runs: AtomicU64::new(0),
-                    };
-                    paths.push(Arc::new(recorded));
+    /// Adds a recording to those of its signature.
+    fn keep(
+        &self,
+        slot: &Arc<Slot>,
+        vals: &[Val],
+        graph: std::result::Result<Graph, Spoiled>,
+        results: &[Val],
+    ) {
+        let graph = match graph {
+            Ok(graph) => graph,
+            Err(Spoiled::Path) => {
+                slot.futile.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Err(Spoiled::Function { reason, advice, at }) => {
+                return self.give_up(slot, Reason { kind: "spoiled", what: reason, at, advice });
+            }
+        };
+        slot.futile.store(0, Ordering::Relaxed);
+        let Some(tree) = self.cache.tree(slot) else { return };
+        let mut parts = 0;
+        for path in tree.paths() {
+            match relation(&path.graph, &graph) {
+                Relation::Same => return,
+                Relation::Parts(at) => parts = parts.max(at),
+                Relation::Differs { what, at } => {
+                    let what = words(what).to_string();
+                    let at = at.as_ref().map(Into::into);
+                    return self.give_up(slot, Reason { kind: "differs", what, at, advice: CHANGING });
                 }
             }
-            Err(reason) => self.give_up(tree, &reason),
         }
-    }
-
-    fn give_up(&self, tree: &Tree, reason: &str) {
-        if tree.eager.set(reason.to_string()).is_ok() {
-            tracing::warn!("`{}` runs eagerly from now on: {reason}", self.name);
-        }
-    }
-
-    /// The first replay of a recording: the body runs too, and its result counts.
-    fn check_path<R: Returns>(
-        &self,
-        tree: &Tree,
-        path: &Recorded,
-        vals: &[Val],
-        values: Vec<Val>,
-        traced: &dyn Fn(&mut Inputs) -> R,
-    ) -> R {
-        self.checks.fetch_add(1, Ordering::Relaxed);
-        let (result, graph, body) = self.record(vals, traced);
-        let found = match &graph {
-            Err(reason) => Some(Difference { what: reason.clone(), at: None }),
-            Ok(graph) => difference(&path.graph, graph),
+        let parted = if tree.paths().is_empty() { None } else { report::guard_at(&graph, parts) };
+        let fixed = results.iter().enumerate().filter(|(_, v)| matches!(v, Val::Opaque(_)));
+        let recorded = Recorded {
+            fixed: fixed.map(|(i, v)| (i, v.clone())).collect(),
+            why: parted.as_ref().map_or(tree.why.clone(), |g| format!("{} at {}", g.seen, g.at)),
+            parted: parted.map(|g| g.at),
+            graph,
+            check: super::cache::Check::default(),
+            runs: AtomicU64::new(0),
         };
-        let found = found.or_else(|| {
-            let same = body.len() == values.len() && body.iter().zip(&values).all(|(a, b)| a.same_bits(b));
-            (!same)
-                .then(|| Difference { what: "the plan gives another result than the body".into(), at: None })
-        });
-        if let Some(Difference { what, at }) = found {
-            let at = at.map_or(String::new(), |at| format!(" (at {at})"));
-            self.give_up(tree, &format!("{what}{at}"));
+        let mut paths = tree.paths().to_vec();
+        paths.push(Arc::new(recorded));
+        match self.compiled(paths, vals) {
+            Ok(replay) => {
+                self.cache.set(slot, State::Replayed(Arc::new(replay)));
+            }
+            Err(error) => {
+                let (what, at) = (format!("its recording cannot be compiled: {error}"), error.place().cloned());
+                self.give_up(slot, Reason { kind: "compile", what, at, advice: "please report this" });
+            }
         }
-        result
+    }
+
+    fn compiled(&self, paths: Vec<Arc<Recorded>>, vals: &[Val]) -> Result<Replay> {
+        let start = Instant::now();
+        let graphs: Vec<&Graph> = paths.iter().map(|p| &p.graph).collect();
+        let merged = merge(&graphs, paths.len() > 1, Miss::Leave);
+        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
+        let compiled = compile::compile(&merged.graph, &argument_types(&leaves))?;
+        self.nanos[1].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        Ok(Replay { paths, compiled, places: merged.places })
+    }
+
+    fn give_up(&self, slot: &Arc<Slot>, reason: Reason<'_>) {
+        let Reason { kind, what, at, advice } = reason;
+        let place = at.as_ref().map_or(String::new(), |at| format!(" (at {at})"));
+        if self.cache.set(slot, State::Eager(format!("{what}{place}"))) {
+            self.version.fetch_add(1, Ordering::Release);
+            warn(&self.name, kind, at.as_ref(), &format!("it runs eagerly from now on: {what}"), advice);
+        }
     }
 
     /// Compares body and plan for these values.
-    pub(crate) fn check<R: Returns>(&self, vals: &[Val], traced: &dyn Fn(&mut Inputs) -> R) -> Result<()> {
-        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
-        let (_, graph, body) = self.record(vals, traced);
-        let graph = graph.map_err(|reason| Error::Differs(format!("`{}`: {reason}", self.name)))?;
-        let Some(tree) = self.tree(&signature(vals)) else { return Ok(()) };
-        for path in read(&tree.paths) {
-            let Ok(values) = run::run(&path.compiled.plan, leaves.clone()) else { continue };
-            let values = completed(values, &path.fixed);
-            if let Some(Difference { what, at }) = difference(&path.graph, &graph) {
-                let at = at.map_or(String::new(), |at| format!(" (at {at})"));
-                return Err(Error::Differs(format!("`{}`: {what}{at}", self.name)));
+    pub(crate) fn check<R: Returns>(&self, call: &Call<'_, R>) -> Result<()> {
+        let vals = (call.values)();
+        let differs = |reason: Reason<'_>| {
+            let at = reason.at.map_or(String::new(), |at| format!(" (at {at})"));
+            Error::Differs(format!("`{}`: {}{at}", self.name, reason.what))
+        };
+        let Met::New(tree) = self.known(&vals, call) else { return Ok(()) };
+        let run = catch(|| self.record(&vals, call.traced));
+        for recorded in [true, false] {
+            let Some(tree) = self.cache.tree(&tree.slot) else { return Ok(()) };
+            let outcome = match &tree.state {
+                State::Replayed(replay) => Some(replay.run(vals.clone())),
+                _ => None,
+            };
+            let run = match (&run, &outcome) {
+                // The body's error is the plan's, or there is no plan.
+                (Err(_), None | Some(Err(_))) => return Ok(()),
+                (Err(e), Some(Ok(_))) => {
+                    return Err(Error::Differs(format!("`{}`: the body fails and the plan does not: {e}", self.name)));
+                }
+                (Ok(run), _) => run,
+            };
+            match outcome {
+                Some(Ok((path, values))) => return self.differing(path, run, &values).map_or(Ok(()), |r| Err(differs(r))),
+                Some(Err(Halt::Error(e))) => {
+                    return Err(Error::Differs(format!("`{}`: the plan fails and the body does not: {e}", self.name)));
+                }
+                _ => {}
             }
-            if !body.iter().zip(&values).all(|(a, b)| a.same_bits(b)) {
-                return Err(Error::Differs(format!("`{}`: body and plan give different results", self.name)));
+            match &run.graph {
+                Err(Spoiled::Function { reason, at, .. }) => {
+                    let (what, at) = (reason.clone(), at.clone());
+                    return Err(differs(Reason { kind: "spoiled", what, at, advice: "" }));
+                }
+                Ok(graph) if recorded && !matches!(tree.state, State::Eager(_)) => {
+                    self.keep(&tree.slot, &vals, Ok(graph.clone()), &run.values);
+                }
+                _ => {}
             }
-            return Ok(());
         }
-        self.keep(&tree, &leaves, Ok(graph), &body);
         Ok(())
     }
 
     /// The recording that these values lead to, made now if there is none.
-    pub(crate) fn lower<R: Returns>(
-        &self,
-        vals: &[Val],
-        traced: &dyn Fn(&mut Inputs) -> R,
-    ) -> Result<crate::__private::CompiledTrace> {
-        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
-        let none = || Error::Compile { message: format!("`{}` cannot be replayed", self.name), at: None };
-        let tree = self.tree(&signature(vals)).ok_or_else(none)?;
+    pub(crate) fn lower<R: Returns>(&self, call: &Call<'_, R>) -> Result<report::CompiledTrace> {
+        let vals = (call.values)();
+        let none = |why: &str| {
+            let message = format!("`{}` cannot be replayed: {why}", self.name);
+            Error::Compile { message, at: None }
+        };
+        let Met::New(tree) = self.known(&vals, call) else {
+            return Err(none("it was called with too many combinations of arguments"));
+        };
         for recorded in [true, false] {
-            let holds = |p: &&Arc<Recorded>| run::run(&p.compiled.plan, leaves.clone()).is_ok();
-            if let Some(path) = read(&tree.paths).iter().find(holds) {
-                let explain = compile::explain(&path.compiled);
-                return Ok(crate::__private::CompiledTrace { graph: path.compiled.graph.clone(), explain });
+            let Some(tree) = self.cache.tree(&tree.slot) else { break };
+            match &tree.state {
+                State::Eager(reason) => return Err(none(reason)),
+                State::Replayed(replay) if replay.run(vals.clone()).is_ok() => {
+                    self.cache.touch(&tree);
+                    return Ok(report::compiled(&self.name, &tree, replay));
+                }
+                _ => {}
             }
             if recorded {
-                let (_, graph, body) = self.record(vals, traced);
-                self.keep(&tree, &leaves, graph, &body);
+                let run = self.record(&vals, call.traced);
+                self.keep(&tree.slot, &vals, run.graph, &run.values);
             }
         }
-        Err(none())
+        Err(none("a call in it fails for these arguments"))
     }
 }
 
-fn warn_once(name: &str, what: &str) {
-    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = format!("`{name}`: {what}");
-    if !seen.contains(&text) {
-        tracing::warn!("{text}");
-        seen.push(text);
-    }
-}
-
-fn guards(graph: &Graph) -> Vec<Place> {
-    let nodes = graph.regions[graph.body].nodes.iter().map(|n| &graph.nodes[*n]);
-    let guards = nodes.filter(|n| n.op == Op::Guard);
-    guards.filter_map(|n| n.location.as_ref()).map(Place::from).collect()
-}
-
-/// The first place where two recordings of one path differ.
-fn difference(a: &Graph, b: &Graph) -> Option<Difference> {
-    if a == b && constants_agree(a, b) {
-        return None;
-    }
-    let nodes = |g: &Graph| -> Vec<jit_ir::Node> {
-        g.regions[g.body].nodes.iter().map(|n| g.nodes[*n].clone()).collect()
-    };
-    let (x, y) = (nodes(a), nodes(b));
-    for (i, (m, n)) in x.iter().zip(&y).enumerate() {
-        if m.op == n.op && m.attrs.same(&n.attrs) && m.operands == n.operands {
-            continue;
-        }
-        // A constant has no line of its own; the op after it uses it.
-        let at = y[i..].iter().find_map(|n| n.location.clone());
-        let what = if m.op == Op::Const && n.op == Op::Const {
+fn words(difference: Difference) -> &'static str {
+    match difference {
+        Difference::Constant => {
             "a constant differs between two runs of the body (a random number, a clock, changed state)"
-        } else {
-            "two runs of the body do different things for the same input"
-        };
-        return Some(Difference { what: what.into(), at });
-    }
-    Some(Difference { what: "two runs of the body do a different number of operations".into(), at: None })
-}
-
-fn constants_agree(a: &Graph, b: &Graph) -> bool {
-    let (x, y): (Vec<Const>, Vec<Const>) = (a.constants(), b.constants());
-    x.len() == y.len() && x.iter().zip(&y).all(|(m, n)| m.same_bits(n))
-}
-
-/// A closure that is traced; see [`trace`].
-pub struct Traced<F> {
-    body: F,
-    function: TraceFn,
-}
-
-/// Traces a closure of one tensor.
-///
-/// ```
-/// use jit_runtime::prelude::*;
-/// # fn main() {
-/// let weight = Tensor::from([2.0, 3.0]);
-/// let f = jit_runtime::trace(|x: &Tensor| x * &weight + 1.0);
-/// for _ in 0..3 {
-///     assert_eq!(f.call(&Tensor::from([1.0, 1.0])), Tensor::from([3.0, 4.0]));
-/// }
-/// assert_eq!(f.stats().recordings, 1);
-/// # }
-/// ```
-pub fn trace<T: Elem, R: Returns, F: Fn(&Tensor<T>) -> R>(body: F) -> Traced<F> {
-    Traced { body, function: TraceFn::new("closure", &["x"]) }
-}
-
-impl<F> Traced<F> {
-    /// Calls the closure, or replays a recording of it.
-    #[track_caller]
-    pub fn call<T: Elem, R: Returns>(&self, x: &Tensor<T>) -> R
-    where
-        F: Fn(&Tensor<T>) -> R,
-    {
-        if is_recording() {
-            return (self.body)(x);
         }
-        let mut leaves = Leaves::default();
-        x.push_leaves(&mut leaves);
-        let traced = |inputs: &mut Inputs| (self.body)(&x.traced(inputs));
-        self.function.run(&leaves.0, &traced, || (self.body)(x))
-    }
-
-    /// What the closure has done so far.
-    pub fn stats(&self) -> TraceStats {
-        self.function.stats()
-    }
-
-    /// The recordings.
-    pub fn graphs(&self) -> Vec<Graph> {
-        self.function.graphs()
+        Difference::Operation => "two runs of the body do different things for the same input",
+        Difference::Length => "two runs of the body do a different number of operations",
     }
 }
+
+const _: () = assert!(MAX_NODES <= MAX_TREE_NODES, "a recording fits");
 
 const _: fn() = || {
     fn usable_from_any_thread<T: Send + Sync>() {}
     usable_from_any_thread::<TraceFn>();
-    usable_from_any_thread::<Tensor<f32>>();
+    usable_from_any_thread::<crate::Tensor<f32>>();
 };

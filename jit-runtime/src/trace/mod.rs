@@ -1,7 +1,32 @@
 //! Tracing: a function runs once as plain Rust while its tensor ops are recorded.
+//!
+//! [`record`] is the recorder, [`function`] decides whether a call replays or records, [`cache`] keeps signatures
+//! with their recordings, [`report`] and [`warn`] tell about them. [`join`] records a script that a body calls,
+//! [`step`] is a traced function as a step of a script's plan, [`inline`] puts its recordings there instead.
 
+mod cache;
+mod closure;
 mod function;
+mod inline;
+mod join;
+mod limits;
 mod record;
+mod report;
+mod signature;
+mod step;
+mod warn;
 
-pub use function::{Path, TraceFn, TraceStats, Traced, trace};
-pub(crate) use record::{KeyTag, Tag, is_open, is_recording, key_tag, observe, record, spoil, tag_of_key};
+pub use closure::{Traced, trace};
+pub use function::TraceFn;
+pub(crate) use function::Call;
+pub(crate) use inline::{Uses, expand};
+pub(crate) use join::joined;
+pub(crate) use limits::MAX_RENEWALS;
+pub(crate) use record::{
+    KeyTag, Tag, element_written, is_open, is_recorded, is_recording, key_tag, observe, rank_is_open, record,
+    spoil, tag_of_key,
+};
+pub use report::{CompiledTrace, Guard, Path, TraceStats};
+pub(crate) use signature::names;
+pub use step::Step;
+pub(crate) use step::{ActiveScript, find as find_step, name_of as step_name};

@@ -1,24 +1,29 @@
 //! The recorder: what a body does to traced tensors, and what the host sees of them.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
 use jit_ir::ops::Attrs;
-use jit_ir::{Const, Graph, Op, Type, ValueId};
+use jit_ir::{Const, Graph, Op, Scalar, Type, ValueId};
+use smallvec::SmallVec;
 
-use crate::error::{Error, fail};
-use crate::tensor::Any;
-use crate::tensor::raw::{RawTensor, Val};
+use super::limits::MAX_NODES;
+use crate::compile::open_type;
+use crate::error::{Error, Place, fail};
+use crate::tensor::{self, Any};
+use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 /// A tensor's place in a recording.
 #[derive(Clone)]
 pub(crate) struct Tag {
     recording: Arc<Recording>,
     value: ValueId,
+    /// An element that the host was given for writing, and where.
+    written: Option<(Sizes, &'static Location<'static>)>,
 }
 
 /// A key's place in a recording: by the recording's address, so that keys can be copied.
@@ -38,18 +43,32 @@ pub(crate) fn tag_of_key(tag: KeyTag) -> Option<Tag> {
     CURRENT.with(|c| {
         let current = c.borrow();
         let recording = current.as_ref().filter(|r| Arc::as_ptr(r) as usize == tag.recording)?;
-        Some(Tag { recording: recording.clone(), value: tag.value })
+        Some(Tag { recording: recording.clone(), value: tag.value, written: None })
     })
+}
+
+/// Why a recording is not replayed.
+#[derive(Clone, Debug)]
+pub(crate) enum Spoiled {
+    /// What happened belongs to this path alone.
+    Path,
+    /// A replay could be wrong.
+    Function {
+        /// What happened.
+        reason: String,
+        /// What to write instead.
+        advice: &'static str,
+        at: Option<Place>,
+    },
 }
 
 /// A recording in progress, or a finished one.
 pub(crate) struct Recording {
     thread: ThreadId,
     open: AtomicBool,
-    /// Whether looking at a value is an error.
+    /// Looking at a value is an error.
     strict: bool,
-    /// Something happened that a replay could not repeat.
-    spoiled: Mutex<Option<String>>,
+    spoiled: Mutex<Option<Spoiled>>,
     recorder: Mutex<Recorder>,
 }
 
@@ -61,8 +80,12 @@ struct Recorder {
     /// Tensors from elsewhere that are constants already; they are kept, so that no other tensor
     /// takes their place in memory.
     captured: HashMap<Identity, (ValueId, RawTensor)>,
-    /// Host scalars that are guarded already.
-    observed: Vec<ValueId>,
+    /// Values that are guarded already.
+    observed: HashSet<ValueId>,
+    /// Values with an element written, by the value before, the position and the element's bits.
+    written: HashMap<(ValueId, Sizes, u64), ValueId>,
+    /// The file of the last op: most have the same.
+    file: Option<(&'static str, Arc<str>)>,
 }
 
 thread_local! {
@@ -74,31 +97,42 @@ pub(crate) fn is_recording() -> bool {
     CURRENT.with(|c| c.borrow().is_some())
 }
 
+/// Runs `body` outside of the recording of this thread, which goes on after it.
+pub(crate) fn suspended<R>(body: impl FnOnce() -> R) -> R {
+    struct Resume(Option<Arc<Recording>>);
+    impl Drop for Resume {
+        fn drop(&mut self) {
+            CURRENT.with(|c| *c.borrow_mut() = self.0.take());
+        }
+    }
+    let _resume = Resume(CURRENT.with(|c| c.borrow_mut().take()));
+    body()
+}
+
 /// Whether a value belongs to a recording in progress.
 pub(crate) fn is_open(any: &Any) -> bool {
-    any.tag.as_ref().is_some_and(|t| t.recording.open.load(Ordering::Acquire))
+    any.tag.as_ref().is_some_and(|t| t.recording.is_open())
+}
+
+/// Whether a value belongs to the recording of this thread.
+pub(crate) fn is_recorded(any: &Any) -> bool {
+    open_recording(any).is_some()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn location(at: &Location<'_>) -> Option<jit_ir::Location> {
-    Some(jit_ir::Location { file: at.file().into(), line: at.line(), column: at.column() })
-}
-
-/// The type of a concrete value as a recording knows it: sizes stay open.
-pub(crate) fn open_type(val: &Val) -> Type {
-    match val {
-        Val::Tensor(t) => Type::ranked(t.dtype, t.rank()),
-        other => other.ty(),
-    }
-}
-
 impl Recording {
     /// Starts recording on this thread.
     pub(crate) fn start(name: &str, strict: bool) -> Arc<Recording> {
-        let recorder = Recorder { graph: Graph::new(name), captured: HashMap::new(), observed: Vec::new() };
+        let recorder = Recorder {
+            graph: Graph::new(name),
+            captured: HashMap::new(),
+            observed: HashSet::new(),
+            written: HashMap::new(),
+            file: None,
+        };
         let recording = Arc::new(Recording {
             thread: thread::current().id(),
             open: AtomicBool::new(true),
@@ -115,28 +149,21 @@ impl Recording {
         let mut recorder = lock(&self.recorder);
         let body = recorder.graph.body;
         let value = recorder.graph.arg(body, open_type(&val), name);
-        Any { val, tag: Some(Tag { recording: self.clone(), value }) }
+        Any { val, tag: Some(self.tag(value)) }
     }
 
-    /// Ends the recording with the function's results; the reason if it cannot be replayed.
-    pub(crate) fn finish(self: &Arc<Self>, results: &[Any]) -> Result<Graph, String> {
+    /// Ends the recording with the function's results; why not, if it cannot be replayed.
+    pub(crate) fn finish(self: &Arc<Self>, results: &[Any]) -> Result<Graph, Spoiled> {
         self.close();
         let mut recorder = lock(&self.recorder);
-        let mut values = Vec::new();
-        for result in results {
-            let value = match &result.tag {
-                Some(tag) if Arc::ptr_eq(&tag.recording, self) => tag.value,
-                _ => recorder.capture(&result.val).ok_or("a result was never set")?,
-            };
-            values.push(value);
-        }
-        let types = values.iter().map(|v| recorder.graph.ty(*v).clone()).collect();
-        let body = recorder.graph.body;
-        recorder.graph.regions[body].results = values;
-        recorder.graph.result_types = types;
+        let values: Vec<ValueId> = results.iter().map(|r| recorder.place(r, self)).collect();
+        let mut graph = std::mem::replace(&mut recorder.graph, Graph::new(""));
+        graph.result_types = values.iter().map(|v| graph.ty(*v).clone()).collect();
+        let body = graph.body;
+        graph.regions[body].results = values;
         match lock(&self.spoiled).take() {
-            Some(reason) => Err(reason),
-            None => Ok(recorder.graph.clone()),
+            Some(why) => Err(why),
+            None => Ok(graph),
         }
     }
 
@@ -146,8 +173,38 @@ impl Recording {
         CURRENT.with(|c| c.borrow_mut().take_if(|r| std::ptr::eq(Arc::as_ptr(r), self)));
     }
 
-    fn spoil(&self, reason: impl Into<String>) {
-        lock(&self.spoiled).get_or_insert(reason.into());
+    fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    fn tag(self: &Arc<Self>, value: ValueId) -> Tag {
+        Tag { recording: self.clone(), value, written: None }
+    }
+
+    /// The recording is not replayed; the first reason for the whole function counts.
+    fn spoil(&self, why: Spoiled) {
+        let mut spoiled = lock(&self.spoiled);
+        if !matches!(*spoiled, Some(Spoiled::Function { .. })) {
+            *spoiled = Some(why);
+        }
+    }
+
+    /// Ends a recording that has grown too long: what follows runs as it is.
+    fn overflow(&self, graph: &Graph) {
+        let mut lines: HashMap<&jit_ir::Location, usize> = HashMap::new();
+        for id in graph.nodes.ids() {
+            if let Some(at) = &graph.nodes[id].location {
+                *lines.entry(at).or_default() += 1;
+            }
+        }
+        let most = lines.into_iter().max_by_key(|(_, n)| *n);
+        let times = most.map_or(0, |(_, n)| n);
+        self.spoil(Spoiled::Function {
+            reason: format!("more than {MAX_NODES} operations were recorded, {times} of them on one line"),
+            advice: "a trace unrolls loops; put the loop into a `#[script]` function, which keeps it",
+            at: most.map(|(at, _)| at.into()),
+        });
+        self.close();
     }
 }
 
@@ -158,21 +215,87 @@ impl Recorder {
         made.is_some_and(|id| matches!(self.graph.nodes[id].op, Op::Dim | Op::Len | Op::Rank | Op::Sizes))
     }
 
-    /// A constant for a value from elsewhere.
-    fn capture(&mut self, val: &Val) -> Option<ValueId> {
+    fn location(&mut self, at: &Location<'static>) -> Option<jit_ir::Location> {
+        let file = match &self.file {
+            Some((name, file)) if std::ptr::eq(*name, at.file()) => file.clone(),
+            _ => {
+                let file: Arc<str> = at.file().into();
+                self.file = Some((at.file(), file.clone()));
+                file
+            }
+        };
+        Some(jit_ir::Location { file, line: at.line(), column: at.column() })
+    }
+
+    /// Appends an op with one result.
+    fn op(&mut self, op: Op, operands: Vec<ValueId>, attrs: Attrs, ty: Type, at: &Location<'static>) -> ValueId {
+        let location = self.location(at);
         let body = self.graph.body;
+        let node = self.graph.push(body, op, operands, attrs, vec![ty], location);
+        self.graph.nodes[node].results[0]
+    }
+
+    /// The value that stands for one of the host's: its place in the recording, or a constant.
+    fn place(&mut self, any: &Any, recording: &Arc<Recording>) -> ValueId {
+        match &any.tag {
+            Some(tag) if Arc::ptr_eq(&tag.recording, recording) => self.current(tag, &any.val),
+            Some(tag) if tag.recording.is_open() => {
+                for spoiled in [recording, &tag.recording] {
+                    spoiled.spoil(Spoiled::Function {
+                        reason: "a tensor of another recording, which is still in progress, is used".into(),
+                        advice: "hand it over as an argument",
+                        at: None,
+                    });
+                }
+                self.capture(&any.val)
+            }
+            _ => self.capture(&any.val),
+        }
+    }
+
+    /// A value with the element that the host wrote since.
+    fn current(&mut self, tag: &Tag, val: &Val) -> ValueId {
+        let (Some((at, line)), Val::Tensor(tensor)) = (&tag.written, val) else { return tag.value };
+        let element = tensor.element(at);
+        let key = (tag.value, at.clone(), element.canonical_bits());
+        if let Some(value) = self.written.get(&key) {
+            return *value;
+        }
+        let body = self.graph.body;
+        let mut operands = vec![tag.value];
+        operands.extend(at.iter().map(|i| self.graph.scalar(body, Scalar::Usize(*i))));
+        operands.push(self.graph.scalar(body, element));
+        let value = self.op(Op::SetIndex, operands, Attrs::default(), open_type(val), line);
+        self.written.insert(key, value);
+        value
+    }
+
+    /// A constant for a value from elsewhere.
+    fn capture(&mut self, val: &Val) -> ValueId {
+        let body = self.graph.body;
+        let attrs = Attrs::default();
         match val {
+            Val::Scalar(s) => self.graph.scalar(body, *s),
             Val::Tensor(t) => {
                 let identity: Identity =
                     (t.buffer.start() as usize, t.offset, t.shape.to_vec(), t.strides.to_vec());
                 if let Some((value, _)) = self.captured.get(&identity) {
-                    return Some(*value);
+                    return *value;
                 }
                 let value = self.graph.constant(body, Const::Tensor(Arc::new(t.to_data())));
                 self.captured.insert(identity, (value, t.clone()));
-                Some(value)
+                value
             }
-            other => Some(self.graph.constant(body, other.to_const()?)),
+            Val::List(list) => {
+                let parts = list.iter().map(|v| self.capture(v)).collect();
+                let node = self.graph.push(body, Op::List, parts, attrs, vec![open_type(val)], None);
+                self.graph.nodes[node].results[0]
+            }
+            // Nobody reads it.
+            Val::Undef | Val::Opaque(_) => {
+                let node = self.graph.push(body, Op::Undef, vec![], attrs, vec![val.ty()], None);
+                self.graph.nodes[node].results[0]
+            }
         }
     }
 }
@@ -181,60 +304,106 @@ impl Recorder {
 /// its tensors here cannot be put in order with what happens there.
 fn open_recording(any: &Any) -> Option<&Arc<Recording>> {
     let tag = any.tag.as_ref()?;
-    if !tag.recording.open.load(Ordering::Acquire) {
+    if !tag.recording.is_open() {
         return None;
     }
     if tag.recording.thread != thread::current().id() {
-        tag.recording.spoil("a traced tensor was used on another thread");
+        tag.recording.spoil(Spoiled::Function {
+            reason: "a traced tensor was used on another thread".into(),
+            advice: "take its values out with `to_vec` first, or call the traced function on that thread",
+            at: None,
+        });
         return None;
     }
     Some(&tag.recording)
 }
 
 /// Records an op with one result, if an operand belongs to an open recording.
-pub(crate) fn record(op: Op, attrs: Attrs, args: &[&Any], val: &Val, at: &Location<'_>) -> Option<Tag> {
+pub(crate) fn record(op: Op, attrs: Attrs, args: &[&Any], val: &Val, at: &Location<'static>) -> Option<Tag> {
     let recording = args.iter().filter_map(|a| open_recording(a)).next()?.clone();
     let mut recorder = lock(&recording.recorder);
-    let mut operands = Vec::with_capacity(args.len());
-    for arg in args {
-        operands.push(match &arg.tag {
-            Some(tag) if Arc::ptr_eq(&tag.recording, &recording) => tag.value,
-            _ => recorder.capture(&arg.val)?,
-        });
+    if recorder.graph.nodes.len() >= MAX_NODES {
+        recording.overflow(&recorder.graph);
+        return None;
     }
-    let body = recorder.graph.body;
-    let node = recorder.graph.push(body, op, operands, attrs, vec![open_type(val)], location(at));
-    let value = recorder.graph.nodes[node].results[0];
+    let operands = args.iter().map(|a| recorder.place(a, &recording)).collect();
+    let value = recorder.op(op, operands, attrs, open_type(val), at);
     drop(recorder);
-    Some(Tag { recording, value })
+    Some(recording.tag(value))
+}
+
+/// Records the body of a graph with these arguments; gives its results' places.
+pub(crate) fn inline(graph: &Graph, args: &[Any]) -> Option<Vec<Tag>> {
+    let recording = args.iter().filter_map(open_recording).next()?.clone();
+    let mut recorder = lock(&recording.recorder);
+    if recorder.graph.nodes.len() + graph.nodes.len() > MAX_NODES {
+        recording.overflow(&recorder.graph);
+        return None;
+    }
+    let operands: Vec<ValueId> = args.iter().map(|a| recorder.place(a, &recording)).collect();
+    let body = recorder.graph.body;
+    let results = recorder.graph.inline(body, graph, &operands);
+    drop(recorder);
+    Some(results.into_iter().map(|v| recording.tag(v)).collect())
+}
+
+/// What is recorded from here on is not replayed: a call of these arguments failed, and the host goes on.
+pub(crate) fn failed(args: &[Any]) {
+    if let Some(recording) = args.iter().filter_map(open_recording).next() {
+        recording.spoil(Spoiled::Path);
+    }
 }
 
 /// The host sees a value: a replay is right only where it is the same.
-pub(crate) fn observe(any: &Any, at: &Location<'_>) {
+pub(crate) fn observe(any: &Any, at: &'static Location<'static>) {
     let Some(recording) = open_recording(any).cloned() else { return };
-    let Some(tag) = &any.tag else { return };
-    let Some(expected) = any.val.to_const() else { return };
+    let (Some(tag), Some(expected)) = (&any.tag, any.val.to_const()) else { return };
     let mut recorder = lock(&recording.recorder);
-    if recording.strict && !recorder.is_size(tag.value) {
+    let value = recorder.current(tag, &any.val);
+    if recording.strict && !recorder.is_size(value) {
         drop(recorder);
         let message = "a strict trace may not look at the value of a tensor: write the branch as `#[script]`, or as \
                        `select`; `#[trace]` without `strict` records each path";
         fail(Error::Compile { message: message.into(), at: Some(at.into()) });
     }
-    if let Val::Scalar(_) = any.val {
-        if recorder.observed.contains(&tag.value) {
-            return;
-        }
-        recorder.observed.push(tag.value);
+    if !recorder.observed.insert(value) {
+        return;
     }
+    let location = recorder.location(at);
     let body = recorder.graph.body;
     let attrs = Attrs { value: Some(expected), ..Attrs::default() };
-    recorder.graph.push(body, Op::Guard, vec![tag.value], attrs, vec![], location(at));
+    recorder.graph.push(body, Op::Guard, vec![value], attrs, vec![], location);
+}
+
+/// Whether the rank of a recorded value may differ in a replay: of a script's result.
+pub(crate) fn rank_is_open(any: &Any) -> bool {
+    let Some(recording) = open_recording(any) else { return false };
+    let Some(tag) = &any.tag else { return false };
+    matches!(lock(&recording.recorder).graph.ty(tag.value), Type::Tensor(_, None) | Type::Hole)
+}
+
+/// The host is given an element for writing. It sees what the element was.
+pub(crate) fn element_written(any: &mut Any, place: &[usize], at: &'static Location<'static>) {
+    let Some(recording) = open_recording(any).cloned() else {
+        any.tag = None;
+        return;
+    };
+    let Some(tag) = &any.tag else { return };
+    let value = lock(&recording.recorder).current(tag, &any.val);
+    any.tag = Some(recording.tag(value));
+    let places: SmallVec<[Any; 4]> = place.iter().map(|i| Scalar::Usize(*i).into()).collect();
+    {
+        let args: SmallVec<[&Any; 5]> = std::iter::once(&*any).chain(&places).collect();
+        tensor::ask_at(Op::Index, Attrs::default(), &args, at);
+    }
+    if let Some(tag) = &mut any.tag {
+        tag.written = Some((Sizes::from_slice(place), at));
+    }
 }
 
 /// The host sees something of a value that no guard can hold: its recording is not replayed.
-pub(crate) fn spoil(any: &Any, reason: &str, at: &Location<'_>) {
+pub(crate) fn spoil(any: &Any, reason: &str, advice: &'static str, at: &'static Location<'static>) {
     if let Some(recording) = open_recording(any) {
-        recording.spoil(format!("{reason} (at {}:{}:{})", at.file(), at.line(), at.column()));
+        recording.spoil(Spoiled::Function { reason: reason.into(), advice, at: Some(at.into()) });
     }
 }

@@ -1,0 +1,124 @@
+//! What the code that the macros emit may name. Not for users: no promise is made about it.
+
+mod probe;
+mod script;
+mod shape;
+mod trace;
+
+pub use crate::script::{
+    Argument, Callee, Compiled, Inputs, Leaves, Link, Outputs, Results, Returns, Script, Stats,
+};
+pub use crate::tensor::raw::Val;
+pub use crate::trace::{CompiledTrace, Guard, Path, Step, TraceFn, TraceStats};
+pub use jit_ir::Prim;
+pub use probe::{
+    ArgumentByReference, ArgumentByValue, ArgumentOfTensors, FieldOfOther, FieldOfPytree, Probe, Static, record,
+};
+pub use script::{call_compiled, call_script, check_script, lower_script, try_script};
+pub use shape::{Size, check_shapes};
+pub use trace::{call_trace, check_trace, lower_trace, trace_step, try_trace};
+
+use crate::error::{Error, Result, catch, fail};
+
+/// What an argument or a result consists of.
+pub type Tree = jit_ir::Tree<jit_ir::Type>;
+
+/// A scripted function's static, found through the handle in its module.
+pub trait Scripted {
+    /// The static.
+    fn script() -> &'static Script;
+}
+
+/// A traced function's static, found through the handle in its module.
+pub trait TracedFn {
+    /// The static.
+    fn function() -> &'static TraceFn;
+}
+
+/// Something that a script may call by name.
+#[diagnostic::on_unimplemented(message = "a script cannot call this: it is neither a script nor traced")]
+pub trait Callable {
+    /// How.
+    fn callee() -> Callee;
+}
+
+/// A call of the function whose handle an expression gives; the expression is not evaluated.
+pub fn callee_of<A, H: Callable>(_: impl FnOnce(A) -> H) -> Link {
+    Link::Callee(H::callee())
+}
+
+/// What an annotated function declares to give: a value, or a `Result` of one.
+pub trait Outcome: Sized {
+    /// The value.
+    type Value: Returns;
+    /// From a run's outcome; without `Result` an error panics at the caller's line.
+    fn give(result: Result<Self::Value>) -> Self;
+    /// Runs the original body; with `Result` failures of its ops are errors.
+    fn eager(body: impl FnOnce() -> Self) -> Self;
+    /// The value; an error ends the current op.
+    fn value(self) -> Self::Value;
+}
+
+impl<R: Returns> Outcome for R {
+    type Value = R;
+    #[track_caller]
+    fn give(result: Result<R>) -> R {
+        match result {
+            Ok(value) => value,
+            Err(error) => fail(error),
+        }
+    }
+    fn eager(body: impl FnOnce() -> R) -> R {
+        body()
+    }
+    fn value(self) -> R {
+        self
+    }
+}
+
+impl<R: Returns> Outcome for Result<R, Error> {
+    type Value = R;
+    fn give(result: Result<R>) -> Self {
+        result
+    }
+    fn eager(body: impl FnOnce() -> Self) -> Self {
+        catch(body)?
+    }
+    fn value(self) -> R {
+        match self {
+            Ok(value) => value,
+            Err(error) => fail(error),
+        }
+    }
+}
+
+/// How a function is called with arguments of the types `A`.
+pub trait CallWith<A> {
+    /// The function's result as declared.
+    type Given: Outcome<Value = Self::Output>;
+    /// The value of the result.
+    type Output: Returns;
+    /// Whether arguments and result are leaves as they are.
+    const FLAT: bool;
+    /// Which element types a generic function is called with; 0 for one that is not generic.
+    const VARIANT: u32;
+    /// What the arguments consist of.
+    fn trees() -> Vec<Tree>;
+    /// The arguments' values.
+    fn flatten(args: &A, out: &mut Leaves);
+    /// Runs the original body.
+    fn eager(args: A) -> Self::Given;
+}
+
+/// How a traced function's body is recorded.
+pub trait TraceWith<A>: CallWith<A> {
+    /// Runs the original body with the tensors of a recording.
+    fn traced(args: &A, inputs: &mut Inputs) -> Self::Given;
+}
+
+/// The values of the arguments of a call that no recording sees.
+fn values<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
+    let mut leaves = Leaves::default();
+    H::flatten(args, &mut leaves);
+    leaves.into_vals()
+}

@@ -1,0 +1,115 @@
+//! Calls of scripts.
+
+use super::{CallWith, Compiled, Leaves, Outcome, Outputs, Results, Returns, Scripted, Tree, Val, values};
+use crate::error::{Error, Result, catch, fail};
+use crate::script::{is_eager, pack, unpack};
+use crate::tensor::Any;
+use crate::trace;
+
+fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
+    (H::trees(), H::Output::tree())
+}
+
+/// The leaves of the arguments.
+fn leaves<H: CallWith<A> + Scripted, A>(args: &A) -> Vec<Val> {
+    let stream = values::<H, A>(args);
+    if H::FLAT { stream } else { pack(&H::script().trees(structure::<H, A>).0, stream) }
+}
+
+/// The leaves of the arguments with their places in the recording of this thread.
+#[track_caller]
+fn joining<H: CallWith<A> + Scripted, A>(args: &A) -> Vec<Any> {
+    let mut leaves = Leaves::joining();
+    H::flatten(args, &mut leaves);
+    pack(&H::script().trees(structure::<H, A>).0, leaves.into_anys())
+}
+
+/// A call in a recording: the script's graph joins it.
+#[track_caller]
+fn join<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
+    let script = H::script();
+    let results = script.join(joining::<H, A>(args), H::VARIANT, &structure::<H, A>)?;
+    let stream = unpack(std::slice::from_ref(&script.trees(structure::<H, A>).1), results);
+    Ok(H::Output::restore(&mut Outputs::recorded(stream)))
+}
+
+fn restored<H: CallWith<A> + Scripted, A>(values: Vec<Val>) -> H::Output {
+    let tree = || H::script().trees(structure::<H, A>);
+    let values = if H::FLAT { values } else { unpack(std::slice::from_ref(&tree().1), values) };
+    H::Output::restore(&mut Outputs::new(values))
+}
+
+#[track_caller]
+fn run_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
+    if trace::is_recording() {
+        return join::<H, A>(args);
+    }
+    let vals = leaves::<H, A>(args);
+    let values = H::script().run(vals, H::VARIANT, &structure::<H, A>, || leaves::<H, A>(args))?;
+    Ok(restored::<H, A>(values))
+}
+
+/// A plain call of a script.
+#[track_caller]
+pub fn call_script<H: CallWith<A> + Scripted, A>(args: A) -> H::Given {
+    if is_eager() {
+        return H::Given::eager(|| H::eager(args));
+    }
+    H::Given::give(run_script::<H, A>(&args))
+}
+
+/// A call of a script that gives its error.
+#[track_caller]
+pub fn try_script<H: CallWith<A> + Scripted, A>(args: A) -> Result<H::Output> {
+    if is_eager() {
+        return catch(|| H::eager(args).value());
+    }
+    // A tensor too large for memory unwinds.
+    catch(|| run_script::<H, A>(&args))?
+}
+
+/// Compiles a script for arguments like these.
+#[track_caller]
+pub fn lower_script<H: CallWith<A> + Scripted, A>(args: &A) -> Compiled {
+    let vals: Vec<Val> = joining::<H, A>(args).into_iter().map(|a| a.val).collect();
+    match H::script().lower(&vals, H::VARIANT, &structure::<H, A>) {
+        Ok(compiled) => compiled,
+        Err(error) => fail(error),
+    }
+}
+
+/// Runs a script's body and its plan, and compares the bits of the results.
+pub fn check_script<H: CallWith<A> + Scripted, A: Clone>(args: A) -> Result<()> {
+    let body = catch(|| crate::eager(|| H::eager(args.clone())).value());
+    let plan = run_script::<H, A>(&args);
+    let values = |r: &H::Output| {
+        let mut out = Results::default();
+        r.collect(&mut out);
+        out.0
+    };
+    match (body, plan) {
+        (Err(_), Err(_)) => Ok(()),
+        (Ok(_), Err(e)) => Err(Error::Differs(format!("the plan fails and the body does not: {e}"))),
+        (Err(e), Ok(_)) => Err(Error::Differs(format!("the body fails and the plan does not: {e}"))),
+        (Ok(a), Ok(b)) => {
+            let (a, b) = (values(&a), values(&b));
+            if a.len() == b.len() && a.iter().zip(&b).all(|(x, y)| x.val.same_bits(&y.val)) {
+                Ok(())
+            } else {
+                Err(Error::Differs("body and plan give different results".into()))
+            }
+        }
+    }
+}
+
+/// A call of a compiled script.
+#[track_caller]
+pub fn call_compiled<H: CallWith<A> + Scripted, A>(compiled: &Compiled, args: A) -> H::Given {
+    if trace::is_recording() {
+        let vals: Vec<Val> = joining::<H, A>(&args).into_iter().map(|a| a.val).collect();
+        let fits = compiled.fits(&vals, H::VARIANT);
+        return H::Given::give(fits.and_then(|()| join::<H, A>(&args)));
+    }
+    let values = compiled.run(H::VARIANT, || leaves::<H, A>(&args));
+    H::Given::give(values.map(restored::<H, A>))
+}

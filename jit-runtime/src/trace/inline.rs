@@ -1,0 +1,239 @@
+//! The recordings of a traced function in place of its call in a script.
+//!
+//! `call` becomes the recordings of the signatures that fit, under conditions for what the types at hand do not
+//! tell, with the guards as branches; the call stays where no recording fits.
+
+use std::collections::HashMap;
+
+use jit_ir::merge::{Merged, Miss, merge};
+use jit_ir::{Attrs, Const, Copier, DType, Graph, Node, Op, RegionId, Scalar, Tree, Type, ValueId};
+
+use super::cache::{Recorded, State, Tree as Signed};
+use super::function::TraceFn;
+use super::limits::{MAX_INLINED, MAX_INLINED_GUARDS, MAX_INLINED_NODES};
+use super::signature::Part;
+use super::step::{Step, find};
+
+/// The traced functions that a plan calls, with their versions when it was made.
+pub(crate) type Uses = Vec<(&'static TraceFn, u64)>;
+
+/// Recordings inside recordings are inlined so deep.
+const MAX_DEPTH: usize = 8;
+
+/// A typed graph with the recordings that its calls have, if it calls traced functions.
+pub(crate) fn expand(graph: &Graph) -> Option<(Graph, Uses)> {
+    if graph.count_ops(Op::Call) == 0 {
+        return None;
+    }
+    let mut out = Graph::new(graph.name.as_str());
+    let body = out.body;
+    for param in graph.params() {
+        let value = &graph.values[*param];
+        out.arg(body, value.ty.clone(), value.name.as_deref());
+    }
+    let params = out.params().to_vec();
+    let mut uses = Uses::new();
+    let mut inliner = Inliner { source: graph, uses: &mut uses, constants: jit_ir::infer::constants(graph), depth: 0 };
+    let mut copier = Copier::new(graph, &mut out, &params);
+    let results = copier.body(body, &mut |g, r, node, operands| inliner.call(g, r, node, operands));
+    out.regions[body].results = results;
+    out.result_types = graph.result_types.clone();
+    Some((out, uses))
+}
+
+struct Inliner<'a> {
+    /// The graph that is copied.
+    source: &'a Graph,
+    uses: &'a mut Uses,
+    constants: HashMap<ValueId, Scalar>,
+    depth: usize,
+}
+
+/// A signature that a call may have, and what must hold for it.
+struct Candidate {
+    merged: Merged,
+    /// Operands that must have this rank.
+    ranks: Vec<(usize, usize)>,
+    /// Operands that must have this value.
+    values: Vec<(usize, Scalar)>,
+    /// Operands that are the recordings' parameters.
+    tensors: Vec<usize>,
+}
+
+impl Inliner<'_> {
+    /// The results of a call by the recordings that fit; `None` leaves the call.
+    fn call(
+        &mut self,
+        graph: &mut Graph,
+        region: RegionId,
+        node: &Node,
+        operands: &[ValueId],
+    ) -> Option<Vec<ValueId>> {
+        let name = node.attrs.text.as_deref()?;
+        let step = find(name)?;
+        let function = step.function();
+        if !self.uses.iter().any(|(known, _)| std::ptr::eq(*known, function)) {
+            self.uses.push((function, function.version()));
+        }
+        // Each call of a checked function is to be counted and compared.
+        if self.depth >= MAX_DEPTH || function.check_every > 0 || !is_plain(step) {
+            return None;
+        }
+        let types: Vec<Type> = node.operands.iter().map(|v| self.source.ty(*v).clone()).collect();
+        let known: Vec<Option<Scalar>> =
+            node.operands.iter().map(|v| self.constants.get(v).copied()).collect();
+        let snapshot = function.cache.load();
+        let fitting = snapshot.trees().iter().filter_map(|tree| candidate(tree, function, &types, &known, name));
+        let candidates: Vec<Candidate> =
+            fitting.filter(|c| c.merged.graph.result_types.len() == node.results.len()).take(MAX_INLINED).collect();
+        if candidates.is_empty() {
+            return None;
+        }
+        Some(self.choose(graph, region, node, operands, &candidates))
+    }
+
+    /// The types of a node's results.
+    fn types(&self, node: &Node) -> Vec<Type> {
+        node.results.iter().map(|v| self.source.ty(*v).clone()).collect()
+    }
+
+    /// The first candidate whose conditions hold, or the call.
+    fn choose(
+        &mut self,
+        graph: &mut Graph,
+        region: RegionId,
+        node: &Node,
+        operands: &[ValueId],
+        candidates: &[Candidate],
+    ) -> Vec<ValueId> {
+        let Some((first, rest)) = candidates.split_first() else {
+            return call(graph, region, node, operands, self.types(node));
+        };
+        let Some(condition) = condition(graph, region, first, operands) else {
+            return self.recordings(graph, region, node, operands, first);
+        };
+        let (types, at) = (self.types(node), node.location.clone());
+        let branch = graph.push(region, Op::If, vec![condition], Attrs::default(), types, at);
+        let (then, other) = (graph.region(), graph.region());
+        graph.nodes[branch].regions = vec![then, other];
+        graph.regions[then].results = self.recordings(graph, then, node, operands, first);
+        graph.regions[other].results = self.choose(graph, other, node, operands, rest);
+        graph.nodes[branch].results.clone()
+    }
+
+    /// The recordings of one signature; where none fits the function is called.
+    fn recordings(
+        &mut self,
+        graph: &mut Graph,
+        region: RegionId,
+        node: &Node,
+        operands: &[ValueId],
+        candidate: &Candidate,
+    ) -> Vec<ValueId> {
+        let source = &candidate.merged.graph;
+        let args: Vec<ValueId> = candidate.tensors.iter().map(|i| operands[*i]).collect();
+        let (own, types) = (node.attrs.text.clone(), self.types(node));
+        let mut inner = Inliner {
+            source,
+            uses: self.uses,
+            constants: jit_ir::infer::constants(source),
+            depth: self.depth + 1,
+        };
+        Copier::new(source, graph, &args).body(region, &mut |g, r, n, ops| {
+            if n.attrs.text == own {
+                Some(call(g, r, node, operands, types.clone()))
+            } else {
+                inner.call(g, r, n, ops)
+            }
+        })
+    }
+}
+
+/// Whether arguments and result are leaves as they are, none of the user's own types.
+fn is_plain(step: &Step) -> bool {
+    fn plain(tree: &Tree<Type>) -> bool {
+        match tree {
+            Tree::Leaf(ty) => *ty != Type::Opaque,
+            Tree::Tuple(parts) => parts.iter().all(plain),
+            Tree::Record(fields) => fields.iter().all(|(_, f)| plain(f)),
+            Tree::List(_) | Tree::Option(..) | Tree::Unset => false,
+        }
+    }
+    let (params, result) = step.trees();
+    params.iter().all(plain) && plain(&result)
+}
+
+/// A signature's recordings, if a call's operands may have it.
+fn candidate(
+    tree: &Signed,
+    function: &TraceFn,
+    types: &[Type],
+    known: &[Option<Scalar>],
+    name: &str,
+) -> Option<Candidate> {
+    let State::Replayed(replay) = &tree.state else { return None };
+    if tree.signature.parts.len() != types.len() {
+        return None;
+    }
+    let (mut ranks, mut values, mut tensors) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, part) in tree.signature.parts.iter().enumerate() {
+        match (part, &types[i]) {
+            (Part::Tensor(dtype, rank), Type::Tensor(d, dims)) if d == dtype => {
+                tensors.push(i);
+                match dims {
+                    Some(dims) if dims.len() == *rank => {}
+                    Some(_) => return None,
+                    None => ranks.push((i, *rank)),
+                }
+            }
+            (Part::Scalar(value), Type::Scalar(d)) if *d == value.dtype() => match known[i] {
+                Some(other) if other.same_bits(*value) => {}
+                Some(_) => return None,
+                None => values.push((i, *value)),
+            },
+            _ => return None,
+        }
+    }
+    let settled = |p: &&std::sync::Arc<Recorded>| p.check.is_done() || function.freeze;
+    let graphs: Vec<&Graph> = replay.paths.iter().filter(settled).map(|p| &p.graph).collect();
+    let nodes: usize = graphs.iter().map(|g| g.node_count()).sum();
+    let guards = graphs.iter().map(|g| g.count_ops(Op::Guard)).max()?;
+    if nodes > MAX_INLINED_NODES || guards > MAX_INLINED_GUARDS {
+        return None;
+    }
+    let merged = merge(&graphs, false, Miss::Call(name));
+    // Paths with results of other types are not joined.
+    merged.places.iter().all(|p| p.start == 0).then_some(Candidate { merged, ranks, values, tensors })
+}
+
+/// What must hold for a candidate; `None` if it fits as far as types tell.
+fn condition(graph: &mut Graph, region: RegionId, of: &Candidate, operands: &[ValueId]) -> Option<ValueId> {
+    let ask = |graph: &mut Graph, op: Op, args: Vec<ValueId>, ty: DType| {
+        let node = graph.push(region, op, args, Attrs::default(), vec![Type::Scalar(ty)], None);
+        graph.nodes[node].results[0]
+    };
+    let mut wanted: Vec<(ValueId, Scalar)> =
+        of.values.iter().map(|(i, value)| (operands[*i], *value)).collect();
+    for (i, rank) in &of.ranks {
+        let found = ask(graph, Op::Rank, vec![operands[*i]], DType::Usize);
+        wanted.push((found, Scalar::Usize(*rank)));
+    }
+    wanted.into_iter().fold(None, |before, (value, expected)| {
+        let expected = graph.constant(region, Const::Scalar(expected));
+        let same = ask(graph, Op::Same, vec![value, expected], DType::Bool);
+        Some(before.map_or(same, |before| ask(graph, Op::And, vec![before, same], DType::Bool)))
+    })
+}
+
+/// The call itself.
+fn call(
+    graph: &mut Graph,
+    region: RegionId,
+    node: &Node,
+    operands: &[ValueId],
+    types: Vec<Type>,
+) -> Vec<ValueId> {
+    let (attrs, at) = (node.attrs.clone(), node.location.clone());
+    let call = graph.push(region, Op::Call, operands.to_vec(), attrs, types, at);
+    graph.nodes[call].results.clone()
+}
