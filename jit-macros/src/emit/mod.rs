@@ -273,6 +273,7 @@ impl<'a> Parts<'a> {
             Some(_) => format!("What the {kind} `{name}` carries."),
             None => format!("What the {kind} [`{name}`](fn@{name}) carries."),
         };
+        let handle = from_inside(vis);
         let hidden = owner.map(|_| quote! { #[doc(hidden)] #[allow(non_snake_case)] });
         quote! {
             #(#cfgs)*
@@ -282,7 +283,7 @@ impl<'a> Parts<'a> {
             #vis mod #module {
                 /// Stands for the function.
                 #[derive(Clone, Copy, Debug)]
-                pub struct Handle;
+                #handle struct Handle;
 
                 #functions
 
@@ -353,6 +354,24 @@ fn replaced(tokens: TokenStream, generic: &[String]) -> TokenStream {
         }
     };
     tokens.into_iter().map(one).collect()
+}
+
+/// The visibility of an item in a module that means the same as `vis` beside the module: a handle that is more
+/// visible than its function could not name the function's types.
+fn from_inside(vis: &syn::Visibility) -> TokenStream {
+    match vis {
+        syn::Visibility::Public(_) => quote! { pub },
+        syn::Visibility::Inherited => quote! { pub(super) },
+        syn::Visibility::Restricted(to) => {
+            let path = &to.path;
+            let first = path.segments.first().map(|s| s.ident.to_string());
+            match first.as_deref() {
+                Some("crate") => quote! { pub(in #path) },
+                Some("self") if path.segments.len() == 1 => quote! { pub(super) },
+                _ => quote! { pub(in super::#path) },
+            }
+        }
+    }
 }
 
 /// What a function's arguments may be.

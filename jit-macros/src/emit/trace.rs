@@ -81,7 +81,7 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
     let emitted = trace_module(parts);
     let (params, clause) = parts.impl_generics();
     let trace_name = name.to_string();
-    let names = args.iter().map(Ident::to_string);
+    let names = args.iter().map(|arg| if arg == "jit_self" { "self".to_string() } else { arg.to_string() });
     let passed: Vec<TokenStream> =
         args.iter().zip(types).map(|(arg, ty)| lent(quote! { #arg }, ty)).collect();
     let eager = match parts.owner {
