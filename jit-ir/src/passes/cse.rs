@@ -1,10 +1,10 @@
 //! `cse`: a node that repeats an earlier one is replaced by it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Renaming;
 use crate::graph::Graph;
-use crate::ids::{RegionId, ValueId};
+use crate::ids::{NodeId, RegionId, ValueId};
 use crate::ops::Op;
 
 /// Merges nodes of equal op, operands and attributes, where the first one always runs before.
@@ -25,28 +25,34 @@ struct Cse {
 
 impl Cse {
     fn region(&mut self, graph: &mut Graph, region: RegionId) {
-        let outer = self.seen.clone();
+        let mut own: Vec<Key> = Vec::new();
+        let mut gone: HashSet<NodeId> = HashSet::new();
         for id in graph.regions[region].nodes.clone() {
-            let node = graph.nodes[id].clone();
-            for inner in &node.regions {
-                self.region(graph, *inner);
+            for inner in graph.nodes[id].regions.clone() {
+                self.region(graph, inner);
             }
+            let node = &graph.nodes[id];
             if node.op.has_regions() || node.op.is_effect() || node.op == Op::Undef {
                 continue;
             }
             let operands: Vec<ValueId> = node.operands.iter().map(|v| self.renaming.find(*v)).collect();
-            let key = (node.op, operands, attrs_key(graph, &node));
+            let key = (node.op, operands, attrs_key(graph, node));
             match self.seen.get(&key) {
                 Some(first) => {
                     self.renaming.rename(node.results[0], *first);
-                    graph.regions[region].nodes.retain(|n| *n != id);
+                    gone.insert(id);
                 }
                 None => {
-                    self.seen.insert(key, node.results[0]);
+                    self.seen.insert(key.clone(), node.results[0]);
+                    own.push(key);
                 }
             }
         }
-        self.seen = outer;
+        graph.regions[region].nodes.retain(|n| !gone.contains(n));
+        // What a region makes is not seen outside.
+        own.iter().for_each(|key| {
+            self.seen.remove(key);
+        });
     }
 }
 

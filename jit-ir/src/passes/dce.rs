@@ -122,6 +122,7 @@ fn pinned(graph: &Graph, region: RegionId) -> bool {
 
 fn sweep(graph: &mut Graph, region: RegionId, live: &HashSet<ValueId>) -> usize {
     let mut changes = 0;
+    let mut gone: HashSet<NodeId> = HashSet::new();
     for id in graph.regions[region].nodes.clone() {
         let node = graph.nodes[id].clone();
         let used = node.results.iter().any(|v| live.contains(v));
@@ -131,7 +132,7 @@ fn sweep(graph: &mut Graph, region: RegionId, live: &HashSet<ValueId>) -> usize 
             _ => must_stay(graph, id),
         };
         if !used && !stays {
-            graph.regions[region].nodes.retain(|n| *n != id);
+            gone.insert(id);
             changes += 1;
             continue;
         }
@@ -140,6 +141,7 @@ fn sweep(graph: &mut Graph, region: RegionId, live: &HashSet<ValueId>) -> usize 
             changes += sweep(graph, *inner, live);
         }
     }
+    graph.regions[region].nodes.retain(|n| !gone.contains(n));
     changes
 }
 

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use fixedbitset::FixedBitSet;
+
 use crate::graph::{Graph, Node};
 use crate::ids::{NodeId, RegionId, ValueId};
 use crate::ops::{Attrs, Op};
@@ -32,83 +34,98 @@ fn fusible(graph: &Graph, node: &Node) -> bool {
 }
 
 /// Which node of a region is in which group.
+#[derive(Default)]
 struct Groups {
     of: HashMap<NodeId, usize>,
     /// For each group, those on which it depends through a node outside.
-    behind: Vec<BTreeSet<usize>>,
+    behind: Vec<FixedBitSet>,
     /// For each node outside, the groups on which it depends.
-    reach: HashMap<NodeId, BTreeSet<usize>>,
+    reach: Vec<FixedBitSet>,
+}
+
+/// What makes a value.
+#[derive(Clone, Copy)]
+enum Producer {
+    Member(NodeId),
+    /// A node outside of all groups, by its position in `reach`.
+    Outside(usize),
 }
 
 impl Groups {
     fn of(graph: &Graph, region: RegionId) -> Groups {
-        let mut groups = Groups { of: HashMap::new(), behind: Vec::new(), reach: HashMap::new() };
-        let mut producer: HashMap<ValueId, NodeId> = HashMap::new();
+        let mut groups = Groups::default();
+        let mut producer: HashMap<ValueId, Producer> = HashMap::new();
         for id in &graph.regions[region].nodes {
             let node = &graph.nodes[*id];
             let mut direct = BTreeSet::new();
-            let mut behind = BTreeSet::new();
+            let mut behind = FixedBitSet::new();
             for value in uses(graph, node) {
-                let Some(from) = producer.get(&value) else { continue };
-                match groups.of.get(from) {
-                    Some(g) => {
-                        direct.insert(*g);
-                        behind.extend(groups.behind[*g].iter().copied());
+                match producer.get(&value) {
+                    Some(Producer::Member(from)) => {
+                        let group = groups.of[from];
+                        if direct.insert(group) {
+                            behind.union_with(&groups.behind[group]);
+                        }
                     }
-                    None => behind.extend(groups.reach[from].iter().copied()),
+                    Some(Producer::Outside(at)) => behind.union_with(&groups.reach[*at]),
+                    None => {}
                 }
             }
-            if fusible(graph, node) {
+            let made = if fusible(graph, node) {
                 groups.join(*id, &direct, behind);
+                Producer::Member(*id)
             } else {
-                behind.extend(direct);
-                groups.reach.insert(*id, behind);
-            }
-            node.results.iter().for_each(|v| {
-                producer.insert(*v, *id);
-            });
+                direct.iter().for_each(|g| behind.grow_and_insert(*g));
+                groups.reach.push(behind);
+                Producer::Outside(groups.reach.len() - 1)
+            };
+            producer.extend(node.results.iter().map(|v| (*v, made)));
         }
         groups
     }
 
-    fn join(&mut self, id: NodeId, direct: &BTreeSet<usize>, mut behind: BTreeSet<usize>) {
+    fn join(&mut self, id: NodeId, direct: &BTreeSet<usize>, mut behind: FixedBitSet) {
         // The latest producer's group is the one that the fewest nodes stand between.
-        let home = direct.iter().rev().find(|g| !behind.contains(g)).copied();
+        let home = direct.iter().rev().find(|g| !behind.contains(**g)).copied();
         let group = home.unwrap_or_else(|| {
-            self.behind.push(BTreeSet::new());
+            self.behind.push(FixedBitSet::new());
             self.behind.len() - 1
         });
         for other in direct.iter().filter(|g| **g != group) {
-            let apart = !self.behind[*other].contains(&group) && !self.behind[group].contains(other);
-            if apart && !behind.contains(other) && !behind.contains(&group) {
+            let apart = !self.behind[*other].contains(group) && !self.behind[group].contains(*other);
+            if apart && !behind.contains(*other) && !behind.contains(group) {
                 self.merge(*other, group);
             } else {
-                behind.insert(*other);
+                behind.grow_and_insert(*other);
             }
         }
         self.of.insert(id, group);
-        self.behind[group].extend(behind);
-        self.close(group);
+        if !behind.is_subset(&self.behind[group]) {
+            self.behind[group].union_with(&behind);
+            self.close(group);
+        }
     }
 
     /// Moves the members of one group to another; no path leads from one to the other outside.
     fn merge(&mut self, from: usize, to: usize) {
         self.of.values_mut().filter(|g| **g == from).for_each(|g| *g = to);
         let moved = std::mem::take(&mut self.behind[from]);
-        self.behind[to].extend(moved);
-        for set in self.behind.iter_mut().chain(self.reach.values_mut()) {
-            if set.remove(&from) {
-                set.insert(to);
+        self.behind[to].union_with(&moved);
+        for set in self.behind.iter_mut().chain(self.reach.iter_mut()) {
+            if set.contains(from) {
+                set.remove(from);
+                set.grow_and_insert(to);
             }
         }
+        self.close(to);
     }
 
     /// What depends on a group depends on all that it depends on.
     fn close(&mut self, group: usize) {
         let grown = self.behind[group].clone();
-        for set in self.behind.iter_mut().chain(self.reach.values_mut()) {
-            if set.contains(&group) {
-                set.extend(&grown);
+        for set in self.behind.iter_mut().chain(self.reach.iter_mut()) {
+            if set.contains(group) {
+                set.union_with(&grown);
             }
         }
     }
@@ -137,79 +154,92 @@ fn rebuild(graph: &mut Graph, region: RegionId, groups: &Groups) -> usize {
             members[*g].push(*id);
         }
     }
-    let mut changes = 0;
-    let mut home: HashMap<NodeId, NodeId> = HashMap::new();
-    for group in members.iter().filter(|m| m.len() > 1) {
-        let fused = make_node(graph, region, group);
-        group.iter().for_each(|id| {
-            home.insert(*id, fused);
-        });
-        changes += 1;
-    }
-    if changes == 0 {
+    members.retain(|m| m.len() > 1);
+    if members.is_empty() {
         return 0;
     }
+    let uses = count_uses(graph);
+    let mut home: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut outputs = Outputs::new();
+    for group in &members {
+        let fused = make_node(graph, region, group, &uses, &mut outputs);
+        home.extend(group.iter().map(|id| (*id, fused)));
+    }
+    rename(graph, &outputs);
     graph.regions[region].nodes = order(graph, &nodes, &home);
-    changes
+    members.len()
 }
 
-fn make_node(graph: &mut Graph, region: RegionId, group: &[NodeId]) -> NodeId {
-    let inside: HashSet<NodeId> = group.iter().copied().collect();
-    let used = used_outside(graph, region, &inside);
+/// Results of groups: what stands for a value outside of the group, and the group's region.
+type Outputs = HashMap<ValueId, (ValueId, RegionId)>;
+
+/// How often each value is used.
+fn count_uses(graph: &Graph) -> HashMap<ValueId, usize> {
+    let mut uses: HashMap<ValueId, usize> = HashMap::new();
+    for region in graph.all_regions() {
+        let data = &graph.regions[region];
+        let operands = data.nodes.iter().flat_map(|n| &graph.nodes[*n].operands);
+        operands.chain(&data.results).for_each(|v| *uses.entry(*v).or_default() += 1);
+    }
+    uses
+}
+
+fn make_node(
+    graph: &mut Graph,
+    region: RegionId,
+    group: &[NodeId],
+    uses: &HashMap<ValueId, usize>,
+    outputs: &mut Outputs,
+) -> NodeId {
+    let mut inside: HashMap<ValueId, usize> = HashMap::new();
+    for value in group.iter().flat_map(|id| &graph.nodes[*id].operands) {
+        *inside.entry(*value).or_default() += 1;
+    }
+    let made = group.iter().flat_map(|id| graph.nodes[*id].results.iter().copied());
+    let used_outside = |v: &ValueId| uses.get(v).copied() > inside.get(v).copied();
+    let given: Vec<ValueId> = made.filter(used_outside).collect();
     let inner = graph.region();
     graph.regions[inner].nodes = group.to_vec();
-    let made: Vec<ValueId> = group.iter().flat_map(|id| graph.nodes[*id].results.clone()).collect();
-    let outputs: Vec<ValueId> = made.into_iter().filter(|v| used.contains(v)).collect();
-    graph.regions[inner].results = outputs.clone();
-    let types: Vec<Type> = outputs.iter().map(|v| graph.ty(*v).clone()).collect();
+    graph.regions[inner].results = given.clone();
+    let types: Vec<Type> = given.iter().map(|v| graph.ty(*v).clone()).collect();
     let location = group.last().and_then(|id| graph.nodes[*id].location.clone());
     let fused = graph.push(region, Op::Fused, vec![], Attrs::default(), types, location);
     graph.nodes[fused].regions.push(inner);
     graph.regions[region].nodes.pop();
-    let results = graph.nodes[fused].results.clone();
-    for (old, new) in outputs.iter().zip(&results) {
-        graph.values[*new].name = graph.values[*old].name.clone();
-    }
-    let renamed: HashMap<ValueId, ValueId> = outputs.into_iter().zip(results).collect();
-    let all: Vec<RegionId> = graph.all_regions();
-    for r in all {
-        for id in graph.regions[r].nodes.clone() {
-            if !inside.contains(&id) {
-                rename(&mut graph.nodes[id].operands, &renamed);
-            }
-        }
-        if r != inner {
-            let mut results = std::mem::take(&mut graph.regions[r].results);
-            rename(&mut results, &renamed);
-            graph.regions[r].results = results;
-        }
+    for (i, old) in given.into_iter().enumerate() {
+        let new = graph.nodes[fused].results[i];
+        graph.values[new].name = graph.values[old].name.clone();
+        outputs.insert(old, (new, inner));
     }
     fused
 }
 
-fn rename(values: &mut [ValueId], renamed: &HashMap<ValueId, ValueId>) {
-    values.iter_mut().for_each(|v| *v = renamed.get(v).copied().unwrap_or(*v));
-}
-
-fn used_outside(graph: &Graph, region: RegionId, inside: &HashSet<NodeId>) -> HashSet<ValueId> {
-    let mut used: HashSet<ValueId> = graph.regions[region].results.iter().copied().collect();
-    for r in graph.all_regions() {
-        if r != region {
-            used.extend(graph.regions[r].results.iter().copied());
+/// Uses of members' values outside of their groups become those of the groups' results. The members still stand
+/// in the region around their groups.
+fn rename(graph: &mut Graph, outputs: &Outputs) {
+    let inner: HashSet<RegionId> = outputs.values().map(|(_, inner)| *inner).collect();
+    let grouped: HashMap<NodeId, RegionId> =
+        inner.iter().flat_map(|r| graph.regions[*r].nodes.iter().map(|n| (*n, *r))).collect();
+    let stands_for = |v: ValueId, here: Option<RegionId>| match outputs.get(&v) {
+        Some((new, group)) if here != Some(*group) => *new,
+        _ => v,
+    };
+    for region in graph.all_regions() {
+        for id in graph.regions[region].nodes.clone() {
+            let here = grouped.get(&id).copied();
+            graph.nodes[id].operands.iter_mut().for_each(|v| *v = stands_for(*v, here));
         }
-        for id in graph.regions[r].nodes.iter().filter(|id| !inside.contains(id)) {
-            used.extend(graph.nodes[*id].operands.iter().copied());
-        }
+        graph.regions[region].results.iter_mut().for_each(|v| *v = stands_for(*v, None));
     }
-    used
 }
 
 /// The region's nodes, groups in place of their members, each after what it uses.
 fn order(graph: &Graph, nodes: &[NodeId], home: &HashMap<NodeId, NodeId>) -> Vec<NodeId> {
     let mut units: Vec<NodeId> = Vec::new();
+    let mut known: HashSet<NodeId> = HashSet::new();
     for id in nodes {
         let unit = home.get(id).copied().unwrap_or(*id);
-        if !units.contains(&unit) {
+        if known.insert(unit) {
             units.push(unit);
         }
     }

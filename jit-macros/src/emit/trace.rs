@@ -1,6 +1,6 @@
 //! The tokens of traced functions.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{ItemFn, Type};
 
