@@ -49,11 +49,8 @@ pub fn without_passes<R>(body: impl FnOnce() -> R) -> R {
 pub fn run(graph: &Graph, args: &[Value], layout: Layout, optimise: bool) -> Result<Vec<Value>> {
     let vals: Vec<Val> = args.iter().map(|v| to_val(v, layout)).collect();
     let compiled = compile::compile(graph, &argument_types(&vals))?;
-    let outcome = if optimise {
-        run::run(&compiled.plan, vals)
-    } else {
-        run::run(&compile::plain(&compiled)?, vals)
-    };
+    let outcome =
+        if optimise { run::run(&compiled.plan, vals) } else { run::run(&compile::plain(&compiled)?, vals) };
     let values = outcome.map_err(|halt| match halt {
         Halt::Error(e) => e,
         Halt::Guard => Error::msg("a guard does not hold"),

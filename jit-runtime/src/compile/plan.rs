@@ -85,7 +85,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// `programs` says whether loops over scalars become register programs.
     pub(crate) fn new(graph: &Graph, programs: bool) -> Result<Plan> {
-        let mut builder = Builder { graph, programs, places: HashMap::new(), slots: 0, constants: Vec::new() };
+        let mut builder =
+            Builder { graph, programs, places: HashMap::new(), slots: 0, constants: Vec::new() };
         for value in graph.params() {
             builder.slot(*value);
         }

@@ -1,7 +1,8 @@
 //! Calls of traced functions.
 
 use super::{
-    CallWith, CompiledTrace, Inputs, Outcome, Outputs, Results, Returns, TraceWith, TracedFn, Tree, Val, values,
+    CallWith, CompiledTrace, Inputs, Outcome, Outputs, Results, Returns, TraceWith, TracedFn, Tree, Val,
+    values,
 };
 use crate::error::{Result, catch, fail};
 use crate::script::{is_eager, pack, unpack};

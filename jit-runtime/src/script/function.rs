@@ -202,7 +202,12 @@ impl Script {
     }
 
     /// The results of a call that joins the recording of its arguments.
-    pub(crate) fn join(&'static self, args: Vec<Any>, variant: u32, trees: &dyn Fn() -> Trees) -> Result<Vec<Any>> {
+    pub(crate) fn join(
+        &'static self,
+        args: Vec<Any>,
+        variant: u32,
+        trees: &dyn Fn() -> Trees,
+    ) -> Result<Vec<Any>> {
         let run = |vals: Vec<Val>| self.run(vals.clone(), variant, trees, || vals);
         trace::joined(args, run, || self.linked(trees))
     }
@@ -245,11 +250,7 @@ fn finish(outcome: std::result::Result<Vec<Val>, Halt>) -> Result<Vec<Val>> {
 
 /// Runs a plan. An optimised plan may meet an error that the source does not have (an op that
 /// moved out of a loop without trips), or another one first: the graph as it was written decides.
-pub(crate) fn run_entry(
-    entry: &Entry,
-    vals: Vec<Val>,
-    again: impl FnOnce() -> Vec<Val>,
-) -> Result<Vec<Val>> {
+pub(crate) fn run_entry(entry: &Entry, vals: Vec<Val>, again: impl FnOnce() -> Vec<Val>) -> Result<Vec<Val>> {
     let outcome = if as_written() { None } else { Some(run::run(&entry.compiled.plan, vals)) };
     match outcome {
         None | Some(Err(Halt::Error(_))) => {

@@ -65,9 +65,8 @@ impl Streamed for Any {
             return Vec::new();
         }
         let n = tensor::ask_at(Op::Len, Attrs::default(), &[&self], at).as_i64() as usize;
-        let element = |i| {
-            tensor::call_at(Op::Index, Attrs::default(), &[&self, &Any::from(Scalar::Usize(i))], at)
-        };
+        let element =
+            |i| tensor::call_at(Op::Index, Attrs::default(), &[&self, &Any::from(Scalar::Usize(i))], at);
         (0..n).map(element).collect()
     }
     fn scalar(value: Scalar) -> Any {

@@ -194,7 +194,10 @@ impl RawTensor {
     }
 
     fn kept<T: Prim>(&self) -> Data<T> {
-        Data::Kept(Arc::new(Keeper(self.contiguous())))
+        // A small part is copied: it would keep the whole buffer.
+        let small = self.len() * self.dtype.size() < self.buffer.capacity() / 8;
+        let tensor = if small { copy::contiguous_copy(self) } else { self.contiguous() };
+        Data::Kept(Arc::new(Keeper(tensor)))
     }
 
     /// From plain data; elements that a tensor keeps are shared.

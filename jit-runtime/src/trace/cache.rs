@@ -160,8 +160,6 @@ pub(crate) struct Cache {
     /// Address of the slot used last.
     last: AtomicUsize,
     pub(crate) evictions: AtomicU64,
-    /// Replays of recordings that are gone.
-    pub(crate) retired: AtomicU64,
 }
 
 /// The signatures at one moment.
@@ -193,7 +191,6 @@ impl Cache {
             changing: Mutex::new(Vec::new()),
             last: AtomicUsize::new(0),
             evictions: AtomicU64::new(0),
-            retired: AtomicU64::new(0),
         }
     }
 
@@ -220,7 +217,12 @@ impl Cache {
     }
 
     /// Adds a signature; a full cache makes room when it comes the second time.
-    pub(crate) fn meet(&self, signature: &Signature, tree: impl FnOnce(&[Arc<Tree>]) -> Tree, vals: &[Val]) -> Met {
+    pub(crate) fn meet(
+        &self,
+        signature: &Signature,
+        tree: impl FnOnce(&[Arc<Tree>]) -> Tree,
+        vals: &[Val],
+    ) -> Met {
         let mut waiting = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.load();
         if let Some(known) = now.find(vals) {
@@ -251,9 +253,7 @@ impl Cache {
     /// Removes the first signature that was not used since room was last made.
     fn make_room(&self, trees: &mut Trees) {
         let idle = trees.iter().position(|t| !t.slot.used.swap(false, Ordering::Relaxed)).unwrap_or(0);
-        let gone = trees.remove(idle);
-        let runs = gone.paths().iter().map(|p| p.runs.load(Ordering::Relaxed)).sum();
-        self.retired.fetch_add(runs, Ordering::Relaxed);
+        trees.remove(idle);
         self.evictions.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -264,10 +264,6 @@ impl Cache {
         let Some(tree) = trees.iter_mut().find(|t| Arc::ptr_eq(&t.slot, slot)) else { return false };
         if matches!(tree.state, State::Eager(_)) {
             return false;
-        }
-        if !matches!(state, State::Replayed(_)) {
-            let runs = tree.paths().iter().map(|p| p.runs.load(Ordering::Relaxed)).sum();
-            self.retired.fetch_add(runs, Ordering::Relaxed);
         }
         *tree = Arc::new(Tree {
             slot: tree.slot.clone(),

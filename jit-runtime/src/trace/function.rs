@@ -55,6 +55,7 @@ pub struct TraceFn {
     /// Changes whenever there is more, or less, that may be inlined in scripts.
     version: AtomicU64,
     recordings: AtomicU64,
+    replays: AtomicU64,
     eager: AtomicU64,
     checks: AtomicU64,
     nanos: [AtomicU64; 2],
@@ -96,6 +97,7 @@ impl TraceFn {
             cache: Cache::new(),
             version: AtomicU64::new(0),
             recordings: AtomicU64::new(0),
+            replays: AtomicU64::new(0),
             eager: AtomicU64::new(0),
             checks: AtomicU64::new(0),
             nanos: [const { AtomicU64::new(0) }; 2],
@@ -126,10 +128,8 @@ impl TraceFn {
     pub fn stats(&self) -> TraceStats {
         let snapshot = self.cache.load();
         let paths = || snapshot.trees().iter().flat_map(|t| t.paths());
-        let replays = paths().map(|p| p.runs.load(Ordering::Relaxed)).sum::<u64>()
-            + self.cache.retired.load(Ordering::Relaxed);
-        let (recordings, eager) =
-            (self.recordings.load(Ordering::Relaxed), self.eager.load(Ordering::Relaxed));
+        let [recordings, replays, eager] =
+            [&self.recordings, &self.replays, &self.eager].map(|n| n.load(Ordering::Relaxed));
         let time = |i: usize| Duration::from_nanos(self.nanos[i].load(Ordering::Relaxed));
         TraceStats {
             calls: recordings + replays + eager,
@@ -192,6 +192,12 @@ impl TraceFn {
         }
     }
 
+    /// Counts a replay; gives how often the path has been replayed.
+    fn count(&self, path: &Recorded) -> u64 {
+        self.replays.fetch_add(1, Ordering::Relaxed);
+        path.runs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn plain<R>(&self, call: &Call<'_, R>) -> R {
         self.eager.fetch_add(1, Ordering::Relaxed);
         (call.plain)()
@@ -210,11 +216,11 @@ impl TraceFn {
                 // Another thread compares them; until then the path is not trusted.
                 return self.plain(call);
             }
-            path.runs.fetch_add(1, Ordering::Relaxed);
+            self.count(path);
             return self.compare(call, slot, path, values);
         }
-        let runs = path.runs.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.check_every > 0 && !self.freeze && runs % self.check_every == 0 {
+        let runs = self.count(path);
+        if self.check_every > 0 && !self.freeze && runs.is_multiple_of(self.check_every) {
             return self.compare(call, slot, path, values);
         }
         R::restore(&mut Outputs::new(values))
@@ -258,7 +264,9 @@ impl TraceFn {
         };
         let graph = match &run.graph {
             Ok(graph) => graph,
-            Err(Spoiled::Path) => return reason("a call in the body fails in one run and not in another", None),
+            Err(Spoiled::Path) => {
+                return reason("a call in the body fails in one run and not in another", None);
+            }
             Err(Spoiled::Function { reason, advice, at }) => {
                 return Some(Reason { kind: "spoiled", what: reason.clone(), at: at.clone(), advice });
             }
@@ -269,7 +277,10 @@ impl TraceFn {
                 Relation::Same => {}
                 Relation::Parts(at) => {
                     let at = report::guard_at(graph, at).map(|g| g.at);
-                    return reason("the host sees other values in two runs of the body on the same input", at);
+                    return reason(
+                        "the host sees other values in two runs of the body on the same input",
+                        at,
+                    );
                 }
                 Relation::Differs { what, at } => return reason(words(what), at.as_ref().map(Into::into)),
             }
@@ -324,7 +335,8 @@ impl TraceFn {
             let names = (call.names)(vals);
             let others: Vec<&Signature> = trees.iter().map(|t| &t.signature).collect();
             if let Some(i) = signature.changing_float(&others) {
-                let reason = format!("its argument `{}` keeps changing, and each value is recorded", names[i]);
+                let reason =
+                    format!("its argument `{}` keeps changing, and each value is recorded", names[i]);
                 warn(&self.name, &names[i], None, &reason, "pass it as a rank-0 tensor: `Tensor::scalar(v)`");
             }
             let why = signature.reason(&names, &others);
@@ -354,7 +366,8 @@ impl TraceFn {
             return false;
         };
         let at = report::busiest(paths);
-        let advice = "further values run eagerly; put control flow that depends on values into a `#[script]` function";
+        let advice =
+            "further values run eagerly; put control flow that depends on values into a `#[script]` function";
         warn(&self.name, "full", at.as_ref(), &what, advice);
         true
     }
@@ -388,7 +401,8 @@ impl TraceFn {
         let guards: Vec<Guard> = report::guards(&graph);
         if let Some(first) = guards.first() {
             let lines: Vec<String> = guards.iter().map(|g| g.at.to_string()).collect();
-            let what = format!("what it does on the values seen at {} is kept for all others", lines.join(", "));
+            let what =
+                format!("what it does on the values seen at {} is kept for all others", lines.join(", "));
             let advice = "remove `freeze` to have each path recorded, or write the branch as `#[script]`";
             warn(&self.name, "frozen", Some(&first.at), &what, advice);
         }
@@ -448,7 +462,8 @@ impl TraceFn {
                 self.cache.set(slot, State::Replayed(Arc::new(replay)));
             }
             Err(error) => {
-                let (what, at) = (format!("its recording cannot be compiled: {error}"), error.place().cloned());
+                let (what, at) =
+                    (format!("its recording cannot be compiled: {error}"), error.place().cloned());
                 self.give_up(slot, Reason { kind: "compile", what, at, advice: "please report this" });
             }
         }
@@ -484,6 +499,9 @@ impl TraceFn {
         let run = catch(|| self.record(&vals, call.traced));
         for recorded in [true, false] {
             let Some(tree) = self.cache.tree(&tree.slot) else { return Ok(()) };
+            if let State::Eager(reason) = &tree.state {
+                return Err(Error::Differs(format!("`{}`: {reason}", self.name)));
+            }
             let outcome = match &tree.state {
                 State::Replayed(replay) => Some(replay.run(vals.clone())),
                 _ => None,
@@ -492,14 +510,22 @@ impl TraceFn {
                 // The body's error is the plan's, or there is no plan.
                 (Err(_), None | Some(Err(_))) => return Ok(()),
                 (Err(e), Some(Ok(_))) => {
-                    return Err(Error::Differs(format!("`{}`: the body fails and the plan does not: {e}", self.name)));
+                    return Err(Error::Differs(format!(
+                        "`{}`: the body fails and the plan does not: {e}",
+                        self.name
+                    )));
                 }
                 (Ok(run), _) => run,
             };
             match outcome {
-                Some(Ok((path, values))) => return self.differing(path, run, &values).map_or(Ok(()), |r| Err(differs(r))),
+                Some(Ok((path, values))) => {
+                    return self.differing(path, run, &values).map_or(Ok(()), |r| Err(differs(r)));
+                }
                 Some(Err(Halt::Error(e))) => {
-                    return Err(Error::Differs(format!("`{}`: the plan fails and the body does not: {e}", self.name)));
+                    return Err(Error::Differs(format!(
+                        "`{}`: the plan fails and the body does not: {e}",
+                        self.name
+                    )));
                 }
                 _ => {}
             }
@@ -508,7 +534,7 @@ impl TraceFn {
                     let (what, at) = (reason.clone(), at.clone());
                     return Err(differs(Reason { kind: "spoiled", what, at, advice: "" }));
                 }
-                Ok(graph) if recorded && !matches!(tree.state, State::Eager(_)) => {
+                Ok(graph) if recorded => {
                     self.keep(&tree.slot, &vals, Ok(graph.clone()), &run.values);
                 }
                 _ => {}

@@ -33,7 +33,8 @@ pub(crate) fn expand(graph: &Graph) -> Option<(Graph, Uses)> {
     }
     let params = out.params().to_vec();
     let mut uses = Uses::new();
-    let mut inliner = Inliner { source: graph, uses: &mut uses, constants: jit_ir::infer::constants(graph), depth: 0 };
+    let mut inliner =
+        Inliner { source: graph, uses: &mut uses, constants: jit_ir::infer::constants(graph), depth: 0 };
     let mut copier = Copier::new(graph, &mut out, &params);
     let results = copier.body(body, &mut |g, r, node, operands| inliner.call(g, r, node, operands));
     out.regions[body].results = results;
@@ -83,9 +84,12 @@ impl Inliner<'_> {
         let known: Vec<Option<Scalar>> =
             node.operands.iter().map(|v| self.constants.get(v).copied()).collect();
         let snapshot = function.cache.load();
-        let fitting = snapshot.trees().iter().filter_map(|tree| candidate(tree, function, &types, &known, name));
-        let candidates: Vec<Candidate> =
-            fitting.filter(|c| c.merged.graph.result_types.len() == node.results.len()).take(MAX_INLINED).collect();
+        let fitting =
+            snapshot.trees().iter().filter_map(|tree| candidate(tree, function, &types, &known, name));
+        let candidates: Vec<Candidate> = fitting
+            .filter(|c| c.merged.graph.result_types.len() == node.results.len())
+            .take(MAX_INLINED)
+            .collect();
         if candidates.is_empty() {
             return None;
         }

@@ -17,8 +17,8 @@ mod step;
 mod warn;
 
 pub use closure::{Traced, trace};
-pub use function::TraceFn;
 pub(crate) use function::Call;
+pub use function::TraceFn;
 pub(crate) use inline::{Uses, expand};
 pub(crate) use join::joined;
 pub(crate) use limits::MAX_RENEWALS;

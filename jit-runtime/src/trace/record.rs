@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 use super::limits::MAX_NODES;
 use crate::compile::open_type;
 use crate::error::{Error, Place, fail};
-use crate::tensor::{self, Any};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
+use crate::tensor::{self, Any};
 
 /// A tensor's place in a recording.
 #[derive(Clone)]
@@ -228,7 +228,14 @@ impl Recorder {
     }
 
     /// Appends an op with one result.
-    fn op(&mut self, op: Op, operands: Vec<ValueId>, attrs: Attrs, ty: Type, at: &Location<'static>) -> ValueId {
+    fn op(
+        &mut self,
+        op: Op,
+        operands: Vec<ValueId>,
+        attrs: Attrs,
+        ty: Type,
+        at: &Location<'static>,
+    ) -> ValueId {
         let location = self.location(at);
         let body = self.graph.body;
         let node = self.graph.push(body, op, operands, attrs, vec![ty], location);

@@ -137,7 +137,12 @@ pub(crate) fn names(params: &[&str], trees: &[Tree<Type>], vals: &[Val]) -> Vec<
     out
 }
 
-fn name<'v>(tree: &Tree<Type>, path: String, vals: &mut impl Iterator<Item = &'v Val>, out: &mut Vec<String>) {
+fn name<'v>(
+    tree: &Tree<Type>,
+    path: String,
+    vals: &mut impl Iterator<Item = &'v Val>,
+    out: &mut Vec<String>,
+) {
     let number = |val: Option<&Val>| match val {
         Some(Val::Scalar(s)) => s.as_i64() as usize,
         _ => 0,

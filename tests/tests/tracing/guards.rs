@@ -162,7 +162,15 @@ fn printed(x: &Tensor) -> Tensor {
 
 #[test]
 fn printing_and_copying_out_guard_all_elements() {
-    for values in [vec![1.0, 2.0], vec![10.0, 2.0], vec![1.0, 2.0], vec![0.0], vec![-0.0], vec![f32::NAN], vec![f32::NAN]] {
+    for values in [
+        vec![1.0, 2.0],
+        vec![10.0, 2.0],
+        vec![1.0, 2.0],
+        vec![0.0],
+        vec![-0.0],
+        vec![f32::NAN],
+        vec![f32::NAN],
+    ] {
         let x = Tensor::from(values);
         for _ in 0..2 {
             assert_eq!(printed(&x).to_vec().len(), x.len());

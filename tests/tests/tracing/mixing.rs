@@ -1,7 +1,7 @@
 //! Scripts called in traces, traces called in scripts, at any depth.
 
-use jit_runtime::prelude::*;
 use jit_runtime::eager;
+use jit_runtime::prelude::*;
 
 #[script]
 fn halve_until(x: &Tensor, limit: f32) -> Tensor {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jit_runtime::prelude::*;
 use jit_runtime::eager;
+use jit_runtime::prelude::*;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Mode {
@@ -41,10 +41,7 @@ fn any_argument(
 #[test]
 fn arguments_of_any_type_are_part_of_the_signature() {
     let x = Tensor::from([1.0, 2.0]);
-    let config = |n: u32| Config {
-        name: "c".into(),
-        sizes: (0..n).map(|i| (i.to_string(), i)).collect(),
-    };
+    let config = |n: u32| Config { name: "c".into(), sizes: (0..n).map(|i| (i.to_string(), i)).collect() };
     let mut expected = 0;
     for (mode, by_ref, text, owned, n, steps, names, limit) in [
         (Mode::Plain, Mode::Plain, "a", "", 0, 1, vec![], None),
@@ -87,7 +84,12 @@ fn recordings_say_why_they_were_made() {
     let why: Vec<&str> = traces.iter().map(|t| t.why.as_str()).collect();
     assert_eq!(
         why,
-        ["the first call", "`n` was 2, is 3", "`x` was f32[?], is f32[?, ?]", "`scale` was 0.5, is 0.25, `flags.1` was 3, is 4"]
+        [
+            "the first call",
+            "`n` was 2, is 3",
+            "`x` was f32[?], is f32[?, ?]",
+            "`scale` was 0.5, is 0.25, `flags.1` was 3, is 4"
+        ]
     );
     assert_eq!(traces[0].signature, "described(x: f32[?], n = 2, scale = 0.5, flags.0 = true, flags.1 = 3)");
 }
@@ -209,10 +211,13 @@ impl Model {
 
 #[test]
 fn methods_take_any_argument_too() {
-    let model = |name: &str, scale: f32| Model { weight: Tensor::from([[1.0], [2.0]]), scale, name: name.into() };
+    let model =
+        |name: &str, scale: f32| Model { weight: Tensor::from([[1.0], [2.0]]), scale, name: name.into() };
     let x = Tensor::from([[1.0, 2.0]]);
     for _ in 0..3 {
-        for (name, scale, mode) in [("a", 1.0, Mode::Plain), ("ab", 1.0, Mode::Plain), ("a", 2.0, Mode::Scaled)] {
+        for (name, scale, mode) in
+            [("a", 1.0, Mode::Plain), ("ab", 1.0, Mode::Plain), ("a", 2.0, Mode::Scaled)]
+        {
             let m = model(name, scale);
             assert_eq!(m.forward(&x, mode), eager(|| m.forward(&x, mode)));
         }
