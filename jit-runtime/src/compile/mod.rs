@@ -25,6 +25,8 @@ pub(crate) struct Compiled {
     pub(crate) plan: Plan,
     /// The traced functions that it calls.
     pub(crate) uses: Uses,
+    /// How often the plan was made anew before.
+    pub(crate) renewals: usize,
     /// The passes that ran, with the number of changes.
     pub(crate) passes: Vec<(&'static str, usize)>,
     pub(crate) time: Duration,
@@ -88,22 +90,28 @@ fn inferred(graph: &mut Graph) -> Result<()> {
 
 /// Compiles a linked graph for arguments of the given types.
 pub(crate) fn compile(graph: &Graph, types: &[Type]) -> Result<Compiled> {
+    renewed(graph, types, 0)
+}
+
+/// As [`compile`], when the plan has been made anew so often because traced functions that it calls had other
+/// recordings.
+pub(crate) fn renewed(graph: &Graph, types: &[Type], renewals: usize) -> Result<Compiled> {
     warn_unoptimised();
     let start = Instant::now();
     let source = typed(graph, types)?;
-    let (mut graph, uses) = match trace::expand(&source) {
+    let (mut graph, uses) = match trace::expand(&source, renewals) {
         Some((mut expanded, uses)) => {
             inferred(&mut expanded)?;
             (expanded, uses)
         }
-        None => (source.clone(), Uses::new()),
+        None => (source.clone(), Uses::default()),
     };
     let mut passes = Vec::with_capacity(PIPELINE.len());
     for (name, pass) in PIPELINE {
         passes.push((*name, pass(&mut graph)));
     }
     let plan = Plan::new(&graph, true)?;
-    let compiled = Compiled { source, graph, plan, uses, passes, time: start.elapsed() };
+    let compiled = Compiled { source, graph, plan, uses, renewals, passes, time: start.elapsed() };
     if explaining() {
         eprintln!("{}", explain(&compiled));
     }

@@ -11,7 +11,6 @@ use crate::compile::Compiled;
 use crate::compile::plan::Plan;
 use crate::error::Result;
 use crate::tensor::raw::Val;
-use crate::trace::MAX_RENEWALS;
 
 /// Element types and ranks of a call's values.
 pub(crate) type Key = SmallVec<[u32; 8]>;
@@ -87,8 +86,6 @@ pub(crate) struct Entry {
     next: OnceLock<Box<Entry>>,
     /// The plan made anew, when a traced function that it calls had other recordings.
     newer: OnceLock<Box<Entry>>,
-    /// How often the plan was made anew before.
-    renewals: usize,
 }
 
 impl Entry {
@@ -98,11 +95,6 @@ impl Entry {
 
     pub(crate) fn key(&self) -> &Key {
         &self.key
-    }
-
-    /// Whether a traced function that it calls has other recordings by now.
-    fn is_stale(&self) -> bool {
-        self.renewals < MAX_RENEWALS && self.compiled.uses.iter().any(|(f, version)| f.version() != *version)
     }
 }
 
@@ -131,13 +123,14 @@ impl PlanCache {
         }
     }
 
-    /// The plan for these values, compiled if it is new. `None` if the cache is full.
+    /// The plan for these values, compiled if it is new, or anew (`compile` is told how often that was done) if a
+    /// traced function in it has other recordings by now. `None` if the cache is full.
     pub(crate) fn get(
         &self,
         vals: &[Val],
         variant: u32,
         name: &str,
-        compile: impl Fn() -> Result<Compiled>,
+        compile: impl Fn(usize) -> Result<Compiled>,
     ) -> Result<Option<&Entry>> {
         let mut at = &self.first;
         let mut made: Option<Box<Entry>> = None;
@@ -175,14 +168,18 @@ impl PlanCache {
     }
 
     /// The plan for an entry's key that is up to date.
-    fn latest<'e>(&self, mut entry: &'e Entry, compile: &impl Fn() -> Result<Compiled>) -> Result<&'e Entry> {
+    fn latest<'e>(
+        &self,
+        mut entry: &'e Entry,
+        compile: &impl Fn(usize) -> Result<Compiled>,
+    ) -> Result<&'e Entry> {
         while let Some(newer) = entry.newer.get() {
             entry = newer;
         }
-        if !entry.is_stale() {
+        if !entry.compiled.uses.is_stale() {
             return Ok(entry);
         }
-        let newer = self.make(entry.key.clone(), entry.variant, entry.renewals + 1, compile)?;
+        let newer = self.make(entry.key.clone(), entry.variant, entry.compiled.renewals + 1, compile)?;
         Ok(entry.newer.get_or_init(|| newer))
     }
 
@@ -191,15 +188,15 @@ impl PlanCache {
         key: Key,
         variant: u32,
         renewals: usize,
-        compile: &impl Fn() -> Result<Compiled>,
+        compile: &impl Fn(usize) -> Result<Compiled>,
     ) -> Result<Box<Entry>> {
         let start = Instant::now();
-        let compiled = compile()?;
+        let compiled = compile(renewals)?;
         self.compilations.fetch_add(1, Ordering::Relaxed);
         self.nanos.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         let sizes = AtomicU64::new(u64::MAX);
         let (plain, next, newer) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Ok(Box::new(Entry { key, variant, compiled, plain, sizes, next, newer, renewals }))
+        Ok(Box::new(Entry { key, variant, compiled, plain, sizes, next, newer }))
     }
 
     /// Counts a call of a plan.

@@ -163,10 +163,10 @@ impl Script {
     }
 
     fn entry(&self, vals: &[Val], variant: u32, trees: &dyn Fn() -> Trees) -> Result<Option<&Entry>> {
-        self.plans.get(vals, variant, self.name, || {
+        self.plans.get(vals, variant, self.name, |renewals| {
             let graph = self.linked(trees)?;
             let graph = with_options(graph, &trees().0, vals);
-            compile::compile(&graph, &argument_types(vals))
+            compile::renewed(&graph, &argument_types(vals), renewals)
         })
     }
 
@@ -421,7 +421,7 @@ impl Function {
         vals: Vec<Val>,
         again: impl FnOnce() -> Vec<Val>,
     ) -> Result<Vec<Val>> {
-        let make = || compile::compile(self.linked::<A, R>()?, &argument_types(&vals));
+        let make = |_| compile::compile(self.linked::<A, R>()?, &argument_types(&vals));
         let Some(entry) = self.plans.get(&vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };

@@ -12,6 +12,7 @@ use super::operators::compare;
 use super::raw::Sizes;
 use super::{Any, Elem, Tensor, ask};
 use crate::error::{Error, fail};
+use crate::trace;
 
 mod sealed {
     pub trait Sealed {}
@@ -62,6 +63,7 @@ impl<T: Elem, P: Position> IndexMut<P> for Tensor<T> {
         let raw = self.raw();
         if at.len() != raw.rank() || at.iter().zip(&raw.shape).any(|(i, n)| i >= n) {
             let message = format!("index {at:?} is out of range for shape {:?}", raw.shape);
+            trace::failed([&self.any]);
             fail(Error::op(Op::Index, message, Some(Location::caller().into())));
         }
         let sizes: Sizes = raw.shape.clone();

@@ -83,7 +83,10 @@ pub(crate) fn call_at(op: Op, attrs: Attrs, args: &[&Any], at: &'static Location
             let tag = if traced { trace::record(op, attrs, args, &val, at) } else { None };
             Any { val, tag }
         }
-        Err(message) => fail(Error::op(op, message, Some(at.into()))),
+        Err(message) => {
+            trace::failed(args.iter().copied());
+            fail(Error::op(op, message, Some(at.into())))
+        }
     }
 }
 

@@ -259,12 +259,22 @@ impl Cache {
 
     /// Changes how calls of a signature run; one that runs eagerly stays so. Says whether it changed.
     pub(crate) fn set(&self, slot: &Arc<Slot>, state: State) -> bool {
+        self.change(slot, |old| (!matches!(old, State::Eager(_))).then_some(state))
+    }
+
+    /// Puts a plan in place of another, unless that is gone.
+    pub(crate) fn exchange(&self, slot: &Arc<Slot>, old: &Arc<Replay>, new: Replay) {
+        self.change(slot, |now| match now {
+            State::Replayed(replay) if Arc::ptr_eq(replay, old) => Some(State::Replayed(Arc::new(new))),
+            _ => None,
+        });
+    }
+
+    fn change(&self, slot: &Arc<Slot>, to: impl FnOnce(&State) -> Option<State>) -> bool {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut trees: Trees = self.load().trees().to_vec();
         let Some(tree) = trees.iter_mut().find(|t| Arc::ptr_eq(&t.slot, slot)) else { return false };
-        if matches!(tree.state, State::Eager(_)) {
-            return false;
-        }
+        let Some(state) = to(&tree.state) else { return false };
         *tree = Arc::new(Tree {
             slot: tree.slot.clone(),
             signature: tree.signature.clone(),

@@ -10,18 +10,35 @@ use jit_ir::{Attrs, Const, Copier, DType, Graph, Node, Op, RegionId, Scalar, Tre
 
 use super::cache::{Recorded, State, Tree as Signed};
 use super::function::TraceFn;
-use super::limits::{MAX_INLINED, MAX_INLINED_GUARDS, MAX_INLINED_NODES};
+use super::limits::{MAX_INLINED, MAX_INLINED_GUARDS, MAX_INLINED_NODES, MAX_RENEWALS};
 use super::signature::Part;
 use super::step::{Step, find};
 
 /// The traced functions that a plan calls, with their versions when it was made.
-pub(crate) type Uses = Vec<(&'static TraceFn, u64)>;
+#[derive(Default)]
+pub(crate) struct Uses {
+    functions: Vec<(&'static TraceFn, u64)>,
+    /// Whether their recordings are in it.
+    inlined: bool,
+}
+
+impl Uses {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+    }
+
+    /// Whether one of the functions has other recordings by now than those in the plan.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.inlined && self.functions.iter().any(|(f, version)| f.version() != *version)
+    }
+}
 
 /// Recordings inside recordings are inlined so deep.
 const MAX_DEPTH: usize = 8;
 
-/// A typed graph with the recordings that its calls have, if it calls traced functions.
-pub(crate) fn expand(graph: &Graph) -> Option<(Graph, Uses)> {
+/// A typed graph with the recordings that its calls have, if it calls traced functions. One that has been made anew
+/// too often keeps its calls.
+pub(crate) fn expand(graph: &Graph, renewals: usize) -> Option<(Graph, Uses)> {
     if graph.count_ops(Op::Call) == 0 {
         return None;
     }
@@ -32,7 +49,7 @@ pub(crate) fn expand(graph: &Graph) -> Option<(Graph, Uses)> {
         out.arg(body, value.ty.clone(), value.name.as_deref());
     }
     let params = out.params().to_vec();
-    let mut uses = Uses::new();
+    let mut uses = Uses { functions: Vec::new(), inlined: renewals < MAX_RENEWALS };
     let mut inliner =
         Inliner { source: graph, uses: &mut uses, constants: jit_ir::infer::constants(graph), depth: 0 };
     let mut copier = Copier::new(graph, &mut out, &params);
@@ -73,11 +90,12 @@ impl Inliner<'_> {
         let name = node.attrs.text.as_deref()?;
         let step = find(name)?;
         let function = step.function();
-        if !self.uses.iter().any(|(known, _)| std::ptr::eq(*known, function)) {
-            self.uses.push((function, function.version()));
+        let functions = &mut self.uses.functions;
+        if !functions.iter().any(|(known, _)| std::ptr::eq(*known, function)) {
+            functions.push((function, function.version()));
         }
         // Each call of a checked function is to be counted and compared.
-        if self.depth >= MAX_DEPTH || function.check_every > 0 || !is_plain(step) {
+        if !self.uses.inlined || self.depth >= MAX_DEPTH || function.check_every > 0 || !is_plain(step) {
             return None;
         }
         let types: Vec<Type> = node.operands.iter().map(|v| self.source.ty(*v).clone()).collect();

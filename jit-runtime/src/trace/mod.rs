@@ -1,14 +1,17 @@
 //! Tracing: a function runs once as plain Rust while its tensor ops are recorded.
 //!
-//! [`record`] is the recorder, [`function`] decides whether a call replays or records, [`cache`] keeps signatures
-//! with their recordings, [`report`] and [`warn`] tell about them. [`join`] records a script that a body calls,
-//! [`step`] is a traced function as a step of a script's plan, [`inline`] puts its recordings there instead.
+//! [`function`] decides whether a call replays or records, [`record`] is the recorder, [`keep`] makes a recording of
+//! what it recorded, [`compare`] compares body and plan, [`cache`] holds signatures with their recordings, [`report`]
+//! and [`warn`] tell about them. [`join`] records a script that a body calls, [`step`] is a traced function as a
+//! step of a script's plan, [`inline`] puts its recordings there instead.
 
 mod cache;
 mod closure;
+mod compare;
 mod function;
 mod inline;
 mod join;
+mod keep;
 mod limits;
 mod record;
 mod report;
@@ -21,10 +24,9 @@ pub(crate) use function::Call;
 pub use function::TraceFn;
 pub(crate) use inline::{Uses, expand};
 pub(crate) use join::joined;
-pub(crate) use limits::MAX_RENEWALS;
 pub(crate) use record::{
-    KeyTag, Tag, element_written, is_open, is_recorded, is_recording, key_tag, observe, rank_is_open, record,
-    spoil, tag_of_key,
+    KeyTag, Tag, element_written, failed, is_open, is_recorded, is_recording, key_tag, observe, rank_is_open,
+    record, spoil, tag_of_key,
 };
 pub use report::{CompiledTrace, Guard, Path, TraceStats};
 pub(crate) use signature::names;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -26,24 +26,24 @@ pub(crate) struct Tag {
     written: Option<(Sizes, &'static Location<'static>)>,
 }
 
-/// A key's place in a recording: by the recording's address, so that keys can be copied.
+/// A key's place in a recording: by the recording's number, so that keys can be copied.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyTag {
-    recording: usize,
+    recording: u64,
     value: ValueId,
 }
 
 /// The place of a key.
 pub(crate) fn key_tag(tag: &Tag) -> KeyTag {
-    KeyTag { recording: Arc::as_ptr(&tag.recording) as usize, value: tag.value }
+    KeyTag { recording: tag.recording.number, value: tag.value }
 }
 
-/// A key's place in the recording of this thread; a key that outlived its recording is plain.
+/// A key's place in a recording of this thread; a key that outlived its recording is plain.
 pub(crate) fn tag_of_key(tag: KeyTag) -> Option<Tag> {
-    CURRENT.with(|c| {
-        let current = c.borrow();
-        let recording = current.as_ref().filter(|r| Arc::as_ptr(r) as usize == tag.recording)?;
-        Some(Tag { recording: recording.clone(), value: tag.value, written: None })
+    RECORDINGS.with(|r| {
+        let all = r.borrow();
+        let recording = all.iter().flatten().find(|r| r.number == tag.recording)?;
+        Some(recording.tag(tag.value))
     })
 }
 
@@ -64,6 +64,8 @@ pub(crate) enum Spoiled {
 
 /// A recording in progress, or a finished one.
 pub(crate) struct Recording {
+    /// No other recording has it.
+    number: u64,
     thread: ThreadId,
     open: AtomicBool,
     /// Looking at a value is an error.
@@ -89,23 +91,28 @@ struct Recorder {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Arc<Recording>>> = const { RefCell::new(None) };
+    /// The recordings of this thread, the current one last; `None` while the one before is suspended.
+    static RECORDINGS: RefCell<Vec<Option<Arc<Recording>>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether this thread records.
 pub(crate) fn is_recording() -> bool {
-    CURRENT.with(|c| c.borrow().is_some())
+    RECORDINGS.with(|r| matches!(r.borrow().last(), Some(Some(_))))
 }
 
 /// Runs `body` outside of the recording of this thread, which goes on after it.
 pub(crate) fn suspended<R>(body: impl FnOnce() -> R) -> R {
-    struct Resume(Option<Arc<Recording>>);
+    struct Resume(usize);
     impl Drop for Resume {
         fn drop(&mut self) {
-            CURRENT.with(|c| *c.borrow_mut() = self.0.take());
+            RECORDINGS.with(|r| r.borrow_mut().truncate(self.0));
         }
     }
-    let _resume = Resume(CURRENT.with(|c| c.borrow_mut().take()));
+    let depth = RECORDINGS.with(|r| {
+        r.borrow_mut().push(None);
+        r.borrow().len() - 1
+    });
+    let _resume = Resume(depth);
     body()
 }
 
@@ -133,14 +140,16 @@ impl Recording {
             written: HashMap::new(),
             file: None,
         };
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let recording = Arc::new(Recording {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
             thread: thread::current().id(),
             open: AtomicBool::new(true),
             strict,
             spoiled: Mutex::default(),
             recorder: Mutex::new(recorder),
         });
-        CURRENT.with(|c| *c.borrow_mut() = Some(recording.clone()));
+        RECORDINGS.with(|r| r.borrow_mut().push(Some(recording.clone())));
         recording
     }
 
@@ -170,7 +179,9 @@ impl Recording {
     /// Ends the recording; tensors that outlive it become plain.
     pub(crate) fn close(&self) {
         self.open.store(false, Ordering::Release);
-        CURRENT.with(|c| c.borrow_mut().take_if(|r| std::ptr::eq(Arc::as_ptr(r), self)));
+        RECORDINGS.with(|r| {
+            r.borrow_mut().retain(|r| r.as_ref().is_none_or(|r| r.number != self.number));
+        });
     }
 
     fn is_open(&self) -> bool {
@@ -333,10 +344,25 @@ pub(crate) fn record(op: Op, attrs: Attrs, args: &[&Any], val: &Val, at: &Locati
         recording.overflow(&recorder.graph);
         return None;
     }
-    let operands = args.iter().map(|a| recorder.place(a, &recording)).collect();
-    let value = recorder.op(op, operands, attrs, open_type(val), at);
+    let operands: Vec<ValueId> = args.iter().map(|a| recorder.place(a, &recording)).collect();
+    let open = operands.iter().any(|v| has_open_rank(recorder.graph.ty(*v)));
+    let ty = match val {
+        Val::Tensor(t) if open => Type::tensor(t.dtype),
+        _ => open_type(val),
+    };
+    let value = recorder.op(op, operands, attrs, ty, at);
     drop(recorder);
     Some(recording.tag(value))
+}
+
+/// Whether a value of this type may have another rank in a replay: what a script gives, and what is made of it.
+fn has_open_rank(ty: &Type) -> bool {
+    match ty {
+        Type::Tensor(_, dims) => dims.is_none(),
+        Type::List(element) => has_open_rank(element),
+        Type::Hole => true,
+        _ => false,
+    }
 }
 
 /// Records the body of a graph with these arguments; gives its results' places.
@@ -354,9 +380,10 @@ pub(crate) fn inline(graph: &Graph, args: &[Any]) -> Option<Vec<Tag>> {
     Some(results.into_iter().map(|v| recording.tag(v)).collect())
 }
 
-/// What is recorded from here on is not replayed: a call of these arguments failed, and the host goes on.
-pub(crate) fn failed(args: &[Any]) {
-    if let Some(recording) = args.iter().filter_map(open_recording).next() {
+/// What is recorded is not replayed: an op or call of these arguments failed, and the host may go on. Where it
+/// does not fail a replay would be wrong.
+pub(crate) fn failed<'a>(args: impl IntoIterator<Item = &'a Any>) {
+    if let Some(recording) = args.into_iter().filter_map(open_recording).next() {
         recording.spoil(Spoiled::Path);
     }
 }
@@ -386,7 +413,7 @@ pub(crate) fn observe(any: &Any, at: &'static Location<'static>) {
 pub(crate) fn rank_is_open(any: &Any) -> bool {
     let Some(recording) = open_recording(any) else { return false };
     let Some(tag) = &any.tag else { return false };
-    matches!(lock(&recording.recorder).graph.ty(tag.value), Type::Tensor(_, None) | Type::Hole)
+    has_open_rank(lock(&recording.recorder).graph.ty(tag.value))
 }
 
 /// The host is given an element for writing. It sees what the element was.

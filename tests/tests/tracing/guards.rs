@@ -235,8 +235,9 @@ fn an_element_that_is_overwritten_was_seen() {
 
 #[trace]
 fn ranks(x: &Tensor, flat: bool) -> Tensor {
-    let y = shaped(x, flat);
-    if y.rank() == 1 { y * 2.0 } else { y.sum_axis(0) }
+    // The rank is open in what is made of the script's result, too.
+    let y = (shaped(x, flat) + 1.0).exp() - 1.0;
+    if y.rank() == 1 { y * 2.0 } else { y.sum_axis(0) * (y.shape().len() as f32) }
 }
 
 #[script]

@@ -87,7 +87,7 @@ fn elementwise(seen: &mut BTreeSet<Op>) {
     binary!(seen: add sub mul maximum minimum div rem div_euclid rem_euclid powf atan2 gt ge lt le eq ne);
     cases! { seen, false:
         |x, y, i, m, k| (x + y, x - y, x * y, x / y, x % y, -x, 2.0 * x, x + 1.0);
-        |x, y, i, m, k| (i & 3, i | 1, i ^ i, !i, m & m, m | m, m ^ m, !m);
+        |x, y, i, m, k| (i & 3, i | 1, i ^ (!i), m & (!m), m | (!m), m ^ (!m));
         |x, y, i, m, k| (m.and(m), m.or(m), i.xor(2));
         |x, y, i, m, k| (x.powi(0), x.powi(3), x.powi(-2));
         |x, y, i, m, k| (x.clamp(-1.0, 1.0), x.clamp(y, 3.0), x.mul_add(y, 2.0));

@@ -231,6 +231,89 @@ fn check_takes_other_inputs_than_were_recorded() {
     assert_eq!(plain_sum::traces().len(), 3);
 }
 
+#[trace]
+fn product(x: &Tensor, y: &Tensor) -> Tensor {
+    x.matmul(y)
+}
+
+#[trace]
+fn handles_errors(x: &Tensor, y: &Tensor) -> Tensor {
+    // A failed op leaves no node behind; whether it failed must not be baked in.
+    match product::try_call(x, y) {
+        Ok(z) => z * 2.0,
+        Err(_) => x + 1.0,
+    }
+}
+
+#[trace]
+fn catches_panics(x: &Tensor, y: &Tensor) -> Tensor {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut z = y + 0.0;
+        z[2] = 5.0;
+        z
+    }));
+    caught.map_or_else(|_| x - 1.0, |z| z.sum() + x)
+}
+
+#[test]
+fn errors_that_the_body_handles_are_not_baked_in() {
+    let x = Tensor::from([[1.0, 2.0]]);
+    let (good, bad) = (Tensor::from([[1.0], [1.0]]), Tensor::from([[1.0]]));
+    for _ in 0..2 {
+        for y in [&bad, &good, &bad] {
+            assert_eq!(handles_errors(&x, y), eager(|| handles_errors(&x, y)));
+        }
+    }
+    assert_eq!(handles_errors::stats().paths, 1);
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let (long, short) = (Tensor::from([0.0, 0.0, 0.0]), Tensor::from([0.0]));
+    for _ in 0..2 {
+        for y in [&short, &long, &short] {
+            assert_eq!(catches_panics(&x, y), eager(|| catches_panics(&x, y)));
+        }
+    }
+    std::panic::set_hook(hook);
+}
+
+static SCALE: AtomicUsize = AtomicUsize::new(1);
+
+#[trace]
+fn changes_after_inlining(x: &Tensor) -> Tensor {
+    x * (SCALE.load(Ordering::Relaxed) as f32)
+}
+
+#[script]
+fn inlines_it(x: &Tensor) -> Tensor {
+    changes_after_inlining(x) + 1.0
+}
+
+#[trace]
+fn inlines_it_too(x: &Tensor) -> Tensor {
+    inlines_it(x) * 2.0
+}
+
+#[test]
+fn a_recording_that_is_given_up_leaves_the_plans_that_hold_it() {
+    let x = Tensor::from([3.0]);
+    for _ in 0..4 {
+        assert_eq!(inlines_it(&x).item(), 4.0);
+        assert_eq!(inlines_it_too(&x).item(), 8.0);
+    }
+    let text = inlines_it::lower(&x).graph().to_string();
+    assert!(!text.contains("call("), "{text}");
+    SCALE.store(2, Ordering::Relaxed);
+    // Another signature: what it records there differs at its second call.
+    let flat = Tensor::from([[3.0]]);
+    assert_eq!(changes_after_inlining(&flat).item(), 6.0);
+    SCALE.store(3, Ordering::Relaxed);
+    assert_eq!(changes_after_inlining(&flat).item(), 9.0);
+    // That one is given up; the first one holds what it was compared on.
+    assert_eq!(inlines_it(&flat).item(), 10.0);
+    assert_eq!(inlines_it_too(&flat).item(), 20.0);
+    assert_eq!(inlines_it(&x).item(), 4.0);
+}
+
 // What no check can see. Each of these is in the chapter.
 
 static LATER: AtomicUsize = AtomicUsize::new(2);

@@ -1,0 +1,137 @@
+//! Body against plan: at the second call of a recording, and when the user asks.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jit_ir::merge::{Relation, relation};
+
+use super::cache::{Met, Recorded, Slot, State};
+use super::function::{Call, TraceFn};
+use super::keep::{CHANGING, Reason, Run, words};
+use super::record::Spoiled;
+use super::report;
+use crate::error::{Error, Place, Result, catch};
+use crate::exec::run::Halt;
+use crate::script::Returns;
+use crate::tensor::raw::Val;
+
+impl TraceFn {
+    /// Runs the body, too; its result counts.
+    pub(super) fn compare<R: Returns>(
+        &self,
+        call: &Call<'_, R>,
+        slot: &Arc<Slot>,
+        path: &Arc<Recorded>,
+        values: Vec<Val>,
+    ) -> R {
+        /// A body that unwinds leaves the path unchecked.
+        struct End<'p>(&'p Recorded, bool);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.check.end(self.1);
+            }
+        }
+        let mut end = End(path, path.check.is_done());
+        self.checks.fetch_add(1, Ordering::Relaxed);
+        let run = self.record(&(call.values)(), call.traced);
+        match self.differing(path, &run, &values) {
+            None => {
+                let first = !std::mem::replace(&mut end.1, true);
+                drop(end);
+                if first {
+                    self.version.fetch_add(1, Ordering::Release);
+                }
+            }
+            Some(reason) => self.give_up(slot, reason),
+        }
+        run.result
+    }
+
+    /// In what a run of the body differs from a path that a plan took for the same arguments.
+    fn differing<R>(&self, path: &Recorded, run: &Run<R>, values: &[Val]) -> Option<Reason<'static>> {
+        let reason = |what: &str, at: Option<Place>| {
+            Some(Reason { kind: "differs", what: what.into(), at, advice: CHANGING })
+        };
+        let graph = match &run.graph {
+            Ok(graph) => graph,
+            Err(Spoiled::Path) => {
+                return reason("a call in the body fails in one run and not in another", None);
+            }
+            Err(Spoiled::Function { reason, advice, at }) => {
+                return Some(Reason { kind: "spoiled", what: reason.clone(), at: at.clone(), advice });
+            }
+        };
+        // A frozen path is that of other values.
+        if !self.freeze {
+            match relation(&path.graph, graph) {
+                Relation::Same => {}
+                Relation::Parts(at) => {
+                    let at = report::guard_at(graph, at).map(|g| g.at);
+                    return reason(
+                        "the host sees other values in two runs of the body on the same input",
+                        at,
+                    );
+                }
+                Relation::Differs { what, at } => return reason(words(what), at.as_ref().map(Into::into)),
+            }
+        }
+        let body = &run.values;
+        let same = body.len() == values.len() && body.iter().zip(values).all(|(a, b)| a.same_bits(b));
+        if same { None } else { reason("the plan gives another result than the body", None) }
+    }
+
+    /// Compares body and plan for these values.
+    pub(crate) fn check<R: Returns>(&self, call: &Call<'_, R>) -> Result<()> {
+        let vals = (call.values)();
+        let differs = |reason: Reason<'_>| {
+            let at = reason.at.map_or(String::new(), |at| format!(" (at {at})"));
+            Error::Differs(format!("`{}`: {}{at}", self.name, reason.what))
+        };
+        let Met::New(tree) = self.known(&vals, call) else { return Ok(()) };
+        let run = catch(|| self.record(&vals, call.traced));
+        for recorded in [true, false] {
+            let Some(tree) = self.cache.tree(&tree.slot) else { return Ok(()) };
+            if let State::Eager(reason) = &tree.state {
+                return Err(Error::Differs(format!("`{}`: {reason}", self.name)));
+            }
+            let outcome = match &tree.state {
+                State::Replayed(replay) => Some(replay.run(vals.clone())),
+                _ => None,
+            };
+            let run = match (&run, &outcome) {
+                // The body's error is the plan's, or there is no plan.
+                (Err(_), None | Some(Err(_))) => return Ok(()),
+                (Err(e), Some(Ok(_))) => {
+                    return Err(Error::Differs(format!(
+                        "`{}`: the body fails and the plan does not: {e}",
+                        self.name
+                    )));
+                }
+                (Ok(run), _) => run,
+            };
+            match outcome {
+                Some(Ok((path, values))) => {
+                    return self.differing(path, run, &values).map_or(Ok(()), |r| Err(differs(r)));
+                }
+                Some(Err(Halt::Error(e))) => {
+                    return Err(Error::Differs(format!(
+                        "`{}`: the plan fails and the body does not: {e}",
+                        self.name
+                    )));
+                }
+                _ => {}
+            }
+            match &run.graph {
+                Err(Spoiled::Function { reason, at, .. }) => {
+                    let (what, at) = (reason.clone(), at.clone());
+                    return Err(differs(Reason { kind: "spoiled", what, at, advice: "" }));
+                }
+                Ok(graph) if recorded => {
+                    self.keep(&tree.slot, &vals, Ok(graph.clone()), &run.values);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

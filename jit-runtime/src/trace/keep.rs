@@ -1,0 +1,185 @@
+//! A run of the body becomes a recording of its signature.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use jit_ir::Graph;
+use jit_ir::merge::{Difference, Miss, Relation, merge, relation};
+
+use super::cache::{Check, Recorded, Replay, Slot, State};
+use super::function::TraceFn;
+use super::record::{Recording, Spoiled};
+use super::report::{self, Guard};
+use super::warn::warn;
+use crate::compile::{self, argument_types};
+use crate::error::{Error, Place, Result};
+use crate::script::{Inputs, Results, Returns, is_leaf};
+use crate::tensor::Any;
+use crate::tensor::raw::Val;
+
+/// What a run of the body left.
+pub(super) struct Run<R> {
+    pub(super) result: R,
+    /// The values that the result consists of.
+    pub(super) values: Vec<Val>,
+    pub(super) graph: std::result::Result<Graph, Spoiled>,
+}
+
+/// Closes a recording when the body unwinds.
+struct Closing(Arc<Recording>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Why a signature's calls run as they are.
+pub(super) struct Reason<'a> {
+    pub(super) kind: &'a str,
+    pub(super) what: String,
+    pub(super) at: Option<Place>,
+    pub(super) advice: &'a str,
+}
+
+pub(super) const CHANGING: &str =
+    "what a body depends on is passed as an argument; write a random tensor with a `Key`";
+
+impl TraceFn {
+    /// Runs the body while its ops are recorded.
+    pub(super) fn record<R: Returns>(&self, vals: &[Val], traced: &dyn Fn(&mut Inputs) -> R) -> Run<R> {
+        let start = Instant::now();
+        let recording = Recording::start(report::graph_name(&self.name), self.strict);
+        let closing = Closing(recording.clone());
+        // Names fit where no parameter is a tuple.
+        let named = (vals.len() == self.params().len()).then_some(self.params());
+        let tensors = vals.iter().enumerate().filter(|(_, v)| is_leaf(v));
+        let inputs: Vec<Any> =
+            tensors.map(|(i, v)| recording.input(v.clone(), named.map(|n| n[i]))).collect();
+        let result = traced(&mut Inputs(inputs.into_iter()));
+        let mut results = Results::default();
+        result.collect(&mut results);
+        let made: Vec<Any> = results.0.iter().filter(|a| !matches!(a.val, Val::Opaque(_))).cloned().collect();
+        let graph = recording.finish(&made).map(|graph| self.frozen(graph));
+        drop(closing);
+        let values = results.0.into_iter().map(|a| a.val).collect();
+        self.nanos[0].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        Run { result, values, graph }
+    }
+
+    /// A frozen function's recording without its guards.
+    fn frozen(&self, mut graph: Graph) -> Graph {
+        if !self.freeze {
+            return graph;
+        }
+        let guards: Vec<Guard> = report::guards(&graph);
+        if let Some(first) = guards.first() {
+            let lines: Vec<String> = guards.iter().map(|g| g.at.to_string()).collect();
+            let what =
+                format!("what it does on the values seen at {} is kept for all others", lines.join(", "));
+            let advice = "remove `freeze` to have each path recorded, or write the branch as `#[script]`";
+            warn(&self.name, "frozen", Some(&first.at), &what, advice);
+        }
+        let body = graph.body;
+        let kept: Vec<_> = graph.regions[body].nodes.clone();
+        graph.regions[body].nodes =
+            kept.into_iter().filter(|n| graph.nodes[*n].op != jit_ir::Op::Guard).collect();
+        graph
+    }
+
+    /// Adds a recording to those of its signature.
+    pub(super) fn keep(
+        &self,
+        slot: &Arc<Slot>,
+        vals: &[Val],
+        graph: std::result::Result<Graph, Spoiled>,
+        results: &[Val],
+    ) {
+        let graph = match graph {
+            Ok(graph) => graph,
+            Err(Spoiled::Path) => {
+                slot.futile.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Err(Spoiled::Function { reason, advice, at }) => {
+                return self.give_up(slot, Reason { kind: "spoiled", what: reason, at, advice });
+            }
+        };
+        slot.futile.store(0, Ordering::Relaxed);
+        let Some(tree) = self.cache.tree(slot) else { return };
+        let mut parts = 0;
+        for path in tree.paths() {
+            match relation(&path.graph, &graph) {
+                Relation::Same => return,
+                Relation::Parts(at) => parts = parts.max(at),
+                Relation::Differs { what, at } => {
+                    let what = words(what).to_string();
+                    let at = at.as_ref().map(Into::into);
+                    return self.give_up(slot, Reason { kind: "differs", what, at, advice: CHANGING });
+                }
+            }
+        }
+        let parted = if tree.paths().is_empty() { None } else { report::guard_at(&graph, parts) };
+        let fixed = results.iter().enumerate().filter(|(_, v)| matches!(v, Val::Opaque(_)));
+        let recorded = Recorded {
+            fixed: fixed.map(|(i, v)| (i, v.clone())).collect(),
+            why: parted.as_ref().map_or(tree.why.clone(), |g| format!("{} at {}", g.seen, g.at)),
+            parted: parted.map(|g| g.at),
+            graph,
+            check: Check::default(),
+            runs: AtomicU64::new(0),
+        };
+        let mut paths = tree.paths().to_vec();
+        paths.push(Arc::new(recorded));
+        match self.compiled(paths, vals, 0) {
+            Ok(replay) => {
+                self.cache.set(slot, State::Replayed(Arc::new(replay)));
+            }
+            Err(error) => self.uncompiled(slot, &error),
+        }
+    }
+
+    /// Compiles a signature's recordings anew: a traced function that they call has other ones by now.
+    pub(super) fn renew(&self, slot: &Arc<Slot>, old: &Arc<Replay>, vals: &[Val]) {
+        match self.compiled(old.paths.clone(), vals, old.compiled.renewals + 1) {
+            Ok(replay) => self.cache.exchange(slot, old, replay),
+            Err(error) => self.uncompiled(slot, &error),
+        }
+    }
+
+    fn uncompiled(&self, slot: &Arc<Slot>, error: &Error) {
+        let what = format!("its recording cannot be compiled: {error}");
+        let at = error.place().cloned();
+        self.give_up(slot, Reason { kind: "compile", what, at, advice: "please report this" });
+    }
+
+    fn compiled(&self, paths: Vec<Arc<Recorded>>, vals: &[Val], renewals: usize) -> Result<Replay> {
+        let start = Instant::now();
+        let graphs: Vec<&Graph> = paths.iter().map(|p| &p.graph).collect();
+        let merged = merge(&graphs, paths.len() > 1, Miss::Leave);
+        let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
+        let compiled = compile::renewed(&merged.graph, &argument_types(&leaves), renewals)?;
+        self.nanos[1].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        Ok(Replay { paths, compiled, places: merged.places })
+    }
+
+    pub(super) fn give_up(&self, slot: &Arc<Slot>, reason: Reason<'_>) {
+        let Reason { kind, what, at, advice } = reason;
+        let place = at.as_ref().map_or(String::new(), |at| format!(" (at {at})"));
+        if self.cache.set(slot, State::Eager(format!("{what}{place}"))) {
+            self.version.fetch_add(1, Ordering::Release);
+            warn(&self.name, kind, at.as_ref(), &format!("it runs eagerly from now on: {what}"), advice);
+        }
+    }
+}
+
+pub(super) fn words(difference: Difference) -> &'static str {
+    match difference {
+        Difference::Constant => {
+            "a constant differs between two runs of the body (a random number, a clock, changed state)"
+        }
+        Difference::Operation => "two runs of the body do different things for the same input",
+        Difference::Length => "two runs of the body do a different number of operations",
+    }
+}
