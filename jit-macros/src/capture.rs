@@ -26,6 +26,7 @@ pub(crate) fn script(item: &ItemFn, options: &Options, errors: &mut Errors) -> O
 /// A traced function.
 pub(crate) fn trace(item: &ItemFn, options: Traced, errors: &mut Errors) -> Option<TokenStream> {
     signature::check_header(&item.sig, "a traced function", errors);
+    signature::check_traced(&item.sig, errors);
     Some(emit::trace(item, options))
 }
 

@@ -87,6 +87,9 @@ fn method(
     let what = if let Kind::Script = kind { "a script" } else { "a traced function" };
     let plain_header = syn::parse2(without_self(header.to_token_stream(), &self_ty.to_token_stream()));
     signature::check_header(plain_header.as_ref().unwrap_or(&header), what, errors);
+    if let Kind::Trace(_) = kind {
+        signature::check_traced(&header, errors);
+    }
     header.generics.params.extend(block.generics.params.iter().cloned());
     if let Some(clause) = &block.generics.where_clause {
         header.generics.make_where_clause().predicates.extend(clause.predicates.iter().cloned());
@@ -117,6 +120,7 @@ fn method(
             }
             emit::script_method(&renamed(&item, &owner), &texts, &owner)
         }
+        Kind::Trace(_) if errors.any() => return None,
         Kind::Trace(options) => emit::trace_method(&renamed(&item, &owner), &owner, options),
     };
     Some((inside(function, &owner, kind, &check), outside))

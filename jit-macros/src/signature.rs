@@ -218,6 +218,29 @@ fn refuse_parameter(ty: &syn::Type, errors: &mut Errors) {
     errors.push(ty, Code::Parameter, message, help);
 }
 
+/// Refuses the parameters that a recording cannot be for.
+pub(crate) fn check_traced(sig: &syn::Signature, errors: &mut Errors) {
+    struct Find<'a>(&'a mut Errors);
+    impl syn::visit::Visit<'_> for Find<'_> {
+        fn visit_type_reference(&mut self, r: &syn::TypeReference) {
+            if r.mutability.is_some() {
+                let message = "a traced function cannot change its caller's values";
+                let help = "take it by value, `mut x: Tensor`, and return the new value";
+                self.0.push(r, Code::Parameter, message, help);
+            } else {
+                syn::visit::visit_type_reference(self, r);
+            }
+        }
+        fn visit_type_trait_object(&mut self, object: &syn::TypeTraitObject) {
+            let message = format!("a traced function cannot tell one `{}` from another", source(object));
+            let help = "capture it in a closure, `jit_runtime::trace(|x: &Tensor| ..)`, or take a struct with \
+                        `#[derive(Pytree)]`";
+            self.0.push(object, Code::Parameter, message, help);
+        }
+    }
+    sig.inputs.iter().for_each(|input| syn::visit::Visit::visit_fn_arg(&mut Find(errors), input));
+}
+
 fn refuse_result(ty: &syn::Type, errors: &mut Errors) {
     errors.push(
         ty,

@@ -182,8 +182,11 @@ impl<'a> Parts<'a> {
                 quote! { #(<#named_types as ::jit_runtime::__private::Argument>::FLAT &&)* },
             ),
             Takes::Anything => {
-                let probes = named_types.iter().map(probe);
-                (quote! { #((#probes).tree()),* }, quote! { false && })
+                let trees = named_types.iter().map(|ty| {
+                    let probe = probe(ty);
+                    quote_spanned! { syn::spanned::Spanned::span(ty) => #probe.tree() }
+                });
+                (quote! { #(#trees),* }, quote! { false && })
             }
         };
         let pushes = args.iter().zip(named_types).map(|(arg, ty)| match takes {
@@ -385,7 +388,7 @@ enum Takes {
 
 /// What stands for an argument of a type that may be anything.
 fn probe(ty: &Type) -> TokenStream {
-    quote! { (&&&#PRIVATE::Probe::<#ty>(::core::marker::PhantomData)) }
+    quote! { (&&&&#PRIVATE::Probe::<#ty>(::core::marker::PhantomData)) }
 }
 
 /// Where the emitted code finds the runtime.

@@ -107,7 +107,7 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
                 fn callee() -> #PRIVATE::Callee {
                     fn trees() -> (::std::vec::Vec<#PRIVATE::Tree>, #PRIVATE::Tree) {
                         (
-                            ::std::vec![#(#probes.tree()),*],
+                            <#module::Handle as #PRIVATE::CallWith<(#(#types,)*)>>::trees(),
                             <<#output as #PRIVATE::Outcome>::Value as #PRIVATE::Returns>::tree(),
                         )
                     }
@@ -133,7 +133,9 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
         #(#cfgs)*
         const _: () = {
             #[allow(unused_imports)]
-            use #PRIVATE::{ArgumentByReference as _, ArgumentByValue as _, ArgumentOfTensors as _};
+            use #PRIVATE::{
+                ArgumentByReference as _, ArgumentByValue as _, ArgumentOfTensors as _, NoArgument as _,
+            };
             #impls
             impl<#params> #PRIVATE::TraceWith<(#(#named_types,)*)> for #module::Handle #clause {
                 #[allow(unused_variables)]

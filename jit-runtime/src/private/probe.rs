@@ -92,7 +92,7 @@ pub trait ArgumentOfTensors<T> {
     fn rebuild(&self, values: &mut Outputs) -> Self::Given;
 }
 
-impl<T: Argument> ArgumentOfTensors<T> for &&Probe<T> {
+impl<T: Argument> ArgumentOfTensors<T> for &&&Probe<T> {
     type Given = T::Traced;
     fn tree(&self) -> Tree {
         T::tree()
@@ -124,7 +124,7 @@ pub trait ArgumentByReference<T> {
     fn rebuild(&self, values: &mut Outputs) -> Self::Kept;
 }
 
-impl<'a, T: ?Sized + ToOwned> ArgumentByReference<&'a T> for &Probe<&'a T>
+impl<'a, T: ?Sized + ToOwned> ArgumentByReference<&'a T> for &&Probe<&'a T>
 where
     T::Owned: Static,
 {
@@ -147,41 +147,54 @@ pub trait ArgumentByValue<T> {
         Tree::Leaf(jit_ir::Type::Opaque)
     }
     /// As in [`Argument`].
-    fn push_leaves(&self, value: &T, out: &mut Leaves)
-    where
-        T: Static;
+    fn push_leaves(&self, value: &T, out: &mut Leaves);
     /// As in [`Argument`].
-    fn traced(&self, value: &T, inputs: &mut Inputs) -> T
-    where
-        T: Static;
+    fn traced(&self, value: &T, inputs: &mut Inputs) -> T;
     /// As in [`Argument`].
-    fn rebuild(&self, values: &mut Outputs) -> T
-    where
-        T: Static;
+    fn rebuild(&self, values: &mut Outputs) -> T;
 }
 
-impl<T> ArgumentByValue<T> for Probe<T> {
-    fn push_leaves(&self, value: &T, out: &mut Leaves)
-    where
-        T: Static,
-    {
+impl<T: Static> ArgumentByValue<T> for &Probe<T> {
+    fn push_leaves(&self, value: &T, out: &mut Leaves) {
         push_opaque(value, out);
     }
-    fn traced(&self, value: &T, _: &mut Inputs) -> T
-    where
-        T: Static,
-    {
+    fn traced(&self, value: &T, _: &mut Inputs) -> T {
         value.clone()
     }
-    fn rebuild(&self, values: &mut Outputs) -> T
-    where
-        T: Static,
-    {
+    fn rebuild(&self, values: &mut Outputs) -> T {
         restore_opaque(values)
     }
 }
 
+/// A type that is none of these: `tree` says why, once, and the others are never called.
+pub trait NoArgument<T> {
+    /// Does not compile.
+    fn tree(&self) -> Tree
+    where
+        T: Static,
+    {
+        Tree::Unset
+    }
+    /// Is never called.
+    fn push_leaves(&self, _: &T, _: &mut Leaves) {}
+    /// Is never called.
+    fn traced(&self, _: &T, _: &mut Inputs) -> T {
+        unreachable!("`tree` does not compile")
+    }
+    /// Is never called.
+    fn rebuild(&self, _: &mut Outputs) -> T {
+        unreachable!("`tree` does not compile")
+    }
+}
+
+impl<T> NoArgument<T> for Probe<T> {}
+
 /// A value that a recording is for: the next call's is compared with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no argument of a traced function",
+    note = "what is no tensor, scalar or `#[derive(Pytree)]` struct is compared with the value of other calls: it is \
+            `Clone + PartialEq + Send + Sync + 'static`, or a reference to such a value"
+)]
 pub trait Static: Clone + PartialEq + Send + Sync + 'static {}
 
 impl<T: Clone + PartialEq + Send + Sync + 'static> Static for T {}
