@@ -44,10 +44,16 @@ pub use script::{Argument, Compiled, Constant, Function, Pytree, Returns, Stats,
 pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Key, Num, Operand, Tensor};
 pub use trace::{Guard, Path, TraceStats, Traced, trace};
 
-/// The language of scripts, chapter by chapter, and the messages of the compiler.
+/// The language of scripts and the ways of traces, chapter by chapter, and the messages of the compiler.
 pub mod guide {
     #[doc = include_str!("../docs/language.md")]
     pub mod language {}
+
+    #[doc = include_str!("../docs/tracing.md")]
+    pub mod tracing {}
+
+    #[doc = include_str!("../docs/comparison.md")]
+    pub mod comparison {}
 
     #[doc = include_str!("../docs/messages.md")]
     pub mod messages {}
