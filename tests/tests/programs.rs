@@ -1,5 +1,6 @@
 //! Random programs of nested control flow (written by `build.rs`): plain Rust, eager, script, the interpreter,
-//! and the interpreter after all passes but one give the same bits.
+//! and the interpreter after all passes but one give the same bits. So do the program as a traced function, a traced
+//! function that calls the script, and a script that calls the traced function, each on inputs that take other paths.
 #![allow(warnings, clippy::all)]
 
 use std::sync::Arc;
@@ -21,6 +22,61 @@ macro_rules! programs {
         mod plain {
             use super::*;
             $(pub(super) fn $name($($arg: $ty),*) -> $ret $body)*
+        }
+        mod traced {
+            use super::*;
+            $(#[trace] pub(super) fn $name($($arg: $ty),*) -> $ret $body)*
+        }
+        /// Scripts in traces.
+        mod around {
+            use super::*;
+            $(
+                #[trace]
+                pub(super) fn $name(a: i64, b: i64, x: f32, t: &Tensor) -> Out {
+                    let (n, v, u) = crate::$name(a, b, x, &(t * 1.0));
+                    if v > 0.5 { (n, v, u * 2.0) } else { (n + 1, v, u) }
+                }
+            )*
+        }
+        /// Traces in scripts.
+        mod inside {
+            use super::*;
+            $(
+                #[script]
+                pub(super) fn $name(a: i64, b: i64, x: f32, t: &Tensor) -> Out {
+                    let (n, v, u) = traced::$name(a, b, x, t);
+                    if v > 0.5 { (n, v, u * 2.0) } else { (n + 1, v, u) }
+                }
+            )*
+        }
+        mod traces {
+            use super::*;
+            $(
+                #[test]
+                fn $name() {
+                    for _ in 0..3 {
+                        for (a, b, x, t) in inputs() {
+                            for t in others(&t) {
+                                let expected = plain::$name(a, b, x, &t);
+                                let got = text(&traced::$name(a, b, x, &t));
+                                assert_eq!(got, text(&expected), "trace on {a} {b} {x} {t:?}");
+                                let (n, v, u) = expected;
+                                let expected = text(&if v > 0.5 { (n, v, u * 2.0) } else { (n + 1, v, u) });
+                                let got = text(&around::$name(a, b, x, &t));
+                                assert_eq!(got, expected, "script in trace on {a} {b} {x} {t:?}");
+                                let got = text(&inside::$name(a, b, x, &t));
+                                assert_eq!(got, expected, "trace in script on {a} {b} {x} {t:?}");
+                            }
+                        }
+                    }
+                    for graph in traced::$name::graphs() {
+                        let again = Graph::parse_with(&graph.to_string(), &graph.constants()).unwrap();
+                        assert_eq!(again, graph);
+                    }
+                    let stats = traced::$name::stats();
+                    assert!(stats.recordings > 0 && stats.recordings as usize == stats.paths, "{stats}");
+                }
+            )*
         }
         mod modes {
             use super::*;
@@ -51,6 +107,11 @@ fn inputs() -> Vec<(i64, i64, f32, Tensor)> {
         (-7, 5, -1.5, Tensor::from([-1.0, 2.0, 0.5])),
         (100, 41, 2.5, Tensor::from([f32::NAN, 1.0, -2.0])),
     ]
+}
+
+/// The tensor, and others that may take other paths.
+fn others(t: &Tensor) -> [Tensor; 4] {
+    [t.clone(), t + 1.0, t * -2.0, t.flip(0)]
 }
 
 fn text(out: &Out) -> String {
