@@ -1,8 +1,8 @@
-//! The signatures of a traced function, each with its recordings. Reading takes no lock.
+//! The signatures of a traced function, each with its recordings, without locks.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwapOption, Guard};
 use jit_ir::Graph;
@@ -138,6 +138,8 @@ pub(crate) struct Tree {
     pub(crate) arguments: String,
     /// Why it was met.
     pub(crate) why: String,
+    /// A float argument that has had many values.
+    pub(crate) changing: Option<usize>,
     pub(crate) state: State,
 }
 
@@ -150,35 +152,45 @@ impl Tree {
     }
 }
 
-type Trees = Vec<Arc<Tree>>;
+/// The signatures of a function at one moment. It never changes: another one takes its place.
+#[derive(Clone, Default)]
+struct Signatures {
+    trees: Vec<Arc<Tree>>,
+    /// Met once since the cache was full.
+    waiting: Vec<Arc<Signature>>,
+}
 
-/// All signatures of a function.
+/// All signatures of a function. Nobody waits for anybody: values of the user's are compared here.
 pub(crate) struct Cache {
-    trees: ArcSwapOption<Trees>,
-    /// Held while signatures change; and those that wait for a second call.
-    changing: Mutex<Vec<Signature>>,
+    now: ArcSwapOption<Signatures>,
     /// Address of the slot used last.
     last: AtomicUsize,
     pub(crate) evictions: AtomicU64,
 }
 
 /// The signatures at one moment.
-pub(crate) struct Snapshot(Guard<Option<Arc<Trees>>>);
+pub(crate) struct Snapshot(Guard<Option<Arc<Signatures>>>);
 
 impl Snapshot {
     pub(crate) fn trees(&self) -> &[Arc<Tree>] {
-        self.0.as_ref().map_or(&[], |trees| trees)
+        self.0.as_ref().map_or(&[], |now| &now.trees)
     }
 
     /// The signature of a call.
     pub(crate) fn find(&self, vals: &[Val]) -> Option<&Arc<Tree>> {
         self.trees().iter().find(|t| t.signature.fits(vals))
     }
+
+    fn to_owned(&self) -> Signatures {
+        self.0.as_ref().map_or_else(Signatures::default, |now| Signatures::clone(now))
+    }
 }
 
-/// What a call of a new signature is to do.
+/// What a call of a signature is to do.
 pub(crate) enum Met {
-    /// It has this slot now.
+    /// It was known.
+    Known(Arc<Tree>),
+    /// It is known from now on.
     New(Arc<Tree>),
     /// There is no room for a signature that may never come again.
     Full,
@@ -186,16 +198,20 @@ pub(crate) enum Met {
 
 impl Cache {
     pub(crate) const fn new() -> Cache {
-        Cache {
-            trees: ArcSwapOption::const_empty(),
-            changing: Mutex::new(Vec::new()),
-            last: AtomicUsize::new(0),
-            evictions: AtomicU64::new(0),
-        }
+        Cache { now: ArcSwapOption::const_empty(), last: AtomicUsize::new(0), evictions: AtomicU64::new(0) }
     }
 
     pub(crate) fn load(&self) -> Snapshot {
-        Snapshot(self.trees.load())
+        Snapshot(self.now.load())
+    }
+
+    /// Puts other signatures in place of those seen, unless somebody was faster.
+    fn replace(&self, seen: &Snapshot, new: Signatures) -> bool {
+        let before = self.now.compare_and_swap(&*seen.0, Some(Arc::new(new)));
+        match (&*before, &*seen.0) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
     }
 
     /// Notes that a signature was used.
@@ -216,74 +232,74 @@ impl Cache {
         self.load().trees().iter().find(|t| Arc::as_ptr(&t.slot) as usize == last).cloned()
     }
 
-    /// Adds a signature; a full cache makes room when it comes the second time.
-    pub(crate) fn meet(
-        &self,
-        signature: &Signature,
-        tree: impl FnOnce(&[Arc<Tree>]) -> Tree,
-        vals: &[Val],
-    ) -> Met {
-        let mut waiting = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.load();
-        if let Some(known) = now.find(vals) {
-            return Met::New(known.clone());
-        }
-        let mut trees: Trees = now.trees().to_vec();
-        if trees.len() >= MAX_SIGNATURES {
-            match waiting.iter().position(|s| s.fits(vals)) {
-                Some(at) => {
-                    waiting.remove(at);
-                    self.make_room(&mut trees);
+    /// The signature of a call, added if it is new; a full cache makes room when it comes the second time.
+    pub(crate) fn meet(&self, vals: &[Val], make: impl Fn(&[Arc<Tree>]) -> Tree) -> Met {
+        loop {
+            let seen = self.load();
+            if let Some(known) = seen.find(vals) {
+                return Met::Known(known.clone());
+            }
+            let mut new = seen.to_owned();
+            let full = new.trees.len() >= MAX_SIGNATURES;
+            let again = new.waiting.iter().position(|s| s.fits(vals));
+            if full && again.is_none() {
+                if new.waiting.len() >= MAX_WAITING {
+                    new.waiting.remove(0);
                 }
-                None => {
-                    if waiting.len() >= MAX_WAITING {
-                        waiting.remove(0);
-                    }
-                    waiting.push(signature.clone());
+                new.waiting.push(Arc::new(Signature::of(vals)));
+                if self.replace(&seen, new) {
                     return Met::Full;
                 }
+                continue;
+            }
+            if let Some(at) = again {
+                new.waiting.remove(at);
+            }
+            if full {
+                let idle = new.trees.iter().position(|t| !t.slot.used.swap(false, Ordering::Relaxed));
+                new.trees.remove(idle.unwrap_or(0));
+            }
+            let tree = Arc::new(make(seen.trees()));
+            new.trees.push(tree.clone());
+            if self.replace(&seen, new) {
+                self.evictions.fetch_add(u64::from(full), Ordering::Relaxed);
+                return Met::New(tree);
             }
         }
-        let tree = Arc::new(tree(now.trees()));
-        trees.push(tree.clone());
-        self.trees.store(Some(Arc::new(trees)));
-        Met::New(tree)
-    }
-
-    /// Removes the first signature that was not used since room was last made.
-    fn make_room(&self, trees: &mut Trees) {
-        let idle = trees.iter().position(|t| !t.slot.used.swap(false, Ordering::Relaxed)).unwrap_or(0);
-        trees.remove(idle);
-        self.evictions.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Changes how calls of a signature run; one that runs eagerly stays so. Says whether it changed.
-    pub(crate) fn set(&self, slot: &Arc<Slot>, state: State) -> bool {
-        self.change(slot, |old| (!matches!(old, State::Eager(_))).then_some(state))
+    pub(crate) fn set(&self, slot: &Arc<Slot>, state: &State) -> bool {
+        self.change(slot, |old| (!matches!(old, State::Eager(_))).then(|| state.clone()))
     }
 
     /// Puts a plan in place of another, unless that is gone.
     pub(crate) fn exchange(&self, slot: &Arc<Slot>, old: &Arc<Replay>, new: Replay) {
+        let new = State::Replayed(Arc::new(new));
         self.change(slot, |now| match now {
-            State::Replayed(replay) if Arc::ptr_eq(replay, old) => Some(State::Replayed(Arc::new(new))),
+            State::Replayed(replay) if Arc::ptr_eq(replay, old) => Some(new.clone()),
             _ => None,
         });
     }
 
-    fn change(&self, slot: &Arc<Slot>, to: impl FnOnce(&State) -> Option<State>) -> bool {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut trees: Trees = self.load().trees().to_vec();
-        let Some(tree) = trees.iter_mut().find(|t| Arc::ptr_eq(&t.slot, slot)) else { return false };
-        let Some(state) = to(&tree.state) else { return false };
-        *tree = Arc::new(Tree {
-            slot: tree.slot.clone(),
-            signature: tree.signature.clone(),
-            arguments: tree.arguments.clone(),
-            why: tree.why.clone(),
-            state,
-        });
-        self.trees.store(Some(Arc::new(trees)));
-        true
+    fn change(&self, slot: &Arc<Slot>, to: impl Fn(&State) -> Option<State>) -> bool {
+        loop {
+            let seen = self.load();
+            let mut new = seen.to_owned();
+            let Some(tree) = new.trees.iter_mut().find(|t| Arc::ptr_eq(&t.slot, slot)) else { return false };
+            let Some(state) = to(&tree.state) else { return false };
+            *tree = Arc::new(Tree {
+                slot: tree.slot.clone(),
+                signature: tree.signature.clone(),
+                arguments: tree.arguments.clone(),
+                why: tree.why.clone(),
+                changing: tree.changing,
+                state,
+            });
+            if self.replace(&seen, new) {
+                return true;
+            }
+        }
     }
 
     /// The state of a signature now.

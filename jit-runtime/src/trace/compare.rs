@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use jit_ir::merge::{Relation, relation};
 
-use super::cache::{Met, Recorded, Slot, State};
+use super::cache::{Recorded, Slot, State};
 use super::function::{Call, TraceFn};
 use super::keep::{CHANGING, Reason, Run, words};
 use super::record::Spoiled;
@@ -87,7 +87,7 @@ impl TraceFn {
             let at = reason.at.map_or(String::new(), |at| format!(" (at {at})"));
             Error::Differs(format!("`{}`: {}{at}", self.name, reason.what))
         };
-        let Met::New(tree) = self.known(&vals, call) else { return Ok(()) };
+        let Some(tree) = self.known(&vals, call) else { return Ok(()) };
         let run = catch(|| self.record(&vals, call.traced));
         for recorded in [true, false] {
             let Some(tree) = self.cache.tree(&tree.slot) else { return Ok(()) };

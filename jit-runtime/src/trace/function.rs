@@ -205,16 +205,7 @@ impl TraceFn {
     /// A call that no recording fits; `missed` is what it was tried on.
     fn meet<R: Returns>(&self, call: &Call<'_, R>, missed: Option<&Arc<Replay>>) -> R {
         let vals = (call.values)();
-        let tree = match self.known(&vals, call) {
-            Met::New(tree) => tree,
-            Met::Full => {
-                let reason = format!("called with more than {MAX_SIGNATURES} combinations of arguments");
-                let advice = "pass what changes from call to call as a tensor; values that are no tensors are \
-                              part of a recording";
-                warn(&self.name, "signatures", None, &reason, advice);
-                return self.plain(call);
-            }
-        };
+        let Some(tree) = self.known(&vals, call) else { return self.plain(call) };
         self.cache.touch(&tree);
         let slot = &tree.slot;
         // Another thread records: it may be the path that this call needs.
@@ -240,28 +231,40 @@ impl TraceFn {
         run.result
     }
 
-    /// The signature of a call, added if it is new.
-    pub(super) fn known<R>(&self, vals: &[Val], call: &Call<'_, R>) -> Met {
+    /// The signature of a call, added if it is new; `None` if there is no room for it.
+    pub(super) fn known<R>(&self, vals: &[Val], call: &Call<'_, R>) -> Option<Arc<Tree>> {
         let signature = Signature::of(vals);
+        let names = (call.names)(vals);
         let make = |trees: &[Arc<Tree>]| {
-            let names = (call.names)(vals);
             let others: Vec<&Signature> = trees.iter().map(|t| &t.signature).collect();
-            if let Some(i) = signature.changing_float(&others) {
-                let reason =
-                    format!("its argument `{}` keeps changing, and each value is recorded", names[i]);
-                warn(&self.name, &names[i], None, &reason, "pass it as a rank-0 tensor: `Tensor::scalar(v)`");
-            }
-            let why = signature.reason(&names, &others);
-            tracing::debug!(target: "jit_runtime::trace", function = &*self.name, why, "recorded: {why}");
             Tree {
                 slot: Arc::default(),
                 signature: signature.clone(),
                 arguments: signature.describe(&names),
-                why,
+                why: signature.reason(&names, &others),
+                changing: signature.changing_float(&others),
                 state: State::Empty,
             }
         };
-        self.cache.meet(&signature, make, vals)
+        match self.cache.meet(vals, make) {
+            Met::Known(tree) => Some(tree),
+            Met::New(tree) => {
+                let why = &*tree.why;
+                tracing::debug!(target: "jit_runtime::trace", function = &*self.name, why, "recorded: {why}");
+                if let Some(name) = tree.changing.and_then(|i| names.get(i)) {
+                    let reason = format!("its argument `{name}` keeps changing, and each value is recorded");
+                    warn(&self.name, name, None, &reason, "pass it as a rank-0 tensor: `Tensor::scalar(v)`");
+                }
+                Some(tree)
+            }
+            Met::Full => {
+                let reason = format!("called with more than {MAX_SIGNATURES} combinations of arguments");
+                let advice = "pass what changes from call to call as a tensor; values that are no tensors are \
+                              part of a recording";
+                warn(&self.name, "signatures", None, &reason, advice);
+                None
+            }
+        }
     }
 
     /// Whether a signature takes no more recordings; then it warns.
@@ -291,7 +294,7 @@ impl TraceFn {
             let message = format!("`{}` cannot be replayed: {why}", self.name);
             Error::Compile { message, at: None }
         };
-        let Met::New(tree) = self.known(&vals, call) else {
+        let Some(tree) = self.known(&vals, call) else {
             return Err(none("it was called with too many combinations of arguments"));
         };
         for recorded in [true, false] {

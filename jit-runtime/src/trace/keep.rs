@@ -134,7 +134,7 @@ impl TraceFn {
         paths.push(Arc::new(recorded));
         match self.compiled(paths, vals, 0) {
             Ok(replay) => {
-                self.cache.set(slot, State::Replayed(Arc::new(replay)));
+                self.cache.set(slot, &State::Replayed(Arc::new(replay)));
             }
             Err(error) => self.uncompiled(slot, &error),
         }
@@ -167,7 +167,7 @@ impl TraceFn {
     pub(super) fn give_up(&self, slot: &Arc<Slot>, reason: Reason<'_>) {
         let Reason { kind, what, at, advice } = reason;
         let place = at.as_ref().map_or(String::new(), |at| format!(" (at {at})"));
-        if self.cache.set(slot, State::Eager(format!("{what}{place}"))) {
+        if self.cache.set(slot, &State::Eager(format!("{what}{place}"))) {
             self.version.fetch_add(1, Ordering::Release);
             warn(&self.name, kind, at.as_ref(), &format!("it runs eagerly from now on: {what}"), advice);
         }

@@ -178,7 +178,11 @@ fn of_rust() -> Vec<String> {
     let clock = Cell::new(0.0_f32);
     let row = |what: &str, golden: &str, trace: String| format!("| {what} | {} | {trace} |", refused(golden));
     vec![
-        row("a helper that is a plain function", "J023_plain_function", closure(&inputs, plain::helper, true)),
+        row(
+            "a helper that is a plain function",
+            "J023_plain_function",
+            closure(&inputs, plain::helper, true),
+        ),
         row(
             "a list of `Box<dyn Module>`",
             "J002_boxed",
