@@ -115,6 +115,30 @@ fn recording(name: &str, x: &Tensor, rounds: usize) -> f64 {
     r / p
 }
 
+/// How many times a replay's time the eager run takes of a layer whose captured weight is transposed.
+fn captured(name: &str, rows: usize) {
+    let (weight, x) = (tensor(&[512, 784], 0.3), tensor(&[rows, 784], 1.7));
+    let f = jit_runtime::trace(|x: &Tensor| x.matmul(&weight.t()).relu());
+    for _ in 0..3 {
+        assert_eq!(f.call(&x), x.matmul(&weight.t()).relu());
+    }
+    let plain = || {
+        black_box(black_box(&x).matmul(&weight.t()).relu());
+        Vec::new()
+    };
+    let replayed = || {
+        black_box(f.call(black_box(&x)));
+        Vec::new()
+    };
+    let cases = vec![
+        Case { system: "eager", call: Box::new(plain) },
+        Case { system: "trace", call: Box::new(replayed) },
+    ];
+    let found = measure(cases, Duration::from_millis(300));
+    let (e, t) = (found[0].cpu_min * 1e6, found[1].cpu_min * 1e6);
+    println!("{name:<28} {e:>12.3} {t:>12.3} {:>8.2}", t / e);
+}
+
 fn main() {
     println!("{:<28} {:>12} {:>12} {:>8}", "replay (cpu min us)", "script", "trace", "ratio");
     let mut replays = Vec::new();
@@ -130,6 +154,11 @@ fn main() {
         let pair = (tensor(&[n, n], 0.3), tensor(&[n, n], 1.7));
         let one = std::slice::from_ref(&pair);
         replays.push(replay(&format!("layer {n}x{n}"), scripted::layer, traced::layer, one));
+    }
+    println!();
+    println!("{:<28} {:>12} {:>12} {:>8}", "captured weight (cpu min us)", "eager", "trace", "ratio");
+    for rows in [1, 8, 64] {
+        captured(&format!("{rows}x784 by (512x784).t()"), rows);
     }
     println!();
     println!(

@@ -84,7 +84,7 @@ impl Infer<'_> {
                     self.set(*r, self.graph.ty(v).clone());
                 }
             }
-            Op::Guard | Op::Assert | Op::Call | Op::Undef => {}
+            Op::Guard | Op::Path | Op::Assert | Op::Call | Op::Undef => {}
             // Linking types these.
             Op::Named | Op::Tuple | Op::Record | Op::Field | Op::Some | Op::None | Op::Method => {}
             _ => {

@@ -82,7 +82,7 @@ pub enum Miss<'a> {
 /// One graph of several recordings.
 #[derive(Clone, Debug)]
 pub struct Merged {
-    /// The graph. If numbered, its last result is the position of the recording whose path was taken.
+    /// The graph. If numbered, `path` says which recording's path a run takes.
     pub graph: Graph,
     /// For each recording where its results stand.
     pub places: Vec<Range<usize>>,
@@ -97,10 +97,7 @@ pub fn merge(paths: &[&Graph], numbered: bool, miss: Miss<'_>) -> Merged {
         let value = &first.values[*param];
         graph.arg(body, value.ty.clone(), value.name.as_deref());
     }
-    let (places, mut types) = places(paths);
-    if numbered {
-        types.push(Type::Scalar(DType::Usize));
-    }
+    let (places, types) = places(paths);
     let params = graph.params().to_vec();
     let map = first.params().iter().copied().zip(params.iter().copied()).collect();
     let mut merger = Merger { paths, graph, params, types, places, numbered, miss };
@@ -253,9 +250,12 @@ impl Merger<'_> {
         let graph = self.paths[path];
         let own: Vec<ValueId> = graph.regions[graph.body].results.iter().map(|v| map[v]).collect();
         let place = self.places[path].clone();
-        let count = self.types.len() - usize::from(self.numbered);
+        if self.numbered {
+            let attrs = Attrs { value: Some(Const::Scalar(Scalar::Usize(path))), ..Attrs::default() };
+            self.graph.push(region, Op::Path, vec![], attrs, vec![], None);
+        }
         let mut results = Vec::with_capacity(self.types.len());
-        for i in 0..count {
+        for i in 0..self.types.len() {
             results.push(match i.checked_sub(place.start).and_then(|k| own.get(k)) {
                 Some(value) => *value,
                 None => {
@@ -264,9 +264,6 @@ impl Merger<'_> {
                     self.graph.nodes[node].results[0]
                 }
             });
-        }
-        if self.numbered {
-            results.push(self.graph.scalar(region, Scalar::Usize(path)));
         }
         results
     }

@@ -3,9 +3,9 @@
 //! * Every operand is defined before its use, in the same region or in one around it.
 //! * Every value is defined once.
 //! * Each op has as many operands as its row says, one result (`if`, `loop`, `call`, `fused`: any
-//!   number; `guard`, `assert`: none), and as many regions as its kind.
+//!   number; `guard`, `path`, `assert`: none), and as many regions as its kind.
 //! * The first operand of an `assert` is a bool.
-//! * `const` and `guard` carry a value, `cast`, `zeros`, `ones` an element type, ops along an axis their axes.
+//! * `const`, `guard` and `path` carry a value, `cast`, `zeros`, `ones` an element type, ops along an axis their axes.
 //! * An `if` takes one bool; both its regions have no arguments and yield one value for each result.
 //! * A `loop` with `keep` takes a count first. Its while region takes the carried values and yields
 //!   one bool; its body takes an index if counted and the carried values, and yields the next ones.
@@ -15,6 +15,7 @@
 
 use std::collections::HashSet;
 
+use crate::data::Const;
 use crate::graph::{Graph, Node};
 use crate::ids::{RegionId, ValueId};
 use crate::ops::{Class, Op, types};
@@ -99,9 +100,10 @@ impl Check<'_> {
             Op::Fused => self.fused(node),
             Op::Call if node.attrs.text.is_none() => Err("has no name".into()),
             Op::Call => Ok(()),
-            Op::Guard | Op::Assert if !node.results.is_empty() => Err("has a result".into()),
+            Op::Guard | Op::Path | Op::Assert if !node.results.is_empty() => Err("has a result".into()),
             Op::Guard if node.attrs.value.is_none() => Err("has no expected value".into()),
-            Op::Guard | Op::Assert => Ok(()),
+            Op::Path if !matches!(node.attrs.value, Some(Const::Scalar(_))) => Err("has no number".into()),
+            Op::Guard | Op::Path | Op::Assert => Ok(()),
             _ => self.plain(node),
         }
     }

@@ -161,6 +161,7 @@ impl Machine<'_> {
                 };
                 if same(&operands[0], &expected) { Ok(vec![]) } else { Err(stop("does not hold".into())) }
             }
+            Op::Path => Ok(vec![]),
             Op::Assert => match operands[0] {
                 Value::Scalar(Scalar::Bool(true)) => Ok(vec![]),
                 _ => {

@@ -244,7 +244,7 @@ impl Linker {
             match node.op {
                 Op::If => self.branch(frame, node, into)?,
                 Op::Loop => self.repeat(frame, node, into)?,
-                Op::Guard | Op::Assert => {
+                Op::Guard | Op::Path | Op::Assert => {
                     let operands = self.leaves(frame, node, into)?;
                     self.graph.push(
                         into,

@@ -167,6 +167,7 @@ macro_rules! table {
             Call call Structure (0, MANY) Value false "A call of another function.";
             Fused fused Structure (0, 0) Shape false "A region that runs as one kernel.";
             Guard guard Structure (1, 1) Value false "Leaves the recording unless the operand has the expected value.";
+            Path path Structure (0, 0) Never false "Says that the run takes the path of the recording of this number.";
             Assert assert Structure (1, MANY) Value false "Fails unless the first operand is true, with a message that shows the others.";
         }
     };
@@ -238,7 +239,7 @@ impl Op {
 
     /// Must keep its place among its kind: it may end the run or change its course.
     pub fn is_effect(self) -> bool {
-        matches!(self, Op::Guard | Op::Assert | Op::Call)
+        matches!(self, Op::Guard | Op::Path | Op::Assert | Op::Call)
     }
 
     /// Has nested regions.

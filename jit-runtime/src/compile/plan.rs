@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jit_ir::ops::Attrs;
-use jit_ir::{DType, Graph, Node, Op, RegionId, ValueId};
+use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId};
 use smallvec::SmallVec;
 
 use super::program;
@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Loop(Box<LoopPlan>),
     /// A loop over scalars and elements.
     Program(Box<Program>),
+    /// Says which recording's path the run takes.
+    Path(usize),
     /// Ends the run unless the operand has this value.
     Guard(Val),
     /// Fails with this message unless the first operand is true; as an error of the user's if so said.
@@ -191,6 +193,10 @@ impl Builder<'_> {
                 Kind::Group(Box::new(group))
             }
             Op::Guard => Kind::Guard(node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const)),
+            Op::Path => Kind::Path(match node.attrs.value {
+                Some(Const::Scalar(number)) => number.as_i64() as usize,
+                _ => 0,
+            }),
             Op::Assert => Kind::Assert(node.attrs.text.clone().unwrap_or_default(), node.attrs.keep),
             Op::Call => {
                 let name = node.attrs.text.clone().unwrap_or_default();

@@ -51,12 +51,20 @@ pub(crate) fn recycle(mut slots: Vec<Val>) {
 
 /// Runs a plan on its arguments. The list of the arguments comes back with the results.
 pub(crate) fn run(plan: &Plan, args: Vec<Val>) -> Result<Vec<Val>, Halt> {
+    run_path(plan, args).map(|(values, _)| values)
+}
+
+/// As [`run`]; says which recording's path was taken, too.
+pub(crate) fn run_path(plan: &Plan, args: Vec<Val>) -> Result<(Vec<Val>, usize), Halt> {
     debug_assert_eq!(args.len(), plan.params);
     let mut env = args;
     env.resize(plan.slots, Val::Undef);
-    let mut machine = Machine { env, constants: &plan.constants };
+    let mut machine = Machine { env, constants: &plan.constants, path: 0 };
     match machine.block(&plan.body) {
-        Ok(()) => Ok(machine.finish(&plan.body)),
+        Ok(()) => {
+            let path = machine.path;
+            Ok((machine.finish(&plan.body), path))
+        }
         Err(halt) => {
             recycle(machine.env);
             Err(halt)
@@ -67,6 +75,8 @@ pub(crate) fn run(plan: &Plan, args: Vec<Val>) -> Result<Vec<Val>, Halt> {
 struct Machine<'a> {
     env: Vec<Val>,
     constants: &'a [Val],
+    /// The recording whose path is taken.
+    path: usize,
 }
 
 impl Machine<'_> {
@@ -180,6 +190,7 @@ impl Machine<'_> {
                     return Err(Halt::Guard);
                 }
             }
+            Kind::Path(number) => self.path = *number,
             Kind::Assert(message, own) => {
                 if !self.condition(step.args[0]) {
                     let shown = step.args[1..].iter().filter_map(|r| self.get(*r).scalar().ok());

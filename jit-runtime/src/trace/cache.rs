@@ -91,17 +91,12 @@ impl Replay {
     /// Runs the plan on the values of a call; gives the path that it took, too.
     pub(crate) fn run(&self, mut vals: Vec<Val>) -> Result<(&Arc<Recorded>, Vec<Val>), Halt> {
         vals.retain(is_leaf);
-        let mut values = run::run(&self.compiled.plan, vals)?;
-        if self.paths.len() == 1 {
-            return Ok((&self.paths[0], completed(values, &self.paths[0])));
-        }
-        let taken = match values.pop() {
-            Some(Val::Scalar(s)) => s.as_i64() as usize,
-            _ => unreachable!("a graph of several recordings says which one it took"),
-        };
+        let (mut values, taken) = run::run_path(&self.compiled.plan, vals)?;
         let place = &self.places[taken];
         values.truncate(place.end);
-        values.drain(..place.start);
+        if place.start > 0 {
+            values.drain(..place.start);
+        }
         Ok((&self.paths[taken], completed(values, &self.paths[taken])))
     }
 

@@ -103,7 +103,7 @@ pub struct CompiledTrace {
 }
 
 impl CompiledTrace {
-    /// The typed, optimised graph. With several recordings its last result is the number of the one taken.
+    /// The typed, optimised graph. With several recordings `path` says which one it takes.
     pub fn graph(&self) -> Graph {
         self.graph.clone()
     }
