@@ -34,7 +34,8 @@ fn recordings_part_at_guards_only() {
         other => panic!("{other:?}"),
     };
     assert_eq!(differs(&one, &recording("1.0", "5.0")), Difference::Constant);
-    let other = graph(&[SEEN[0], SEEN[1], "guard(%1) {value = 1.0_f32}", "%2: f32[?] = exp(%x)", "return %2"]);
+    let other =
+        graph(&[SEEN[0], SEEN[1], "guard(%1) {value = 1.0_f32}", "%2: f32[?] = exp(%x)", "return %2"]);
     assert_eq!(differs(&one, &other), Difference::Operation);
     let longer = graph(&[
         SEEN[0],
