@@ -98,6 +98,7 @@ macro_rules! prims {
                     Scalar::F64(v) => v as $T,
                 }
             }
+            #[inline(always)]
             fn canonical_bits(self) -> u64 {
                 $bits(self)
             }
@@ -126,6 +127,7 @@ impl Prim for bool {
             other => f64::from_scalar(other) != 0.0,
         }
     }
+    #[inline(always)]
     fn canonical_bits(self) -> u64 {
         self as u64
     }
@@ -179,6 +181,16 @@ impl fmt::Display for Scalar {
             Scalar::F64(v) => write!(f, "{v:?}"),
         }
     }
+}
+
+/// Whether elements are equal by their bits, all NaNs alike.
+#[inline]
+pub fn same_bits<T: Prim>(a: &[T], b: &[T]) -> bool {
+    // Constants are often compared with the same memory. The chunks have no exit inside, so that they are vector code.
+    let same = |c: &[T], d: &[T]| {
+        c.iter().zip(d).fold(true, |same, (x, y)| same & (x.canonical_bits() == y.canonical_bits()))
+    };
+    a.len() == b.len() && (std::ptr::eq(a, b) || a.chunks(256).zip(b.chunks(256)).all(|(c, d)| same(c, d)))
 }
 
 /// Elements that somebody else keeps in memory, too: a constant need not be a copy.
@@ -304,20 +316,14 @@ impl TensorData {
 
     /// Equality of type, shape and bits, all NaNs alike.
     pub fn same_bits(&self, other: &TensorData) -> bool {
-        fn same<T: Prim>(a: &[T], b: &[T]) -> bool {
-            // Elements that are kept elsewhere are often those in the same place.
-            std::ptr::eq(a, b)
-                || (a.len() == b.len()
-                    && a.iter().zip(b).all(|(x, y)| x.canonical_bits() == y.canonical_bits()))
-        }
         self.shape == other.shape
             && match (&self.elements, &other.elements) {
-                (Elements::Bool(a), Elements::Bool(b)) => same(a, b),
-                (Elements::U8(a), Elements::U8(b)) => same(a, b),
-                (Elements::I32(a), Elements::I32(b)) => same(a, b),
-                (Elements::I64(a), Elements::I64(b)) => same(a, b),
-                (Elements::F32(a), Elements::F32(b)) => same(a, b),
-                (Elements::F64(a), Elements::F64(b)) => same(a, b),
+                (Elements::Bool(a), Elements::Bool(b)) => same_bits(a, b),
+                (Elements::U8(a), Elements::U8(b)) => same_bits(a, b),
+                (Elements::I32(a), Elements::I32(b)) => same_bits(a, b),
+                (Elements::I64(a), Elements::I64(b)) => same_bits(a, b),
+                (Elements::F32(a), Elements::F32(b)) => same_bits(a, b),
+                (Elements::F64(a), Elements::F64(b)) => same_bits(a, b),
                 _ => false,
             }
     }

@@ -49,10 +49,12 @@ fn script_tokens(options: &Tokens, item: Tokens) -> Tokens {
     })
 }
 
-/// Runs the function as it is once, records what it does to its tensors, and replays that. Above an
-/// `impl` block it traces each of its functions.
+/// Runs the function as it is once, records what it does to its tensors, and replays that where everything that
+/// the host saw of them is as it was. Above an `impl` block it traces each of its functions.
 ///
-/// See the crate `jit-runtime`.
+/// Options: `strict` (looking at a value is an error), `freeze` (the first path is kept, with a warning),
+/// `check_every = n` (body and plan are compared again at each n-th replay). The chapter
+/// `jit_runtime::guide::tracing` has the rest.
 #[proc_macro_attribute]
 pub fn trace(options: TokenStream, item: TokenStream) -> TokenStream {
     trace_tokens(&options.into(), item.into()).into()

@@ -10,6 +10,13 @@ pub(crate) fn explain(compiled: &Compiled) -> String {
     let mut out = String::new();
     let micros = compiled.time.as_secs_f64() * 1e6;
     let _ = writeln!(out, "{}: compiled in {micros:.0} us", compiled.graph.name);
+    if compiled.renewals > 0 {
+        let n = compiled.renewals;
+        let _ = writeln!(
+            out,
+            "made anew for the {n}. time: a traced function that it calls has other recordings"
+        );
+    }
     let passes: Vec<String> = compiled.passes.iter().map(|(name, n)| format!("{name} {n}")).collect();
     let _ = writeln!(
         out,
@@ -59,6 +66,10 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                     "{pad}a register program of {} instructions, elements in place{at}",
                     program.code.len()
                 );
+            }
+            Kind::Call(step) => {
+                let (name, why) = (step.name(), step.why_called());
+                let _ = writeln!(out, "{pad}a call of the traced `{name}`: {why}{at}");
             }
             _ => {
                 let why = match step.op.info().class {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use jit_ir::{DType, Data, Elements, Kept, Prim, Scalar, TensorData, Type, with_dtype};
+use jit_ir::{DType, Data, Elements, Kept, Prim, Scalar, TensorData, Type, data, with_dtype};
 use smallvec::SmallVec;
 
 use super::storage::Buffer;
@@ -232,8 +232,8 @@ impl RawTensor {
         self.dtype == other.dtype
             && self.shape == other.shape
             && with_dtype!(self.dtype, T => {
-                let (a, b) = (self.to_vec::<T>(), other.to_vec::<T>());
-                a.iter().zip(&b).all(|(x, y)| x.canonical_bits() == y.canonical_bits())
+                let (a, b) = (self.contiguous(), other.contiguous());
+                matches!((a.as_slice::<T>(), b.as_slice()), (Some(a), Some(b)) if data::same_bits(a, b))
             })
     }
 }

@@ -172,7 +172,7 @@ impl Inliner<'_> {
 }
 
 /// Whether arguments and result are leaves as they are, none of the user's own types.
-fn is_plain(step: &Step) -> bool {
+pub(super) fn is_plain(step: &Step) -> bool {
     fn plain(tree: &Tree<Type>) -> bool {
         match tree {
             Tree::Leaf(ty) => *ty != Type::Opaque,

@@ -9,6 +9,7 @@ use jit_ir::merge::{Difference, Miss, Relation, merge, relation};
 
 use super::cache::{Check, Recorded, Replay, Slot, State};
 use super::function::TraceFn;
+use super::limits::MAX_FUTILE;
 use super::record::{Recording, Spoiled};
 use super::report::{self, Guard};
 use super::warn::warn;
@@ -99,7 +100,13 @@ impl TraceFn {
         let graph = match graph {
             Ok(graph) => graph,
             Err(Spoiled::Path) => {
-                slot.futile.fetch_add(1, Ordering::Relaxed);
+                if slot.futile.fetch_add(1, Ordering::Relaxed) + 1 == MAX_FUTILE {
+                    let reason = format!(
+                        "{MAX_FUTILE} recordings in a row were not kept: an op or call in it fails, and the body goes on"
+                    );
+                    let advice = "what fails cannot be replayed; ask first whether it would, in a `#[script]` function";
+                    warn(&self.name, "fails", None, &reason, advice);
+                }
                 return;
             }
             Err(Spoiled::Function { reason, advice, at }) => {

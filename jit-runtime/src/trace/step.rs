@@ -36,6 +36,21 @@ impl Step {
         (self.function)()
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Why a plan calls the function although it has recordings.
+    pub(crate) fn why_called(&self) -> &'static str {
+        if self.function().check_every > 0 {
+            "each call of it counts, for `check_every`"
+        } else if !super::inline::is_plain(self) {
+            "lists, options and values of their own types go through a call"
+        } else {
+            "for what its compared recordings do not cover"
+        }
+    }
+
     /// What arguments and result consist of.
     pub(crate) fn trees(&self) -> Trees {
         (self.trees)()

@@ -164,6 +164,12 @@ fn a_trace_is_inlined_in_a_script_once_it_has_recordings() {
     assert_eq!(repeats(&x, 40), eager(|| repeats(&x, 40)));
     assert_eq!(branch::stats().calls, before, "the script's plan does not call it any more");
     assert!(repeats::stats().compilations <= 6, "{}", repeats::stats());
+    let explain = repeats::lower(&x, 3).explain();
+    assert!(
+        explain.contains("a call of the traced `branch`: for what its compared recordings do not cover"),
+        "{explain}"
+    );
+    assert!(explain.contains("time: a traced function that it calls has other recordings"), "{explain}");
 }
 
 #[trace]

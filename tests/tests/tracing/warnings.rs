@@ -269,6 +269,20 @@ fn a_tensor_sent_away() {
     only(&found, &["a traced tensor was used on another thread", "`to_vec`"]);
 }
 
+#[trace]
+fn handles_failure(x: &Tensor) -> Tensor {
+    let wrong = jit_runtime::trace(|y: &Tensor| y.t()).try_call(x);
+    wrong.unwrap_or_else(|_| x * 2.0)
+}
+
+#[test]
+fn a_call_that_always_fails() {
+    let x = Tensor::from([1.0]);
+    let found = warnings(|| (0..20).for_each(|_| assert_eq!(handles_failure(&x).item(), 2.0)));
+    only(&found, &["`handles_failure`: 8 recordings in a row were not kept", "`#[script]`"]);
+    assert_eq!((handles_failure::stats().recordings, handles_failure::stats().eager), (8, 12));
+}
+
 #[test]
 fn closures_warn_by_their_lines() {
     let x = Tensor::from([1.0]);
