@@ -72,6 +72,19 @@ impl VisitMut for ForgetLifetimes {
         r.lifetime = None;
         syn::visit_mut::visit_type_reference_mut(self, r);
     }
+
+    fn visit_lifetime_mut(&mut self, lifetime: &mut syn::Lifetime) {
+        if lifetime.ident != "static" {
+            *lifetime = syn::Lifetime::new("'_", lifetime.span());
+        }
+    }
+}
+
+/// A type whose lifetimes are left to rustc.
+fn forgetful(ty: &Type) -> Type {
+    let mut ty = ty.clone();
+    ForgetLifetimes.visit_type_mut(&mut ty);
+    ty
 }
 
 /// The parts of a function that emitted code repeats.
@@ -335,11 +348,7 @@ impl<'a> Parts<'a> {
     /// The parameters' types where no parameter of a generic function is in scope.
     fn concrete_types(&self) -> Vec<TokenStream> {
         let generic: Vec<String> = self.generics.type_params().map(|p| p.ident.to_string()).collect();
-        let concrete = |ty: &Type| {
-            let mut ty = ty.clone();
-            ForgetLifetimes.visit_type_mut(&mut ty);
-            replaced(ty.to_token_stream(), &generic)
-        };
+        let concrete = |ty: &Type| replaced(forgetful(ty).to_token_stream(), &generic);
         self.types.iter().map(concrete).collect()
     }
 }

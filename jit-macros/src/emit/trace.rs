@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{ItemFn, Type};
 
 use super::entries::{Entry, Gives};
-use super::{Owner, PRIVATE, Parts, TRY, Takes, as_written, probe};
+use super::{Owner, PRIVATE, Parts, TRY, Takes, as_written, forgetful, probe};
 use crate::options::Traced;
 
 /// A traced function.
@@ -98,7 +98,10 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
         }
         None => quote! { #name },
     };
-    let probes: Vec<TokenStream> = types.iter().map(probe).collect();
+    // A script calls the function where its lifetimes have no names.
+    let free: Vec<Type> = types.iter().map(forgetful).collect();
+    let free_output = forgetful(output);
+    let probes: Vec<TokenStream> = free.iter().map(probe).collect();
     let named_probes = named_types.iter().map(probe);
     // A generic function has no one type that a script could call.
     let callable = parts.generics.type_params().next().is_none().then(|| {
@@ -107,8 +110,8 @@ fn trace_beside(parts: &Parts<'_>, options: Traced) -> TokenStream {
                 fn callee() -> #PRIVATE::Callee {
                     fn trees() -> (::std::vec::Vec<#PRIVATE::Tree>, #PRIVATE::Tree) {
                         (
-                            <#module::Handle as #PRIVATE::CallWith<(#(#types,)*)>>::trees(),
-                            <<#output as #PRIVATE::Outcome>::Value as #PRIVATE::Returns>::tree(),
+                            <#module::Handle as #PRIVATE::CallWith<(#(#free,)*)>>::trees(),
+                            <<#free_output as #PRIVATE::Outcome>::Value as #PRIVATE::Returns>::tree(),
                         )
                     }
                     fn run(vals: &[#PRIVATE::Val]) -> ::jit_runtime::Result<::std::vec::Vec<#PRIVATE::Val>> {

@@ -85,7 +85,8 @@ impl Signature {
 
     /// The arguments with what is fixed of them.
     pub(crate) fn describe(&self, names: &[String]) -> String {
-        let parts = self.parts.iter().zip(names).map(|(part, name)| match part {
+        let named = self.parts.iter().zip(names).filter(|(_, name)| *name != ELEMENT_TYPES);
+        let parts = named.map(|(part, name)| match part {
             Part::Tensor(..) => format!("{name}: {}", part.describe()),
             _ => format!("{name} = {}", part.describe()),
         });
@@ -104,6 +105,9 @@ impl Signature {
         };
         let name = |i: usize| names.get(i).map_or("an argument", String::as_str);
         let one = |i: usize| {
+            if name(i) == ELEMENT_TYPES {
+                return format!("{ELEMENT_TYPES} are others");
+            }
             let (old, new) = (nearest.parts[i].describe(), self.parts[i].describe());
             if old == new {
                 format!("`{}` has another value", name(i))
@@ -111,7 +115,10 @@ impl Signature {
                 format!("`{}` was {old}, is {new}", name(i))
             }
         };
-        self.differing(nearest).map(one).collect::<Vec<_>>().join(", ")
+        let differing: Vec<usize> = self.differing(nearest).collect();
+        // Where an argument shows them, it says so.
+        let shown = differing.iter().filter(|i| differing.len() == 1 || name(**i) != ELEMENT_TYPES);
+        shown.map(|i| one(*i)).collect::<Vec<_>>().join(", ")
     }
 
     /// The float argument that has had many values while everything else was the same.
@@ -126,6 +133,9 @@ impl Signature {
     }
 }
 
+/// The name of the value that stands for a generic function's element types.
+const ELEMENT_TYPES: &str = "the element types";
+
 /// The names of a call's values: paths from the parameters.
 pub(crate) fn names(params: &[&str], trees: &[Tree<Type>], vals: &[Val]) -> Vec<String> {
     let mut out = Vec::with_capacity(vals.len());
@@ -133,7 +143,7 @@ pub(crate) fn names(params: &[&str], trees: &[Tree<Type>], vals: &[Val]) -> Vec<
     for (param, tree) in params.iter().zip(trees) {
         name(tree, (*param).to_string(), &mut vals_left, &mut out);
     }
-    out.resize(vals.len(), "the element types".into());
+    out.resize(vals.len(), ELEMENT_TYPES.into());
     out
 }
 

@@ -69,6 +69,29 @@ fn arguments_of_any_type_are_part_of_the_signature() {
 }
 
 #[trace]
+fn generic<'a, T: Float>(list: &'a [Tensor<T>], text: &'a str) -> Tensor<T> {
+    list.iter().fold(Tensor::scalar(T::of(1.0)), |all, x| all * x) + T::of(text.len() as f64)
+}
+
+#[test]
+fn generic_functions_say_which_element_types_they_were_called_with() {
+    for _ in 0..3 {
+        assert_eq!(generic::<f32>(&[], "a").item(), 2.0_f32);
+        assert_eq!(generic::<f64>(&[], "a").item(), 2.0_f64);
+        assert_eq!(generic(&[Tensor::from([3.0_f32])], "a"), Tensor::from([4.0_f32]));
+        assert_eq!(generic(&[Tensor::from([3.0_f64])], "a"), Tensor::from([4.0_f64]));
+    }
+    let traces = generic::traces();
+    let why: Vec<&str> = traces.iter().map(|t| t.why.as_str()).collect();
+    assert_eq!(why[1], "the element types are others");
+    assert_eq!(why[3], "`list[0]` was f32[?], is f64[?]");
+    assert_eq!(
+        traces[2].signature,
+        "generic(list.len() = 1, list[0]: f32[?], text = a value of its own type)"
+    );
+}
+
+#[trace]
 fn described(x: &Tensor, n: usize, scale: f32, flags: (bool, i64)) -> Tensor {
     x * (n as f32) * scale + if flags.0 { flags.1 as f32 } else { 0.0 }
 }
