@@ -248,3 +248,33 @@ fn explain_names_kernels_and_lines() {
     );
     assert!(text.contains("tests/tests/graphs.rs:"), "{text}");
 }
+
+#[test]
+fn a_loop_whose_count_was_never_set_makes_no_trip() {
+    use jit_ir::interp::{self, Value};
+    let text = "\
+fn f(%x: f32[*], %go: bool) -> f32[*] {
+  %n: usize = undef()
+  %0: f32[*] = loop(%n, %x) {keep} while (%a: f32[*]) {
+    yield true
+  } do (%i: usize, %b: f32[*]) {
+    %c: f32[*] = mul(%b, 2.0_f32)
+    yield %c
+  }
+  %1: f32[*] = if %go {
+    yield %0
+  } else {
+    yield %x
+  }
+  return %1
+}
+";
+    let graph = jit_runtime::Graph::parse(text).unwrap();
+    let data = jit_ir::TensorData::from_scalars(jit_ir::DType::F32, vec![1], &[jit_ir::Scalar::F32(1.0)]);
+    let x = Value::Tensor(std::sync::Arc::new(data));
+    let args = [x.clone(), Value::Scalar(jit_ir::Scalar::Bool(false))];
+    assert!(interp::run(&graph, &args, None).unwrap()[0].same_bits(&x));
+    for optimise in [false, true] {
+        assert!(testing::run(&graph, &args, testing::Layout::Plain, optimise).unwrap()[0].same_bits(&x));
+    }
+}

@@ -177,7 +177,9 @@ impl Machine<'_> {
     fn repeat(&mut self, node: &Node, mut operands: Vec<Value>) -> Result<Vec<Value>, Stop> {
         let count = match node.attrs.keep.then(|| operands.remove(0)) {
             Some(Value::Scalar(n)) => Some(n.as_i64().max(0) as usize),
-            _ => None,
+            // What depends on a value that was never set.
+            Some(_) => return Ok(vec![Value::Undef; node.results.len()]),
+            None => None,
         };
         let mut carried = operands;
         let mut i = 0;

@@ -67,7 +67,7 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                     program.code.len()
                 );
             }
-            Kind::Call(step) => {
+            Kind::Call(step, _) => {
                 let (name, why) = (step.name(), step.why_called());
                 let _ = writeln!(out, "{pad}a call of the traced `{name}`: {why}{at}");
             }

@@ -38,8 +38,8 @@ pub(crate) enum Kind {
     Guard(Val),
     /// Fails with this message unless the first operand is true; as an error of the user's if so said.
     Assert(String, bool),
-    /// Calls a traced function with concrete values.
-    Call(&'static trace::Step),
+    /// Calls a traced function with concrete values; which of them belong to an option, and may be unset.
+    Call(&'static trace::Step, Box<[bool]>),
 }
 
 /// One step.
@@ -204,7 +204,7 @@ impl Builder<'_> {
                     message: format!("`{name}` is called but not known"),
                     at: at.clone(),
                 })?;
-                Kind::Call(callee)
+                Kind::Call(callee, callee.optional())
             }
             Op::Host | Op::Powi => Kind::Host(node.attrs.clone()),
             op if op.is_elementwise() && self.is_host(node) => Kind::Host(node.attrs.clone()),

@@ -1,11 +1,11 @@
 //! What a thread's runs did: for tests that count kernels and temporaries, and for `stats`.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 thread_local! {
     static KERNELS: Cell<u64> = const { Cell::new(0) };
     static TENSORS: Cell<u64> = const { Cell::new(0) };
+    static FALLBACKS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Counts one elementwise kernel that made so many tensors.
@@ -19,14 +19,12 @@ pub fn kernels() -> (u64, u64) {
     (KERNELS.get(), TENSORS.get())
 }
 
-static FALLBACKS: AtomicU64 = AtomicU64::new(0);
-
 /// Counts an optimised run that met an error.
 pub(crate) fn fell_back() {
-    FALLBACKS.fetch_add(1, Ordering::Relaxed);
+    FALLBACKS.set(FALLBACKS.get() + 1);
 }
 
-/// Optimised runs of this process that met an error, so that the graph was run as it was written.
+/// Optimised runs of this thread that met an error, so that the graph was run as it was written.
 pub fn fallbacks() -> u64 {
-    FALLBACKS.load(Ordering::Relaxed)
+    FALLBACKS.get()
 }

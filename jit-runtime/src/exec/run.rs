@@ -200,7 +200,7 @@ impl Machine<'_> {
                     return Err(Halt::Error(error));
                 }
             }
-            Kind::Call(called) => {
+            Kind::Call(called, _) => {
                 let args: Vec<Val> = step.args.iter().map(|r| self.get(*r).clone()).collect();
                 let values = called.call(&args).map_err(Halt::Error)?;
                 self.set(step, values);
@@ -213,6 +213,9 @@ impl Machine<'_> {
     /// reads: code between an early exit and the place where the exit is asked for.
     fn is_poisoned(&self, step: &Step) -> bool {
         let unset = |r: &Ref| matches!(self.get(*r), Val::Undef);
+        if let Kind::Call(_, optional) = &step.kind {
+            return step.args.iter().zip(optional).any(|(r, optional)| unset(r) && !optional);
+        }
         let (asked, held) = step.args.split_at(step.args.len() - step.held);
         // A list may hold what an option does not.
         asked.iter().any(unset)
@@ -248,7 +251,9 @@ impl Machine<'_> {
     fn repeat(&mut self, step: &Step, plan: &LoopPlan) -> Result<(), Halt> {
         let count = match plan.counted.then(|| self.get(step.args[0])) {
             Some(Val::Scalar(n)) => Some(n.as_i64().max(0) as usize),
-            _ => None,
+            // What depends on a value that was never set.
+            Some(_) => return self.poison(step),
+            None => None,
         };
         let values: Vals =
             (usize::from(plan.counted)..step.args.len()).map(|i| self.taken(step, i)).collect();

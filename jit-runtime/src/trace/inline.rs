@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use jit_ir::merge::{Merged, Miss, merge};
-use jit_ir::{Attrs, Const, Copier, DType, Graph, Node, Op, RegionId, Scalar, Tree, Type, ValueId};
+use jit_ir::{Attrs, Copier, Graph, Node, Op, RegionId, Scalar, Type, ValueId};
 
-use super::cache::{Recorded, State, Tree as Signed};
+use super::cache::{State, Tree as Signed};
+use super::fit::{Fit, packed};
 use super::function::TraceFn;
 use super::limits::{MAX_INLINED, MAX_INLINED_GUARDS, MAX_INLINED_NODES, MAX_RENEWALS};
-use super::signature::Part;
 use super::step::{Step, find};
 
 /// The traced functions that a plan calls, with their versions when it was made.
@@ -70,12 +70,7 @@ struct Inliner<'a> {
 /// A signature that a call may have, and what must hold for it.
 struct Candidate {
     merged: Merged,
-    /// Operands that must have this rank.
-    ranks: Vec<(usize, usize)>,
-    /// Operands that must have this value.
-    values: Vec<(usize, Scalar)>,
-    /// Operands that are the recordings' parameters.
-    tensors: Vec<usize>,
+    fit: Fit,
 }
 
 impl Inliner<'_> {
@@ -95,19 +90,15 @@ impl Inliner<'_> {
             functions.push((function, function.version()));
         }
         // Each call of a checked function is to be counted and compared.
-        if !self.uses.inlined || self.depth >= MAX_DEPTH || function.check_every > 0 || !is_plain(step) {
+        if !self.uses.inlined || self.depth >= MAX_DEPTH || function.check_every > 0 || !is_inlinable(step) {
             return None;
         }
         let types: Vec<Type> = node.operands.iter().map(|v| self.source.ty(*v).clone()).collect();
         let known: Vec<Option<Scalar>> =
             node.operands.iter().map(|v| self.constants.get(v).copied()).collect();
         let snapshot = function.cache.load();
-        let fitting =
-            snapshot.trees().iter().filter_map(|tree| candidate(tree, function, &types, &known, name));
-        let candidates: Vec<Candidate> = fitting
-            .filter(|c| c.merged.graph.result_types.len() == node.results.len())
-            .take(MAX_INLINED)
-            .collect();
+        let fitting = snapshot.trees().iter().filter_map(|tree| candidate(tree, step, &types, &known, name));
+        let candidates: Vec<Candidate> = fitting.take(MAX_INLINED).collect();
         if candidates.is_empty() {
             return None;
         }
@@ -131,7 +122,7 @@ impl Inliner<'_> {
         let Some((first, rest)) = candidates.split_first() else {
             return call(graph, region, node, operands, self.types(node));
         };
-        let Some(condition) = condition(graph, region, first, operands) else {
+        let Some(condition) = first.fit.condition(graph, region, operands) else {
             return self.recordings(graph, region, node, operands, first);
         };
         let (types, at) = (self.types(node), node.location.clone());
@@ -153,7 +144,7 @@ impl Inliner<'_> {
         candidate: &Candidate,
     ) -> Vec<ValueId> {
         let source = &candidate.merged.graph;
-        let args: Vec<ValueId> = candidate.tensors.iter().map(|i| operands[*i]).collect();
+        let args = candidate.fit.tensors(graph, region, operands);
         let (own, types) = (node.attrs.text.clone(), self.types(node));
         let mut inner = Inliner {
             source,
@@ -171,80 +162,45 @@ impl Inliner<'_> {
     }
 }
 
-/// Whether arguments and result are leaves as they are, none of the user's own types.
-pub(super) fn is_plain(step: &Step) -> bool {
-    fn plain(tree: &Tree<Type>) -> bool {
-        match tree {
-            Tree::Leaf(ty) => *ty != Type::Opaque,
-            Tree::Tuple(parts) => parts.iter().all(plain),
-            Tree::Record(fields) => fields.iter().all(|(_, f)| plain(f)),
-            Tree::List(_) | Tree::Option(..) | Tree::Unset => false,
-        }
-    }
+/// Whether arguments and result hold none of the user's own types, which no graph knows.
+pub(super) fn is_inlinable(step: &Step) -> bool {
     let (params, result) = step.trees();
-    params.iter().all(plain) && plain(&result)
+    params.iter().chain([&result]).all(|tree| {
+        let mut known = true;
+        tree.each(&mut |ty| known &= !is_own(ty));
+        known
+    })
+}
+
+fn is_own(ty: &Type) -> bool {
+    match ty {
+        Type::List(element) => is_own(element),
+        other => *other == Type::Opaque,
+    }
 }
 
 /// A signature's recordings, if a call's operands may have it.
 fn candidate(
     tree: &Signed,
-    function: &TraceFn,
+    step: &Step,
     types: &[Type],
     known: &[Option<Scalar>],
     name: &str,
 ) -> Option<Candidate> {
     let State::Replayed(replay) = &tree.state else { return None };
-    if tree.signature.parts.len() != types.len() {
-        return None;
-    }
-    let (mut ranks, mut values, mut tensors) = (Vec::new(), Vec::new(), Vec::new());
-    for (i, part) in tree.signature.parts.iter().enumerate() {
-        match (part, &types[i]) {
-            (Part::Tensor(dtype, rank), Type::Tensor(d, dims)) if d == dtype => {
-                tensors.push(i);
-                match dims {
-                    Some(dims) if dims.len() == *rank => {}
-                    Some(_) => return None,
-                    None => ranks.push((i, *rank)),
-                }
-            }
-            (Part::Scalar(value), Type::Scalar(d)) if *d == value.dtype() => match known[i] {
-                Some(other) if other.same_bits(*value) => {}
-                Some(_) => return None,
-                None => values.push((i, *value)),
-            },
-            _ => return None,
-        }
-    }
-    let settled = |p: &&std::sync::Arc<Recorded>| p.check.is_done() || function.freeze;
-    let graphs: Vec<&Graph> = replay.paths.iter().filter(settled).map(|p| &p.graph).collect();
-    let nodes: usize = graphs.iter().map(|g| g.node_count()).sum();
+    let (params, result) = step.trees();
+    let fit = Fit::new(&params, &tree.signature.parts, types, known)?;
+    let freeze = step.function().freeze;
+    let settled = replay.paths.iter().filter(|p| p.check.is_done() || freeze);
+    let graphs: Vec<Graph> = settled.map(|p| packed(&p.graph, &result)).collect::<Option<_>>()?;
+    let nodes: usize = graphs.iter().map(Graph::node_count).sum();
     let guards = graphs.iter().map(|g| g.count_ops(Op::Guard)).max()?;
     if nodes > MAX_INLINED_NODES || guards > MAX_INLINED_GUARDS {
         return None;
     }
-    let merged = merge(&graphs, false, Miss::Call(name));
-    // Paths with results of other types are not joined.
-    merged.places.iter().all(|p| p.start == 0).then_some(Candidate { merged, ranks, values, tensors })
-}
-
-/// What must hold for a candidate; `None` if it fits as far as types tell.
-fn condition(graph: &mut Graph, region: RegionId, of: &Candidate, operands: &[ValueId]) -> Option<ValueId> {
-    let ask = |graph: &mut Graph, op: Op, args: Vec<ValueId>, ty: DType| {
-        let node = graph.push(region, op, args, Attrs::default(), vec![Type::Scalar(ty)], None);
-        graph.nodes[node].results[0]
-    };
-    let mut wanted: Vec<(ValueId, Scalar)> =
-        of.values.iter().map(|(i, value)| (operands[*i], *value)).collect();
-    for (i, rank) in &of.ranks {
-        let found = ask(graph, Op::Rank, vec![operands[*i]], DType::Usize);
-        wanted.push((found, Scalar::Usize(*rank)));
-    }
-    wanted.into_iter().fold(None, |before, (value, expected)| {
-        let expected = graph.constant(region, Const::Scalar(expected));
-        let same = ask(graph, Op::Same, vec![value, expected], DType::Bool);
-        Some(before.map_or(same, |before| ask(graph, Op::And, vec![before, same], DType::Bool)))
-    })
+    let merged = merge(&graphs.iter().collect::<Vec<_>>(), false, Miss::Call(name));
+    // Paths whose results have types with nothing in common are not joined.
+    merged.places.iter().all(|p| p.start == 0).then_some(Candidate { merged, fit })
 }
 
 /// The call itself.

@@ -3,11 +3,13 @@
 //! [`function`] decides whether a call replays or records, [`record`] is the recorder, [`keep`] makes a recording of
 //! what it recorded, [`compare`] compares body and plan, [`cache`] holds signatures with their recordings, [`report`]
 //! and [`warn`] tell about them. [`join`] records a script that a body calls, [`step`] is a traced function as a
-//! step of a script's plan, [`inline`] puts its recordings there instead.
+//! step of a script's plan, [`inline`] puts its recordings there instead, where they
+//! [`fit`].
 
 mod cache;
 mod closure;
 mod compare;
+mod fit;
 mod function;
 mod inline;
 mod join;

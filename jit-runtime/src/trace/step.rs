@@ -44,8 +44,8 @@ impl Step {
     pub(crate) fn why_called(&self) -> &'static str {
         if self.function().check_every > 0 {
             "each call of it counts, for `check_every`"
-        } else if !super::inline::is_plain(self) {
-            "lists, options and values of their own types go through a call"
+        } else if !super::inline::is_inlinable(self) {
+            "values of the user's own types go through a call"
         } else {
             "for what its compared recordings do not cover"
         }
@@ -54,6 +54,27 @@ impl Step {
     /// What arguments and result consist of.
     pub(crate) fn trees(&self) -> Trees {
         (self.trees)()
+    }
+
+    /// For each value of the arguments whether it belongs to an option.
+    pub(crate) fn optional(&self) -> Box<[bool]> {
+        fn walk(tree: &Tree<Type>, inside: bool, out: &mut Vec<bool>) {
+            match tree {
+                // The flag of an option, and what it holds.
+                Tree::Option(_, inner) => {
+                    out.push(inside);
+                    walk(inner, true, out);
+                }
+                Tree::Tuple(parts) => parts.iter().for_each(|t| walk(t, inside, out)),
+                Tree::Record(fields) => fields.iter().for_each(|(_, t)| walk(t, inside, out)),
+                Tree::List(_) => out.extend(tree.leaves().iter().map(|_| inside)),
+                Tree::Leaf(_) => out.push(inside),
+                Tree::Unset => {}
+            }
+        }
+        let mut out = Vec::new();
+        self.trees().0.iter().for_each(|tree| walk(tree, false, &mut out));
+        out.into()
     }
 
     /// Calls the function: it records or replays by its own cache.

@@ -203,6 +203,76 @@ fn static_arguments_are_conditions_where_the_script_does_not_know_them() {
 }
 
 #[trace]
+fn structured(
+    layers: &[(Tensor, Option<Tensor>)],
+    x: &Tensor,
+    keep: Option<f32>,
+) -> (Vec<Tensor>, Option<Tensor>) {
+    let mut all = vec![];
+    let mut y = x.clone();
+    for (w, b) in layers {
+        y = y.matmul(w);
+        if let Some(b) = b {
+            y = &y + b;
+        }
+        if y.max() > 2.0 {
+            all.push(y.clone());
+        }
+    }
+    (all, keep.map(|k| y * k))
+}
+
+#[script]
+fn calls_structured(layers: &[(Tensor, Option<Tensor>)], x: &Tensor, n: usize, keep: Option<f32>) -> Tensor {
+    let mut y = x.clone();
+    for _ in 0..n {
+        let (all, last) = structured(layers, &y, keep);
+        for part in &all {
+            y = &y + part * 0.125;
+        }
+        if let Some(last) = last {
+            y = y + last * 0.25;
+        }
+    }
+    y
+}
+
+#[test]
+fn lists_and_options_are_inlined_under_their_structure() {
+    let w = Tensor::from([[0.5, 1.0], [0.25, 0.5]]);
+    let b = Tensor::from([1.0, -1.0]);
+    for _ in 0..4 {
+        for x in [[1.0, 2.0], [5.0, 0.0], [-3.0, 1.0]] {
+            let x = Tensor::from(x);
+            for count in 0..3 {
+                for bias in [false, true] {
+                    let layers: Vec<_> =
+                        (0..count).map(|i| (w.clone(), (bias && i == 0).then(|| b.clone()))).collect();
+                    for keep in [None, Some(2.0)] {
+                        let call = || calls_structured(&layers, &x, 2, keep);
+                        assert_eq!(call(), eager(call));
+                    }
+                }
+            }
+        }
+    }
+    // All of it is inlined by now, and no run fails.
+    let fallbacks = jit_runtime::testing::fallbacks();
+    let x = Tensor::from([1.0, 2.0]);
+    let layers = vec![(w.clone(), Some(b.clone()))];
+    let before = structured::stats().calls;
+    for _ in 0..3 {
+        assert_eq!(
+            calls_structured(&layers, &x, 2, Some(2.0)),
+            eager(|| calls_structured(&layers, &x, 2, Some(2.0)))
+        );
+    }
+    let text = calls_structured::lower(&layers, &x, 2, Some(2.0)).graph().to_string();
+    assert_eq!(structured::stats().calls, before, "{text}");
+    assert_eq!(jit_runtime::testing::fallbacks(), fallbacks, "{text}");
+}
+
+#[trace]
 fn open_rank(x: &Tensor) -> Tensor {
     x.sum_axis(0)
 }
