@@ -1,8 +1,8 @@
 //! The signatures of a traced function, each with its recordings, without locks.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwapOption, Guard};
 use jit_ir::Graph;
@@ -85,6 +85,8 @@ pub(crate) struct Replay {
     pub(crate) compiled: Compiled,
     /// For each path where its results stand among those of the plan.
     pub(crate) places: Vec<Range<usize>>,
+    /// Why there can be no more recordings, once it was asked.
+    pub(crate) full: OnceLock<Option<String>>,
 }
 
 impl Replay {
@@ -268,13 +270,14 @@ impl Cache {
         self.change(slot, |old| (!matches!(old, State::Eager(_))).then(|| state.clone()))
     }
 
-    /// Puts a plan in place of another, unless that is gone.
-    pub(crate) fn exchange(&self, slot: &Arc<Slot>, old: &Arc<Replay>, new: Replay) {
+    /// Puts recordings in place of those that were there, unless others are there by now.
+    pub(crate) fn exchange(&self, slot: &Arc<Slot>, old: &State, new: Replay) -> bool {
         let new = State::Replayed(Arc::new(new));
-        self.change(slot, |now| match now {
-            State::Replayed(replay) if Arc::ptr_eq(replay, old) => Some(new.clone()),
+        self.change(slot, |now| match (now, old) {
+            (State::Empty, State::Empty) => Some(new.clone()),
+            (State::Replayed(a), State::Replayed(b)) if Arc::ptr_eq(a, b) => Some(new.clone()),
             _ => None,
-        });
+        })
     }
 
     fn change(&self, slot: &Arc<Slot>, to: impl Fn(&State) -> Option<State>) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jit_ir::Graph;
 
 use super::cache::{Cache, Met, Recorded, Replay, Slot, State, Tree};
-use super::limits::{MAX_FUTILE, MAX_KEPT_BYTES, MAX_NODES, MAX_PATHS, MAX_SIGNATURES, MAX_TREE_NODES};
+use super::limits::{MAX_FUTILE, MAX_NODES, MAX_SIGNATURES, MAX_TREE_NODES};
 use super::record::is_recording;
 use super::report::{self, Path, TraceStats};
 use super::signature::Signature;
@@ -269,21 +269,12 @@ impl TraceFn {
 
     /// Whether a signature takes no more recordings; then it warns.
     fn is_full(&self, tree: &Tree) -> bool {
-        let paths = tree.paths();
-        let nodes: usize = paths.iter().map(|p| p.graph.node_count()).sum();
-        let what = if paths.len() >= MAX_PATHS {
-            format!("the values that it looks at have led to {MAX_PATHS} recordings")
-        } else if nodes >= MAX_TREE_NODES {
-            format!("its recordings hold more than {MAX_TREE_NODES} operations")
-        } else if report::bytes_kept(paths) > MAX_KEPT_BYTES {
-            format!("its recordings keep more than {} MiB of constants", MAX_KEPT_BYTES >> 20)
-        } else {
-            return false;
-        };
-        let at = report::busiest(paths);
+        let State::Replayed(replay) = &tree.state else { return false };
+        let Some(what) = replay.full.get_or_init(|| report::full(&replay.paths)) else { return false };
+        let at = report::busiest(&replay.paths);
         let advice =
             "further values run eagerly; put control flow that depends on values into a `#[script]` function";
-        warn(&self.name, "full", at.as_ref(), &what, advice);
+        warn(&self.name, "full", at.as_ref(), what, advice);
         true
     }
 

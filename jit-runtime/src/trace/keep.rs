@@ -1,7 +1,7 @@
 //! A run of the body becomes a recording of its signature.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use jit_ir::Graph;
@@ -114,26 +114,33 @@ impl TraceFn {
             }
         };
         slot.futile.store(0, Ordering::Relaxed);
-        let Some(tree) = self.cache.tree(slot) else { return };
+        // Again, if somebody else kept a recording meanwhile: the user's `check` and `lower` claim nothing.
+        while !self.added(slot, vals, &graph, results) {}
+    }
+
+    /// Adds a recording; says whether that is done.
+    fn added(&self, slot: &Arc<Slot>, vals: &[Val], graph: &Graph, results: &[Val]) -> bool {
+        let Some(tree) = self.cache.tree(slot) else { return true };
         let mut parts = 0;
         for path in tree.paths() {
-            match relation(&path.graph, &graph) {
-                Relation::Same => return,
+            match relation(&path.graph, graph) {
+                Relation::Same => return true,
                 Relation::Parts(at) => parts = parts.max(at),
                 Relation::Differs { what, at } => {
                     let what = words(what).to_string();
                     let at = at.as_ref().map(Into::into);
-                    return self.give_up(slot, Reason { kind: "differs", what, at, advice: CHANGING });
+                    self.give_up(slot, Reason { kind: "differs", what, at, advice: CHANGING });
+                    return true;
                 }
             }
         }
-        let parted = if tree.paths().is_empty() { None } else { report::guard_at(&graph, parts) };
+        let parted = if tree.paths().is_empty() { None } else { report::guard_at(graph, parts) };
         let fixed = results.iter().enumerate().filter(|(_, v)| matches!(v, Val::Opaque(_)));
         let recorded = Recorded {
             fixed: fixed.map(|(i, v)| (i, v.clone())).collect(),
             why: parted.as_ref().map_or(tree.why.clone(), |g| format!("{} at {}", g.seen, g.at)),
             parted: parted.map(|g| g.at),
-            graph,
+            graph: graph.clone(),
             check: Check::default(),
             runs: AtomicU64::new(0),
         };
@@ -141,16 +148,21 @@ impl TraceFn {
         paths.push(Arc::new(recorded));
         match self.compiled(paths, vals, 0) {
             Ok(replay) => {
-                self.cache.set(slot, &State::Replayed(Arc::new(replay)));
+                matches!(tree.state, State::Eager(_)) || self.cache.exchange(slot, &tree.state, replay)
             }
-            Err(error) => self.uncompiled(slot, &error),
+            Err(error) => {
+                self.uncompiled(slot, &error);
+                true
+            }
         }
     }
 
     /// Compiles a signature's recordings anew: a traced function that they call has other ones by now.
     pub(super) fn renew(&self, slot: &Arc<Slot>, old: &Arc<Replay>, vals: &[Val]) {
         match self.compiled(old.paths.clone(), vals, old.compiled.renewals + 1) {
-            Ok(replay) => self.cache.exchange(slot, old, replay),
+            Ok(replay) => {
+                self.cache.exchange(slot, &State::Replayed(old.clone()), replay);
+            }
             Err(error) => self.uncompiled(slot, &error),
         }
     }
@@ -168,7 +180,7 @@ impl TraceFn {
         let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
         let compiled = compile::renewed(&merged.graph, &argument_types(&leaves), renewals)?;
         self.nanos[1].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        Ok(Replay { paths, compiled, places: merged.places })
+        Ok(Replay { paths, compiled, places: merged.places, full: OnceLock::new() })
     }
 
     pub(super) fn give_up(&self, slot: &Arc<Slot>, reason: Reason<'_>) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jit_ir::{Const, Graph, NodeId, Op};
 
 use super::cache::{Recorded, Replay, Tree};
+use super::limits::{MAX_KEPT_BYTES, MAX_PATHS, MAX_TREE_NODES};
 use crate::compile;
 use crate::error::Place;
 
@@ -189,8 +190,21 @@ pub(super) fn busiest(paths: &[Arc<Recorded>]) -> Option<Place> {
     lines.into_iter().max_by_key(|(_, n)| *n).map(|(at, _)| at.clone())
 }
 
+/// Why a signature with these recordings takes no more.
+pub(super) fn full(paths: &[Arc<Recorded>]) -> Option<String> {
+    if paths.len() >= MAX_PATHS {
+        return Some(format!("the values that it looks at have led to {MAX_PATHS} recordings"));
+    }
+    if paths.iter().map(|p| p.graph.node_count()).sum::<usize>() >= MAX_TREE_NODES {
+        return Some(format!("its recordings hold more than {MAX_TREE_NODES} operations"));
+    }
+    let mebibytes = MAX_KEPT_BYTES >> 20;
+    (bytes_kept(paths) > MAX_KEPT_BYTES)
+        .then(|| format!("its recordings keep more than {mebibytes} MiB of constants"))
+}
+
 /// Bytes of constants that recordings keep, besides those of the first one.
-pub(super) fn bytes_kept(paths: &[Arc<Recorded>]) -> usize {
+fn bytes_kept(paths: &[Arc<Recorded>]) -> usize {
     let mut known: HashSet<*const u8> = HashSet::new();
     let mut bytes = 0;
     for (i, path) in paths.iter().enumerate() {

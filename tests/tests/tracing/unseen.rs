@@ -265,6 +265,9 @@ fn errors_that_the_body_handles_are_not_baked_in() {
         }
     }
     assert_eq!(handles_errors::stats().paths, 1);
+    for y in [&good, &bad] {
+        handles_errors::check(&x, y).unwrap();
+    }
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let (long, short) = (Tensor::from([0.0, 0.0, 0.0]), Tensor::from([0.0]));
