@@ -143,6 +143,8 @@ impl Check<'_> {
             | Op::Squeeze
             | Op::IndexAxis
             | Op::SliceAxis
+            | Op::SetAxis
+            | Op::SetSlice
             | Op::Take
             | Op::Concat
             | Op::Stack
@@ -188,7 +190,8 @@ impl Check<'_> {
             _ => 1,
         };
         for (i, ty) in operands.iter().enumerate() {
-            if *ty != Type::Hole && ty.is_tensor() != (i < tensors) {
+            let tensor = if matches!(op, Op::SetAxis | Op::SetSlice) { i != 1 } else { i < tensors };
+            if *ty != Type::Hole && ty.is_tensor() != tensor {
                 return Err(format!("operand {i} is a {ty}"));
             }
         }

@@ -25,6 +25,21 @@ conform! {
         if x.sum() > t { x * 2.0 } else { x + 1.0 }
     } with [(&v(&[1.0, 2.0]), 2.0), (&v(&[1.0, 2.0]), 9.0), (&v(&[]), 0.0), (&v(&[f32::NAN]), 0.0)]
 
+    fn parts_replaced(x: &Tensor, n: usize) -> (Tensor, Tensor) {
+        let mut y = Tensor::zeros([n, x.dim(0)]);
+        let mut h = x.clone();
+        for i in 0..n {
+            h = (&h * 0.5).tanh();
+            y.set_axis(0, i, &h);
+        }
+        let kept = y.clone();
+        if n > 1 {
+            y.set_slice(0, n - 2, &(kept.slice_axis(0, 0, 2) + 1.0));
+        }
+        y.set_axis(-1, 0, &Tensor::scalar(7.0));
+        (y, kept)
+    } with [(&v(&[1.0, 2.0]), 3), (&v(&[1.0]), 1), (&v(&[3.0, -1.0, 0.0]), 4)]
+
     fn else_if(x: &Tensor) -> Tensor {
         let s = x.mean();
         let y;

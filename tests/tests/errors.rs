@@ -239,3 +239,44 @@ fn a_graph_without_its_source_checks_types() {
     let wrong = f.call::<_, Tensor>((&x, 1.0_f32)).unwrap_err().to_string();
     assert_eq!(wrong, "`chain` takes a f32[*], got a f32");
 }
+
+#[test]
+fn parts_that_do_not_fit_are_errors_and_nothing_is_lost() {
+    #[script]
+    fn put(x: &Tensor, i: usize, row: &Tensor) -> Tensor {
+        let mut y = x.clone();
+        y.set_axis(0, i, row);
+        y
+    }
+    #[script]
+    fn put_slice(x: &Tensor, start: usize, part: &Tensor) -> Tensor {
+        let mut y = x.clone();
+        y.set_slice(0, start, part);
+        y
+    }
+    let x: Tensor = Tensor::ones([2, 3]);
+    let (row, long): (Tensor, Tensor) = (Tensor::zeros([3]), Tensor::zeros([4]));
+    let message = |e: jit_runtime::Error| e.to_string().split(" (at").next().unwrap_or_default().to_string();
+    assert_eq!(
+        message(put::try_call(&x, 2, &row).unwrap_err()),
+        "set_axis: index 2 is out of range for size 2"
+    );
+    assert_eq!(message(put::try_call(&x, 0, &long).unwrap_err()), "set_axis: [4] does not fit into [3]");
+    let two: Tensor = Tensor::zeros([2, 3]);
+    let slice = |start, part: &Tensor| message(put_slice::try_call(&x, start, part).unwrap_err());
+    assert_eq!(slice(1, &two), "set_slice: 2 positions from 1 on are out of range for size 2");
+    assert_eq!(slice(usize::MAX, &two), "set_slice: 2 positions from -1 on are out of range for size 2");
+    assert_eq!(slice(0, &row), "set_slice: [3] is no part of [2, 3]: the ranks differ");
+    // Eager, the tensor is what it was.
+    let mut y = x.clone();
+    let failed = jit_runtime::trace(|row: &Tensor| row.clone()).call(&row);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| y.set_axis(0, 5, &failed)));
+    assert!(outcome.is_err() && y == x);
+    // Nothing else holds it: it is written in place.
+    let mut own: Tensor = Tensor::zeros([4, 2]);
+    let start = own.as_slice().unwrap().as_ptr();
+    own.set_axis(0, 3, &Tensor::from([1.0, 2.0]));
+    own.set_slice(1, 1, &Tensor::from([[5.0], [6.0], [7.0], [8.0]]));
+    assert_eq!(own.as_slice().unwrap().as_ptr(), start);
+    assert_eq!(own, Tensor::from([[0.0, 5.0], [0.0, 6.0], [0.0, 7.0], [1.0, 8.0]]));
+}

@@ -253,6 +253,18 @@ fn shapes_and_picks() {
         for (a, b) in [(0, 2), (1, 1), (2, 4), (3, 2)] {
             check(Op::SliceAxis, &[x.clone(), count(a), count(b)], " {axes = [0]}");
         }
+        let row = |shape: &[usize]| tensor(dtype, shape, 9);
+        for (i, shape) in [(0, [4].as_slice()), (2, &[1]), (1, &[]), (3, &[4]), (0, &[3])] {
+            check(Op::SetAxis, &[x.clone(), count(i), row(shape)], " {axes = [0]}");
+        }
+        check(Op::SetAxis, &[x.clone(), count(3), row(&[3])], " {axes = [-1]}");
+        for (start, shape) in
+            [(0, [2, 4]), (1, [2, 4]), (2, [2, 4]), (0, [0, 4]), (3, [0, 4]), (1, [1, 1]), (0, [3, 3])]
+        {
+            check(Op::SetSlice, &[x.clone(), count(start), row(&shape)], " {axes = [0]}");
+        }
+        check(Op::SetSlice, &[x.clone(), count(1), row(&[3, 2])], " {axes = [1]}");
+        check(Op::SetSlice, &[x.clone(), count(1), row(&[4])], " {axes = [0]}");
         check(Op::Take, &[x.clone(), indices(&[2, 2], 3)], " {axes = [0]}");
         check(Op::Take, &[x.clone(), indices(&[5], 9)], " {axes = [1]}");
         check(Op::ZerosLike, &[x.clone()], "");

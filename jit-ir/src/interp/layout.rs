@@ -73,6 +73,23 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
             all[position(&at, &x.shape)] = operands[places].scalar()?;
             made(x.dtype(), to, &all)
         }
+        Op::SetAxis | Op::SetSlice => {
+            let (axis, start, part) = (axis(x.shape.len())?, count(1)?, operands[2].tensor()?);
+            let mut slot = x.shape.clone();
+            slot[axis] = if op == Op::SetAxis { 1 } else { part.shape[axis] };
+            // A row has no such axis.
+            let mut shape = slot.clone();
+            if op == Op::SetAxis {
+                shape.remove(axis);
+            }
+            let mut all = x.scalars();
+            for i in 0..slot.iter().product() {
+                let at = coordinates(i, &slot);
+                let to = position(&with(&at, axis, at[axis] + start), &x.shape);
+                all[to] = part.get(broadcast_index(i, &shape, &part.shape));
+            }
+            made(x.dtype(), to, &all)
+        }
         Op::SliceAxis => {
             let (axis, start) = (axis(x.shape.len())?, count(1)?);
             picked(x, to, |at| with(at, axis, at[axis] + start))

@@ -66,6 +66,8 @@ const OTHERS: &[(&str, Op, &[Arg])] = &[
     ("tril", Op::Tril, &[Arg::Offset]),
     ("index_axis", Op::IndexAxis, &[Arg::Axis, Arg::Count]),
     ("slice_axis", Op::SliceAxis, &[Arg::Axis, Arg::Count, Arg::Count]),
+    ("set_axis", Op::SetAxis, &[Arg::Axis, Arg::Count, Arg::Operand]),
+    ("set_slice", Op::SetSlice, &[Arg::Axis, Arg::Count, Arg::Operand]),
     ("take", Op::Take, &[Arg::Axis, Arg::Indices]),
     ("one_hot", Op::OneHot, &[Arg::Count]),
     ("matmul", Op::Matmul, &[Arg::Operand]),

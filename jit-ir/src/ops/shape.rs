@@ -145,6 +145,11 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
                 _ => Ok(Shape::unknown()),
             }
         }
+        Op::SetAxis | Op::SetSlice => match (tensor_dims(&operands[0]), tensor_dims(&operands[2])) {
+            (Some(x), Some(part)) => put(op, x, part, value(1), attrs),
+            (Some(x), None) => Ok(Shape::maybe(x.to_vec())),
+            _ => Ok(Shape::unknown()),
+        },
         _ => match tensor_dims(&operands[0]) {
             Some(dims) => one(op, dims, &rest(1), attrs),
             None if op == Op::Flatten => Ok(Shape::sure(vec![Dim::Unknown])),
@@ -267,6 +272,32 @@ fn item_message(attrs: &Attrs, x: &[Dim]) -> String {
         ),
         None => format!("needs a tensor of one element, this one has shape {}", show(x)),
     }
+}
+
+/// A part of `x` replaced: what stands there is broadcast.
+fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attrs) -> Rule {
+    let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
+    let axis = axis(*given, x.len())?;
+    let mut slot = x.to_vec();
+    if op == Op::SetAxis {
+        in_range(at, x[axis], "index")?;
+        slot.remove(axis);
+    } else if part.len() != x.len() {
+        return Err(format!("{} is no part of {}: the ranks differ", show(part), show(x)));
+    } else {
+        slot[axis] = part[axis];
+        if let (Some(start), Dim::Known(n), Dim::Known(k)) = (at, x[axis], part[axis])
+            && (start < 0 || (start as usize).saturating_add(k) > n)
+        {
+            return Err(format!("{k} positions from {start} on are out of range for size {n}"));
+        }
+    }
+    let fits = |d: &Dim, s: &Dim| matches!((d, s), (Dim::Known(a), Dim::Known(b)) if a != b && *a != 1);
+    let short = slot.len().checked_sub(part.len());
+    if short.is_none_or(|skip| part.iter().zip(&slot[skip..]).any(|(d, s)| fits(d, s))) {
+        return Err(format!("{} does not fit into {}", show(part), show(&slot)));
+    }
+    Ok(Shape::maybe(x.to_vec()))
 }
 
 fn in_range(value: Option<i64>, dim: Dim, what: &str) -> Result<(), String> {

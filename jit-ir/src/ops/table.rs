@@ -151,6 +151,8 @@ macro_rules! table {
 
             List list List (0, MANY) Never false "A list of the operands.";
             Push push List (2, 2) Never false "A list with one more element at its end.";
+            SetAxis set_axis List (3, 3) Value false "A tensor with one position along an axis replaced; the last operand is what stands there.";
+            SetSlice set_slice List (3, 3) Value false "A tensor with positions along an axis replaced, from a start on; the last operand is what stands there.";
             SetIndex set_index List (3, MANY) Value false "A tensor or list with one element replaced; the last operand is the element.";
 
             Const const Structure (0, 0) Never false "A constant.";
@@ -240,6 +242,11 @@ impl Op {
     /// Must keep its place among its kind: it may end the run or change its course.
     pub fn is_effect(self) -> bool {
         matches!(self, Op::Guard | Op::Path | Op::Assert | Op::Call)
+    }
+
+    /// Gives its first operand with a part replaced: in place where nothing else holds it.
+    pub fn writes(self) -> bool {
+        matches!(self, Op::Push | Op::SetIndex | Op::SetAxis | Op::SetSlice)
     }
 
     /// Has nested regions.

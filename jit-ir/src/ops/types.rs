@@ -129,6 +129,10 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
             common(&[operands[0].clone(), operands[operands.len() - 1].clone()])?;
             Ok(first)
         }
+        Op::SetAxis | Op::SetSlice => {
+            common(&[operands[0].clone(), operands[2].clone()])?;
+            Ok(first)
+        }
         Op::Host => common(operands),
         _ => Ok(first),
     }

@@ -226,7 +226,12 @@ impl Lowerer<'_> {
             }
         }
         let args: Vec<&Expr> = e.args.iter().collect();
-        self.with_arguments(&method, vec![x], &args, attrs, e.method.span())
+        let value = self.with_arguments(&method, vec![x], &args, attrs, e.method.span())?;
+        if method.op.writes() {
+            self.assign_to(&e.receiver, value)?;
+            return Ok(Item::unit());
+        }
+        Ok(value)
     }
 
     /// The element type between `::<` and `>`; `Some(None)` for an open type parameter.

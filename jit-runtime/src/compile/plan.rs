@@ -228,7 +228,7 @@ impl Builder<'_> {
     fn takes(&self, node: &Node, args: &[Ref]) -> SmallVec<[bool; 4]> {
         let once = |r: &Ref| args.iter().filter(|other| *other == r).count() == 1;
         match node.op {
-            Op::Push | Op::SetIndex => args.iter().enumerate().map(|(i, r)| i == 0 && once(r)).collect(),
+            op if op.writes() => args.iter().enumerate().map(|(i, r)| i == 0 && once(r)).collect(),
             Op::Loop => {
                 let graph = self.graph;
                 let mut inside: HashSet<ValueId> = HashSet::new();

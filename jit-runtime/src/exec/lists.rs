@@ -3,22 +3,18 @@
 use std::sync::Arc;
 
 use jit_ir::ops::host;
-use jit_ir::{Op, Prim, Scalar, random, with_dtype};
+use jit_ir::{Attrs, Op, Prim, Scalar, random, with_dtype};
 
+use crate::kernels::launch;
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
-/// Whether an op changes its first operand where it can.
-pub(crate) fn writes(op: Op) -> bool {
-    matches!(op, Op::Push | Op::SetIndex)
-}
-
 /// The value of an op on lists; `None` for other ops.
-pub(super) fn eval(op: Op, args: &[&Val]) -> Result<Option<Val>, String> {
+pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Option<Val>, String> {
     if op == Op::List {
         return Ok(Some(Val::List(Arc::new(args.iter().map(|v| (*v).clone()).collect()))));
     }
-    if writes(op) {
-        return write(op, args[0].clone(), &args[1..]).map(Some);
+    if op.writes() {
+        return write(op, attrs, args[0].clone(), &args[1..]).map(Some);
     }
     if let (Op::Split, [key, n]) = (op, args) {
         let key = key.tensor()?;
@@ -58,8 +54,11 @@ fn place(len: usize, at: &Val) -> Result<usize, String> {
 }
 
 /// The first operand with an element added or replaced: in place if nothing else holds it.
-pub(crate) fn write(op: Op, into: Val, rest: &[&Val]) -> Result<Val, String> {
+pub(crate) fn write(op: Op, attrs: &Attrs, into: Val, rest: &[&Val]) -> Result<Val, String> {
     match into {
+        Val::Tensor(tensor) if matches!(op, Op::SetAxis | Op::SetSlice) => {
+            put(op, attrs, tensor, rest).map(Val::Tensor)
+        }
         Val::List(mut list) if op == Op::Push => {
             Arc::make_mut(&mut list).push(rest[0].clone());
             Ok(Val::List(list))
@@ -85,5 +84,39 @@ pub(crate) fn write(op: Op, into: Val, rest: &[&Val]) -> Result<Val, String> {
             Ok(Val::Tensor(tensor))
         }
         other => Err(format!("cannot write into {}", other.kind())),
+    }
+}
+
+/// A tensor with positions along an axis replaced.
+fn put(op: Op, attrs: &Attrs, into: RawTensor, rest: &[&Val]) -> Result<RawTensor, String> {
+    let [at, part] = rest else { return Err("needs a position and what stands there".into()) };
+    let mut into = Val::Tensor(into);
+    super::ops::result_sizes(op, attrs, &[&into, at, part])?;
+    let (start, part) = (at.scalar()?.as_i64() as usize, part.tensor()?);
+    let Val::Tensor(x) = &mut into else { return Err("writes into a tensor".into()) };
+    let axis = super::ops::axis(attrs, x.rank())?;
+    let mut slot = x.shape.clone();
+    let count = if op == Op::SetAxis {
+        slot.remove(axis);
+        1
+    } else {
+        slot[axis] = part.shape[axis];
+        slot[axis]
+    };
+    let part = launch::broadcast_view(part, &slot).contiguous();
+    let inner: usize = x.shape[axis + 1..].iter().product();
+    let (outer, n) = (x.shape[..axis].iter().product::<usize>(), x.shape[axis]);
+    let chunk = count * inner;
+    with_dtype!(x.dtype, T => {
+        let from = part.as_slice::<T>().unwrap_or(&[]);
+        let to = x.make_mut::<T>();
+        for o in (0..outer).filter(|_| chunk > 0) {
+            let first = (o * n + start) * inner;
+            to[first..first + chunk].copy_from_slice(&from[o * chunk..(o + 1) * chunk]);
+        }
+    });
+    match into {
+        Val::Tensor(x) => Ok(x),
+        _ => Err("writes into a tensor".into()),
     }
 }

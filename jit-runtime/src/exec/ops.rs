@@ -47,7 +47,7 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
 
 /// An op with a list among its operands.
 fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
-    if let Some(value) = lists::eval(op, args)? {
+    if let Some(value) = lists::eval(op, attrs, args)? {
         return Ok(value);
     }
     // The tensors of a list to join, or the sizes of a shape.
@@ -87,7 +87,7 @@ fn common_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Option<RawTensor> {
 }
 
 /// The sizes of the result, by the op's shape rule.
-fn result_sizes(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Sizes, String> {
+pub(crate) fn result_sizes(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Sizes, String> {
     let types: SmallVec<[Type; 3]> = args.iter().map(|v| v.ty()).collect();
     let values: SmallVec<[Option<i64>; 4]> =
         args.iter().map(|v| if let Val::Scalar(s) = v { Some(s.as_i64()) } else { None }).collect();
@@ -133,7 +133,7 @@ fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
     results.pop().map(Val::Tensor).ok_or_else(|| "gave no result".into())
 }
 
-fn axis(attrs: &Attrs, rank: usize) -> Result<usize, String> {
+pub(super) fn axis(attrs: &Attrs, rank: usize) -> Result<usize, String> {
     match attrs.axes.as_deref() {
         Some([a, ..]) => shape::axis(*a, rank),
         _ => Err("an axis is missing".into()),

@@ -164,9 +164,9 @@ impl Machine<'_> {
                 })?;
                 self.set(step, results.into_iter().map(Val::Tensor));
             }
-            Kind::Apply(_) if lists::writes(step.op) => {
+            Kind::Apply(attrs) if step.op.writes() => {
                 let into = self.taken(step, 0);
-                let value = lists::write(step.op, into, &self.gather(step)[1..]).map_err(wrong)?;
+                let value = lists::write(step.op, attrs, into, &self.gather(step)[1..]).map_err(wrong)?;
                 self.set(step, [value]);
             }
             Kind::Apply(attrs) => {

@@ -12,6 +12,7 @@ use super::{
     Any, Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor, ask, call, call_at,
 };
 use crate::error::{Error, fail};
+use crate::exec::{lists, ops};
 use crate::trace;
 
 macro_rules! row_methods {
@@ -458,6 +459,57 @@ impl<T: Elem> Tensor<T> {
     #[track_caller]
     pub fn slice_axis(&self, axis: impl Axis, start: usize, end: usize) -> Tensor<T> {
         self.with_counts(Op::SliceAxis, axis, &[start, end])
+    }
+
+    /// Replaces position `i` of an axis by `row`, which has the shape of the others without that axis, or broadcasts
+    /// to it. In place if nothing else holds the buffer, on a copy otherwise.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let mut x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// x.set_axis(1, 0, &Tensor::from([9.0, 8.0]));
+    /// assert_eq!(x, Tensor::from([[9.0, 2.0], [8.0, 4.0]]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn set_axis(&mut self, axis: impl Axis, i: usize, row: &Tensor<T>) {
+        self.put(Op::SetAxis, axis, i, row);
+    }
+
+    /// Replaces the positions of an axis from `start` on by `part`, as many as it has.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let mut x = Tensor::from([1, 2, 3, 4]);
+    /// x.set_slice(0, 1, &Tensor::from([8, 9]));
+    /// assert_eq!(x, Tensor::from([1, 8, 9, 4]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn set_slice(&mut self, axis: impl Axis, start: usize, part: &Tensor<T>) {
+        self.put(Op::SetSlice, axis, start, part);
+    }
+
+    #[track_caller]
+    fn put(&mut self, op: Op, axis: impl Axis, at: usize, part: &Tensor<T>) {
+        let at = Any::from(Scalar::Usize(at));
+        if trace::is_recorded(&self.any) || trace::is_recorded(&part.any) {
+            *self = Tensor::from_any(call(op, axis_attrs(axis), &[&self.any, &at, &part.any]));
+            return;
+        }
+        // Held by nothing else, it is written in place; what does not fit is found before.
+        let attrs = axis_attrs(axis);
+        let args = [&self.any.val, &at.val, &part.any.val];
+        let written = ops::result_sizes(op, &attrs, &args).and_then(|_| {
+            let into = std::mem::take(&mut self.any.val);
+            lists::write(op, &attrs, into, &[&at.val, &part.any.val])
+        });
+        match written {
+            Ok(val) => self.any = Any { val, tag: None },
+            Err(message) => fail(Error::op(op, message, Some(Location::caller().into()))),
+        }
     }
 
     /// The positions of an axis that an index tensor lists.
