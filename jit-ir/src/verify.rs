@@ -136,6 +136,9 @@ impl Check<'_> {
                 missing(node.attrs.dtype.is_some(), "element type")?
             }
             Op::CumSum
+            | Op::CumProd
+            | Op::Roll
+            | Op::SliceStep
             | Op::Softmax
             | Op::LogSoftmax
             | Op::Flip
@@ -175,7 +178,7 @@ impl Check<'_> {
             Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => {
                 return Ok(());
             }
-            Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo
+            Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo | Op::Repeat
                 if operands.iter().any(|t| t.element().is_some()) =>
             {
                 return Ok(());

@@ -40,6 +40,13 @@ conform! {
         (y, kept)
     } with [(&v(&[1.0, 2.0]), 3), (&v(&[1.0]), 1), (&v(&[3.0, -1.0, 0.0]), 4)]
 
+    fn moved_and_padded(x: &Tensor, n: usize, by: i64) -> (Tensor, Tensor, Tensor) {
+        let y = x.pad([(n, 1)], 0.5).roll(0, by);
+        let z = y.unsqueeze(0).repeat([2, n]).cumprod(-1);
+        let w = z.slice_step(1, 0, z.dim(1), 2).pad([(0, 0), (1, n)], -1.0);
+        (y, z, w)
+    } with [(&v(&[1.0, 2.0]), 1, 1), (&v(&[]), 2, -3), (&v(&[3.0, -1.0, 0.5]), 3, 7)]
+
     fn else_if(x: &Tensor) -> Tensor {
         let s = x.mean();
         let y;

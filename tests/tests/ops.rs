@@ -213,7 +213,7 @@ fn along_an_axis() {
         for (shape, axis) in
             [(&[5][..], 0), (&[3, 70], 1), (&[3, 70], 0), (&[2, 3, 4], -2), (&[0, 3], 1), (&[2, 3], 5)]
         {
-            for op in [Op::CumSum, Op::Softmax, Op::LogSoftmax, Op::Flip] {
+            for op in [Op::CumSum, Op::CumProd, Op::Softmax, Op::LogSoftmax, Op::Flip] {
                 check(op, &[tensor(dtype, shape, 2)], &format!(" {{axes = [{axis}]}}"));
             }
         }
@@ -267,6 +267,24 @@ fn shapes_and_picks() {
         check(Op::SetSlice, &[x.clone(), count(1), row(&[4])], " {axes = [0]}");
         check(Op::Take, &[x.clone(), indices(&[2, 2], 3)], " {axes = [0]}");
         check(Op::Take, &[x.clone(), indices(&[5], 9)], " {axes = [1]}");
+        for by in [0, 1, -1, 7, -9] {
+            check(Op::Roll, &[x.clone(), int(by)], " {axes = [0]}");
+            check(Op::Roll, &[x.clone(), int(by)], " {axes = [-1]}");
+        }
+        for times in [[1, 1], [2, 3], [0, 2], [3, 0]] {
+            check(Op::Repeat, &[x.clone(), count(times[0]), count(times[1])], "");
+        }
+        check(Op::Repeat, &[x.clone(), count(2)], "");
+        let fill = Value::Scalar(Scalar::F64(1.0).cast(dtype));
+        for pairs in [[0, 0, 0, 0], [1, 0, 2, 3], [0, 2, 0, 0]] {
+            let counts = pairs.iter().map(|n| count(*n));
+            let args: Vec<Value> = [x.clone(), fill.clone()].into_iter().chain(counts).collect();
+            check(Op::Pad, &args, "");
+        }
+        check(Op::Pad, &[x.clone(), fill, count(1), count(1)], "");
+        for (a, b, step) in [(0, 3, 1), (0, 3, 2), (1, 3, 2), (2, 2, 3), (0, 4, 2), (0, 3, 0)] {
+            check(Op::SliceStep, &[x.clone(), count(a), count(b), count(step)], " {axes = [0]}");
+        }
         check(Op::ZerosLike, &[x.clone()], "");
         check(Op::OnesLike, &[x.clone()], "");
         check(Op::Concat, &[x.clone(), x.clone(), x.clone()], " {axes = [1]}");

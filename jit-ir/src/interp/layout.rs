@@ -58,6 +58,31 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
             let axis = axis(x.shape.len())?;
             picked(x, to, |at| with(at, axis, x.shape[axis] - 1 - at[axis]))
         }
+        Op::Roll => {
+            let (axis, by) = (axis(x.shape.len())?, operands[1].scalar()?.as_i64());
+            picked(x, to, |at| {
+                let n = x.shape[axis] as i64;
+                with(at, axis, (at[axis] as i64 - by.rem_euclid(n)).rem_euclid(n) as usize)
+            })
+        }
+        Op::Repeat => picked(x, to, |at| at.iter().zip(&x.shape).map(|(i, n)| i % n).collect()),
+        Op::Pad => {
+            let before: Vec<usize> = (0..x.shape.len()).map(|a| count(2 + 2 * a)).collect::<Result<_>>()?;
+            let inside = |at: &[usize]| -> Option<Vec<usize>> {
+                let from = at.iter().zip(&before).map(|(i, b)| i.checked_sub(*b));
+                let from: Vec<usize> = from.collect::<Option<_>>()?;
+                from.iter().zip(&x.shape).all(|(i, n)| i < n).then_some(from)
+            };
+            let value = operands[1].scalar()?.cast(x.dtype());
+            let all: Vec<Scalar> = (0..to.iter().product())
+                .map(|i| inside(&coordinates(i, to)).map_or(value, |from| x.get(position(&from, &x.shape))))
+                .collect();
+            made(x.dtype(), to, &all)
+        }
+        Op::SliceStep => {
+            let (axis, start, step) = (axis(x.shape.len())?, count(1)?, count(3)?);
+            picked(x, to, |at| with(at, axis, start + at[axis] * step))
+        }
         Op::IndexAxis => {
             let (axis, i) = (axis(x.shape.len())?, count(1)?);
             picked(x, to, |at| {

@@ -217,7 +217,14 @@ impl Machine<'_> {
         }
         let spread = matches!(
             op,
-            Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo | Op::Uniform | Op::Normal
+            Op::Zeros
+                | Op::Ones
+                | Op::Full
+                | Op::Reshape
+                | Op::BroadcastTo
+                | Op::Repeat
+                | Op::Uniform
+                | Op::Normal
         );
         if spread && operands.iter().any(|v| matches!(v, Value::List(_))) {
             let each = |v: &Value| if let Value::List(list) = v { list.to_vec() } else { vec![v.clone()] };
@@ -244,7 +251,7 @@ impl Machine<'_> {
             Class::Reduce => reduce::eval(op, operands[0].tensor()?, &to, &node.attrs, self.approx),
             Class::Combine => combine::eval(op, operands, &to, &node.attrs),
             Class::Ask => ask(op, operands, &node.attrs),
-            _ if matches!(op, Op::CumSum | Op::Softmax | Op::LogSoftmax) => {
+            _ if matches!(op, Op::CumSum | Op::CumProd | Op::Softmax | Op::LogSoftmax) => {
                 reduce::along(op, operands[0].tensor()?, &node.attrs, self.approx)
             }
             _ => layout::eval(op, operands, &to, &node.attrs),

@@ -160,10 +160,11 @@ pub(super) fn along(op: Op, x: &TensorData, attrs: &Attrs, approx: Option<Approx
     for group in groups(&x.shape, &reduced) {
         let values: Vec<Scalar> = group.iter().map(|i| x.get(*i)).collect();
         let results: Vec<Scalar> = match op {
-            Op::CumSum => {
+            Op::CumSum | Op::CumProd => {
+                let by = if op == Op::CumSum { Op::Add } else { Op::Mul };
                 let mut total = None;
                 let mut step = |v: &Scalar| {
-                    let next = total.map_or(Ok(*v), |t| apply(Op::Add, t, *v));
+                    let next = total.map_or(Ok(*v), |t| apply(by, t, *v));
                     total = next.clone().ok();
                     next
                 };

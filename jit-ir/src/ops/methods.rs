@@ -19,6 +19,8 @@ pub enum Arg {
     Axes,
     /// An array of sizes.
     Sizes,
+    /// An array of pairs of sizes, operands after all others.
+    Pairs,
 }
 
 /// A tensor method.
@@ -51,6 +53,7 @@ const OTHERS: &[(&str, Op, &[Arg])] = &[
     ("argmin", Op::ArgMin, &[]),
     ("logsumexp", Op::LogSumExp, &[Arg::Axis]),
     ("cumsum", Op::CumSum, &[Arg::Axis]),
+    ("cumprod", Op::CumProd, &[Arg::Axis]),
     ("softmax", Op::Softmax, &[Arg::Axis]),
     ("log_softmax", Op::LogSoftmax, &[Arg::Axis]),
     ("reshape", Op::Reshape, &[Arg::Sizes]),
@@ -62,6 +65,10 @@ const OTHERS: &[(&str, Op, &[Arg])] = &[
     ("squeeze", Op::Squeeze, &[Arg::Axis]),
     ("broadcast_to", Op::BroadcastTo, &[Arg::Sizes]),
     ("flip", Op::Flip, &[Arg::Axis]),
+    ("roll", Op::Roll, &[Arg::Axis, Arg::Offset]),
+    ("repeat", Op::Repeat, &[Arg::Sizes]),
+    ("pad", Op::Pad, &[Arg::Pairs, Arg::Operand]),
+    ("slice_step", Op::SliceStep, &[Arg::Axis, Arg::Count, Arg::Count, Arg::Count]),
     ("triu", Op::Triu, &[Arg::Offset]),
     ("tril", Op::Tril, &[Arg::Offset]),
     ("index_axis", Op::IndexAxis, &[Arg::Axis, Arg::Count]),

@@ -156,7 +156,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
             None if op.info().class == Class::Reduce && attrs.axes.is_none() && !attrs.keep => {
                 Ok(Shape::maybe(vec![]))
             }
-            None if matches!(op, Op::Reshape | Op::BroadcastTo) => {
+            None if matches!(op, Op::Reshape | Op::BroadcastTo | Op::Repeat) => {
                 Ok(Shape::maybe(vec![Dim::Unknown; operands.len() - 1]))
             }
             None => Ok(Shape::unknown()),
@@ -208,7 +208,7 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
     };
     match op {
         _ if op.info().class == Class::Reduce => reduce(op, x, attrs),
-        Op::CumSum | Op::Softmax | Op::LogSoftmax | Op::Flip => {
+        Op::CumSum | Op::CumProd | Op::Roll | Op::Softmax | Op::LogSoftmax | Op::Flip => {
             only_axis()?;
             Ok(Shape::sure(x.to_vec()))
         }
@@ -236,6 +236,20 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
             Ok(Shape::maybe(dims))
         }
         Op::SliceAxis => slice(x, only_axis()?, values),
+        Op::SliceStep => {
+            let at = only_axis()?;
+            let mut shape = slice(x, at, values)?;
+            if let Some(dims) = &mut shape.dims {
+                dims[at] = match (dims[at], values[2]) {
+                    (_, Some(step)) if step <= 0 => return Err(format!("a step of {step} leads nowhere")),
+                    (Dim::Known(n), Some(step)) => Dim::Known(n.div_ceil(step as usize)),
+                    _ => Dim::Unknown,
+                };
+            }
+            Ok(shape)
+        }
+        Op::Repeat => repeated(x, values),
+        Op::Pad => padded(x, &values[1..]),
         Op::OneHot => {
             let mut dims = x.to_vec();
             dims.push(size(values[0])?);
@@ -298,6 +312,36 @@ fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attrs) -> Rule 
         return Err(format!("{} does not fit into {}", show(part), show(&slot)));
     }
     Ok(Shape::maybe(x.to_vec()))
+}
+
+fn repeated(x: &[Dim], times: &[Option<i64>]) -> Rule {
+    if times.len() != x.len() {
+        return Err(format!("{} numbers for the axes of {}", times.len(), show(x)));
+    }
+    let one = |(d, t): (&Dim, Dim)| match (d, t) {
+        (Dim::Known(n), Dim::Known(t)) => n.checked_mul(t).map(Dim::Known).ok_or("has too many elements"),
+        (d, Dim::Known(1)) => Ok(*d),
+        _ => Ok(Dim::Unknown),
+    };
+    let dims: Vec<Dim> = x.iter().zip(sizes(times)?).map(one).collect::<Result<_, _>>()?;
+    count(&dims)?;
+    Ok(Shape::maybe(dims))
+}
+
+fn padded(x: &[Dim], counts: &[Option<i64>]) -> Rule {
+    if counts.len() != 2 * x.len() {
+        return Err(format!("{} pairs for the axes of {}", counts.len() / 2, show(x)));
+    }
+    let one = |(d, pair): (&Dim, &[Dim])| match (d, pair) {
+        (Dim::Known(n), [Dim::Known(a), Dim::Known(b)]) => {
+            n.checked_add(*a).and_then(|n| n.checked_add(*b)).map(Dim::Known).ok_or("has too many elements")
+        }
+        (d, [Dim::Known(0), Dim::Known(0)]) => Ok(*d),
+        _ => Ok(Dim::Unknown),
+    };
+    let dims: Vec<Dim> = x.iter().zip(sizes(counts)?.chunks(2)).map(one).collect::<Result<_, _>>()?;
+    count(&dims)?;
+    Ok(Shape::maybe(dims))
 }
 
 fn in_range(value: Option<i64>, dim: Dim, what: &str) -> Result<(), String> {

@@ -98,6 +98,7 @@ macro_rules! table {
             ArgMin argmin Reduce (1, 1) Shape false "Position of the smallest element, the first on ties; of a NaN if there is one.";
             LogSumExp logsumexp Reduce (1, 1) Shape true "ln of the sum of exp, without overflow.";
             CumSum cumsum Shape (1, 1) Shape false "Running sum along the axis, left to right.";
+            CumProd cumprod Shape (1, 1) Shape false "Running product along the axis, left to right.";
             Softmax softmax Shape (1, 1) Shape true "exp(x - max) divided by its sum along the axis.";
             LogSoftmax log_softmax Shape (1, 1) Shape true "x - logsumexp(x) along the axis.";
 
@@ -110,6 +111,10 @@ macro_rules! table {
             Squeeze squeeze Shape (1, 1) Shape false "An axis of size 1 removed.";
             BroadcastTo broadcast_to Shape (1, MANY) Shape false "Repeated without copying to the given sizes.";
             Flip flip Shape (1, 1) Shape false "One axis backwards.";
+            Roll roll Shape (2, 2) Shape false "Positions along the axis moved on by a number, those past the end to the start.";
+            Repeat repeat Shape (1, MANY) Value false "Each axis repeated so many times.";
+            Pad pad Shape (2, MANY) Value false "A value before and after each axis: the second operand, then two counts for each axis.";
+            SliceStep slice_step Shape (4, 4) Value false "Every step-th position of start..end along an axis.";
             Triu triu Shape (2, 2) Shape false "Zero below diagonal k.";
             Tril tril Shape (2, 2) Shape false "Zero above diagonal k.";
             IndexAxis index_axis Shape (2, 2) Value false "One position along an axis, which is dropped.";

@@ -50,7 +50,7 @@ fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, Stri
             attrs.dtype.map_or(Type::Hole, Type::tensor)
         }
         (Op::Sizes, None) => Type::List(Box::new(Type::Scalar(DType::Usize))),
-        (Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo, _)
+        (Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo | Op::Repeat, _)
             if operands.iter().any(|t| t.element().is_some()) =>
         {
             let plain: Vec<Type> = operands.iter().filter(|t| t.element().is_none()).cloned().collect();
@@ -93,7 +93,15 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
     };
     let is = |f: fn(DType) -> bool| first.is_none_or(f);
     match op {
-        Op::Sum | Op::Prod | Op::Max | Op::Min | Op::CumSum | Op::Matmul | Op::Dot | Op::Outer => {
+        Op::Sum
+        | Op::Prod
+        | Op::Max
+        | Op::Min
+        | Op::CumSum
+        | Op::CumProd
+        | Op::Matmul
+        | Op::Dot
+        | Op::Outer => {
             common(operands)?;
             must(is(|d| d.is_float() || d.is_int()), "numeric")
         }
@@ -129,6 +137,7 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
             common(&[operands[0].clone(), operands[operands.len() - 1].clone()])?;
             Ok(first)
         }
+        Op::Pad => common(&operands[..2]),
         Op::SetAxis | Op::SetSlice => {
             common(&[operands[0].clone(), operands[2].clone()])?;
             Ok(first)

@@ -250,7 +250,11 @@ impl Lowerer<'_> {
         at: Span,
     ) -> Lowered {
         let mut failed = false;
-        for (kind, expr) in method.args.iter().zip(args) {
+        // Pairs are the last operands, wherever they are written.
+        let (mut given, pairs): (Vec<_>, Vec<_>) =
+            method.args.iter().zip(args).partition(|(kind, _)| **kind != Arg::Pairs);
+        given.extend(pairs);
+        for (kind, expr) in given {
             let outcome = self.argument_of(*kind, expr, &mut operands, &mut attrs);
             match outcome {
                 Err(Stop::Diverged) => return Err(Stop::Diverged),
@@ -292,6 +296,22 @@ impl Lowerer<'_> {
             Arg::Operand | Arg::Indices => operands.push(self.value(expr)?),
             Arg::Count => operands.push(self.scalar_of(expr, DType::Usize)?),
             Arg::Offset => operands.push(self.scalar_of(expr, DType::I64)?),
+            Arg::Pairs => {
+                let Item::Array(pairs) = self.expr(expr)? else {
+                    return self.left_to_rustc("the counts are an array of pairs");
+                };
+                for pair in pairs {
+                    let Item::Tuple(counts) = pair else {
+                        return self.left_to_rustc("the counts are pairs");
+                    };
+                    for count in counts {
+                        let Item::Value(v) = count else { return Err(Stop::Error) };
+                        let usize_ty = self.typing.vars.scalar(DType::Usize);
+                        self.join_types(self.ty(v), usize_ty)?;
+                        operands.push(v);
+                    }
+                }
+            }
             Arg::Sizes => match self.expr(expr)? {
                 Item::Array(items) => {
                     for item in items {

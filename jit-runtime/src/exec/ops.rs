@@ -38,7 +38,7 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
         Class::Ask => ask(op, attrs, args),
         Class::Make => make(op, attrs, args, &sizes).map(Val::Tensor),
         Class::Combine => combine(op, attrs, args, &sizes).map(Val::Tensor),
-        _ if matches!(op, Op::CumSum | Op::Softmax | Op::LogSoftmax) => {
+        _ if matches!(op, Op::CumSum | Op::CumProd | Op::Softmax | Op::LogSoftmax) => {
             reduce::along(op, attrs, args[0].tensor()?).map(Val::Tensor)
         }
         _ => views::eval(op, attrs, args, &sizes).map(Val::Tensor),
@@ -67,6 +67,7 @@ fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         | Op::Full
         | Op::Reshape
         | Op::BroadcastTo
+        | Op::Repeat
         | Op::Uniform
         | Op::Normal => apply(op, attrs, &spread),
         _ => Err("takes no list".into()),

@@ -210,27 +210,29 @@ pub(super) fn along(op: Op, attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, S
         Op::LogSoftmax => on(Op::Sub, &[x, &logsumexp_keeping(attrs, x)?]),
         _ => {
             let layout = Layout::new(x, attrs)?;
-            Ok(match x.dtype {
-                DType::F32 => running::<f32>(&layout),
-                DType::F64 => running::<f64>(&layout),
-                DType::U8 => running::<u8>(&layout),
-                DType::I32 => running::<i32>(&layout),
-                _ => running::<i64>(&layout),
-            })
+            macro_rules! run {
+                ($O:ident) => {
+                    match x.dtype {
+                        DType::F32 => running::<$O, f32>(&layout),
+                        DType::F64 => running::<$O, f64>(&layout),
+                        DType::U8 => running::<$O, u8>(&layout),
+                        DType::I32 => running::<$O, i32>(&layout),
+                        _ => running::<$O, i64>(&layout),
+                    }
+                };
+            }
+            Ok(if op == Op::CumSum { run!(Add) } else { run!(Mul) })
         }
     }
 }
 
-/// Running sums along the reduced axis.
-fn running<T: Prim>(layout: &Layout) -> RawTensor
-where
-    Add: Binary<T, Out = T>,
-{
+/// Running sums or products along the reduced axis.
+fn running<O: Binary<T, Out = T>, T: Prim>(layout: &Layout) -> RawTensor {
     let mut out = contiguous_copy(&layout.x);
     let row = layout.inner;
     for block in out.fresh::<T>().chunks_mut(layout.reduced * row) {
         for i in row..block.len() {
-            block[i] = <Add as Binary<T>>::eval(block[i - row], block[i]);
+            block[i] = O::eval(block[i - row], block[i]);
         }
     }
     out

@@ -27,13 +27,21 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Res
         Op::Squeeze => without(x, axis(x.rank())?, 0),
         Op::BroadcastTo => launch::broadcast_view(x, sizes),
         Op::Flip => flip(x, axis(x.rank())?),
+        Op::Roll => roll(x, axis(x.rank())?, args[1].scalar()?.as_i64()),
+        Op::Repeat => repeat(x, sizes),
+        Op::Pad => pad(x, args, sizes)?,
+        Op::SliceStep => {
+            let (axis, start, step) = (axis(x.rank())?, count(1)?, count(3)?);
+            let (mut shape, mut strides) = (x.shape.clone(), x.strides.clone());
+            shape[axis] = sizes[axis];
+            strides[axis] *= step as isize;
+            let offset = if sizes[axis] == 0 || x.len() == 0 { x.offset } else { moved(x, axis, start) };
+            x.view(shape, strides, offset)
+        }
         Op::IndexAxis => without(x, axis(x.rank())?, count(1)?),
         Op::SliceAxis => {
             let (axis, start) = (axis(x.rank())?, count(1)?);
-            let mut shape = x.shape.clone();
-            shape[axis] = sizes[axis];
-            let offset = if x.len() == 0 { x.offset } else { moved(x, axis, start) };
-            x.view(shape, x.strides.clone(), offset)
+            part(x, axis, start, start + sizes[axis])
         }
         Op::Take => take(x, axis(x.rank())?, args[1].tensor()?, sizes)?,
         Op::OneHot => one_hot(x, count(1)?, attrs.dtype.unwrap_or(DType::F32), sizes)?,
@@ -79,6 +87,56 @@ fn flip(x: &RawTensor, axis: usize) -> RawTensor {
     let mut strides = x.strides.clone();
     strides[axis] = -strides[axis];
     x.view(x.shape.clone(), strides, moved(x, axis, x.shape[axis] - 1))
+}
+
+/// The positions `start..end` of an axis.
+fn part(x: &RawTensor, axis: usize, start: usize, end: usize) -> RawTensor {
+    let mut shape = x.shape.clone();
+    shape[axis] = end - start;
+    let offset = if x.len() == 0 { x.offset } else { moved(x, axis, start) };
+    x.view(shape, x.strides.clone(), offset)
+}
+
+fn roll(x: &RawTensor, axis: usize, by: i64) -> RawTensor {
+    let n = x.shape[axis];
+    if x.len() == 0 {
+        return x.clone();
+    }
+    let at = n - by.rem_euclid(n as i64) as usize;
+    copy::concat(&[&part(x, axis, at, n), &part(x, axis, 0, at)], axis, &x.shape)
+}
+
+fn repeat(x: &RawTensor, sizes: &[usize]) -> RawTensor {
+    let mut out = x.contiguous();
+    for (axis, n) in sizes.iter().enumerate() {
+        let mut shape = out.shape.clone();
+        shape[axis] = *n;
+        let parts = vec![&out; n.checked_div(x.shape[axis]).unwrap_or(0)];
+        out = if parts.is_empty() {
+            RawTensor::uninit(x.dtype, &shape)
+        } else {
+            copy::concat(&parts, axis, &shape)
+        };
+    }
+    out
+}
+
+fn pad(x: &RawTensor, args: &[&Val], sizes: &[usize]) -> Result<RawTensor, String> {
+    let value = args[1].scalar()?.cast(x.dtype);
+    let mut out = x.clone();
+    for (axis, n) in sizes.iter().enumerate() {
+        let before = args[2 + 2 * axis].scalar()?.as_i64() as usize;
+        let filled = |count: usize| {
+            let mut shape = out.shape.clone();
+            shape[axis] = count;
+            launch::filled(value, &shape)
+        };
+        let (first, last) = (filled(before), filled(n - before - out.shape[axis]));
+        let mut shape = out.shape.clone();
+        shape[axis] = *n;
+        out = copy::concat(&[&first, &out, &last], axis, &shape);
+    }
+    Ok(out)
 }
 
 fn take(x: &RawTensor, axis: usize, indices: &RawTensor, sizes: &[usize]) -> Result<RawTensor, String> {

@@ -152,6 +152,11 @@ impl<T: Elem> Operand<T> for &Tensor<T> {
     }
 }
 
+/// Pairs of sizes as operands of an op.
+pub(crate) fn pairs(counts: &[(usize, usize)]) -> SmallVec<[Any; 4]> {
+    counts.iter().flat_map(|(a, b)| [*a, *b]).map(|n| Any::from(Scalar::Usize(n))).collect()
+}
+
 /// Sizes as operands of an op.
 pub(crate) fn sizes(shape: Vec<usize>) -> SmallVec<[Any; 4]> {
     shape.into_iter().map(|n| Any::from(Scalar::Usize(n))).collect()

@@ -7,7 +7,7 @@ use jit_ir::ops::{Attrs, powi};
 use jit_ir::{Op, Scalar};
 use smallvec::SmallVec;
 
-use super::convert::{signed_sizes, sizes};
+use super::convert::{pairs, signed_sizes, sizes};
 use super::{
     Any, Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor, ask, call, call_at,
 };
@@ -262,6 +262,12 @@ impl<T: Num> Tensor<T> {
         self.unary(Op::CumSum, axis_attrs(axis))
     }
 
+    /// Running product along an axis.
+    #[track_caller]
+    pub fn cumprod(&self, axis: impl Axis) -> Tensor<T> {
+        self.unary(Op::CumProd, axis_attrs(axis))
+    }
+
     /// Zero below diagonal `k` of the last two axes.
     #[track_caller]
     pub fn triu(&self, k: i64) -> Tensor<T> {
@@ -447,6 +453,53 @@ impl<T: Elem> Tensor<T> {
     #[track_caller]
     pub fn flip(&self, axis: impl Axis) -> Tensor<T> {
         self.unary(Op::Flip, axis_attrs(axis))
+    }
+
+    /// The positions of an axis moved on by a number, those past the end to the start; back, if it is negative.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// assert_eq!(Tensor::from([1, 2, 3]).roll(0, 1), Tensor::from([3, 1, 2]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn roll(&self, axis: impl Axis, by: i64) -> Tensor<T> {
+        Tensor::from_any(call(Op::Roll, axis_attrs(axis), &[&self.any, &Scalar::I64(by).into()]))
+    }
+
+    /// Each axis repeated so many times.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// assert_eq!(Tensor::from([[1, 2]]).repeat([2, 2]), Tensor::from([[1, 2, 1, 2], [1, 2, 1, 2]]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn repeat(&self, times: impl IntoShape) -> Tensor<T> {
+        self.with_sizes(Op::Repeat, &sizes(times.into_shape()))
+    }
+
+    /// A value before and after each axis, so many times as the pairs say.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// assert_eq!(Tensor::from([1, 2]).pad([(1, 2)], 0), Tensor::from([0, 1, 2, 0, 0]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn pad<const N: usize>(&self, counts: [(usize, usize); N], value: T) -> Tensor<T> {
+        let mut operands: SmallVec<[Any; 4]> = std::iter::once(value.to_scalar().into()).collect();
+        operands.extend(pairs(&counts));
+        self.with_sizes(Op::Pad, &operands)
+    }
+
+    /// Every `step`-th of the positions `start..end` of an axis.
+    #[track_caller]
+    pub fn slice_step(&self, axis: impl Axis, start: usize, end: usize, step: usize) -> Tensor<T> {
+        self.with_counts(Op::SliceStep, axis, &[start, end, step])
     }
 
     /// Position `i` of an axis, which is dropped.

@@ -108,7 +108,7 @@ fn reductions(seen: &mut BTreeSet<Op>) {
         |x, y, i, m, k| (m.all(), m.any(), m.all_axis(0), m.any_keepdim(1));
         |x, y, i, m, k| (x.argmax(), x.argmin());
         |x, y, i, m, k| (x.argmax_axis(1), x.argmin_axis(0));
-        |x, y, i, m, k| (x.cumsum(0), x.cumsum(-1));
+        |x, y, i, m, k| (x.cumsum(0), x.cumsum(-1), x.cumprod(0), x.cumprod(-1));
         |x, y, i, m, k| (x.softmax(-1), x.log_softmax(0), x.logsumexp(1));
     }
 }
@@ -121,6 +121,8 @@ fn shapes(seen: &mut BTreeSet<Op>) {
         |x, y, i, m, k| (x.sum_keepdim(0).squeeze(0), x.sum_keepdim(1).squeeze(-1));
         |x, y, i, m, k| x.broadcast_to([3, 4]);
         |x, y, i, m, k| (x.flip(0), x.flip(-1), x.triu(0), x.tril(-1), x.triu(1));
+        |x, y, i, m, k| (x.roll(0, 1), x.roll(-1, -3), x.repeat([2, 3]), x.pad([(1, 0), (0, 2)], 0.5));
+        |x, y, i, m, k| (x.slice_step(0, 0, 3, 2), x.slice_step(0, 0, 2, 1));
         |x, y, i, m, k| x.index_axis(0, 2);
         |x, y, i, m, k| x.slice_axis(-1, 1, 3);
         |x, y, i, m, k| { let mut z = x.clone(); z.set_axis(0, 1, &y.sum_axis(0)); z.set_axis(-1, 0, &x.max_axis(1)); z };
