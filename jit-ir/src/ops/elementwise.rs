@@ -43,6 +43,8 @@ macro_rules! elementwise_rows {
                 Sinh sinh "Hyperbolic sine." |a| a.sinh()
                 Cosh cosh "Hyperbolic cosine." |a| a.cosh()
                 Tanh tanh "Hyperbolic tangent." |a| a.tanh()
+                Erf erf "The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x." |a| $crate::ops::special::Special::erf(a)
+                Gelu gelu "x times the share of the normal distribution below x: 0.5 x erfc(-x / sqrt(2))." |a| $crate::ops::special::Special::gelu(a)
                 Sigmoid sigmoid "1 / (1 + exp(-x))." |a| if a < 0.0 { a.exp() / (1.0 + a.exp()) } else { 1.0 / (1.0 + (-a).exp()) }
                 Silu silu "x * sigmoid(x)." |a| a / (1.0 + (-a).exp())
                 GeluTanh gelu_tanh "0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))." |a| 0.5 * a * (1.0 + (0.797_884_560_802_865_4 * (a + 0.044715 * a * a * a)).tanh())

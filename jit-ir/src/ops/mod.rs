@@ -5,6 +5,7 @@ pub mod host;
 pub mod lanes;
 pub mod methods;
 pub mod shape;
+pub mod special;
 mod table;
 pub mod types;
 

@@ -195,6 +195,7 @@ fn sigmoid(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jit_ir::ops::special::Special;
 
     /// Distance in units of the last place of the f32 nearest to `exact`.
     fn ulps(got: f32, exact: f64) -> f64 {
@@ -272,6 +273,8 @@ mod tests {
             ("tanh", tanh, f64::tanh, 2.0),
             ("sigmoid", sigmoid, sigmoid64, 2.5),
             ("softplus", |x| Approx::softplus(x), softplus64, 2.5),
+            ("erf", |x| Approx::erf(x), |x| Special::erf(x), 0.51),
+            ("gelu", |x| Approx::gelu(x), |x| Special::gelu(x), 0.51),
         ] {
             let (error, at) = worst(ours, exact);
             println!("{name}: {error:.3} ulp at {at:e}");

@@ -83,7 +83,7 @@ macro_rules! binary {
 
 fn elementwise(seen: &mut BTreeSet<Op>) {
     unary!(seen: abs neg signum square sqrt rsqrt recip floor ceil round trunc exp exp_m1 ln ln_1p log2 sin cos tan
-        asin acos atan sinh cosh tanh sigmoid silu gelu_tanh softplus relu is_nan is_finite);
+        asin acos atan sinh cosh tanh sigmoid silu erf gelu gelu_tanh softplus relu is_nan is_finite);
     binary!(seen: add sub mul maximum minimum div rem div_euclid rem_euclid powf atan2 gt ge lt le eq ne);
     cases! { seen, false:
         |x, y, i, m, k| (x + y, x - y, x * y, x / y, x % y, -x, 2.0 * x, x + 1.0);
