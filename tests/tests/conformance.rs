@@ -47,6 +47,18 @@ conform! {
         (y, z, w)
     } with [(&v(&[1.0, 2.0]), 1, 1), (&v(&[]), 2, -3), (&v(&[3.0, -1.0, 0.5]), 3, 7)]
 
+    fn composites(x: &Tensor, w: &Tensor, causal: bool) -> (Tensor, Tensor, Tensor, Tensor) {
+        let y = x.linear(w, &w.sum_axis(1)).gelu();
+        let z = y.layer_norm(&y.mean_axis(0), &w.mean(), 1e-5).rms_norm(&y.max_axis(0), 0.25).erf();
+        let a = Tensor::scaled_dot_product_attention(&y, &z, x, causal);
+        let b = Tensor::scaled_dot_product_attention(x, x, &a, true);
+        (y.norm(), z, a, b)
+    } with [
+        (&Tensor::from([[1.0, 2.0], [0.5, -1.0]]), &Tensor::from([[0.5, 1.0], [2.0, -1.0], [0.0, 0.25]]), true),
+        (&Tensor::from([[1.0, 2.0], [0.5, -1.0]]), &Tensor::from([[0.5, 1.0], [2.0, -1.0], [0.0, 0.25]]), false),
+        (&Tensor::from([[3.0]]), &Tensor::from([[0.5]]), true)
+    ]
+
     fn else_if(x: &Tensor) -> Tensor {
         let s = x.mean();
         let y;

@@ -1,5 +1,6 @@
 //! The op table: one row declares an op, everything else is derived.
 
+pub mod composite;
 mod elementwise;
 pub mod host;
 pub mod lanes;

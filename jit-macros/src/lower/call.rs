@@ -1,5 +1,6 @@
 //! Calls: methods from the op table, constructors, other functions, macros.
 
+use jit_ir::ops::composite::{self, Build, Composite};
 use jit_ir::ops::methods::{self, Arg, Method};
 use jit_ir::ops::{Attrs, host, powi};
 use jit_ir::unify::{Fallback, Ty};
@@ -13,6 +14,27 @@ use super::literal::scalar_literal;
 use super::{Item, Link, Lowered, Lowerer, Stop};
 use crate::diag::{Code, similar};
 use crate::types::{Declared, FOREIGN, element};
+
+/// Ops at a place in the source.
+struct At<'l, 'a>(&'l mut Lowerer<'a>, Span);
+
+impl Build for At<'_, '_> {
+    type Value = ValueId;
+    type Error = Stop;
+    fn op(&mut self, op: Op, operands: &[&ValueId], attrs: Attrs) -> Lowered<ValueId> {
+        let operands: Vec<ValueId> = operands.iter().map(|v| **v).collect();
+        if op.is_elementwise() && op != Op::Cast {
+            return self.0.elementwise(op, operands, self.1);
+        }
+        self.0.op(op, operands, attrs, Some(self.1))
+    }
+    fn int(&mut self, value: i64) -> ValueId {
+        self.0.known(Scalar::I64(value))
+    }
+    fn known_bool(&self, value: &ValueId) -> Option<bool> {
+        self.0.constant_bool(*value)
+    }
+}
 
 impl Lowerer<'_> {
     pub(super) fn method(&mut self, e: &syn::ExprMethodCall) -> Lowered {
@@ -55,7 +77,8 @@ impl Lowerer<'_> {
                 _ => Err(Stop::Error),
             };
         }
-        if methods::find(name).is_some_and(|m| m.args.len() == arity) || name == "shape" {
+        let composite = composite::find(name).is_some_and(|(_, args)| args.len() == arity);
+        if composite || methods::find(name).is_some_and(|m| m.args.len() == arity) || name == "shape" {
             return self.tensor_method(e, name, x);
         }
         if is_scalar_method(name, arity) || matches!(name, "powi" | "pow") {
@@ -210,6 +233,11 @@ impl Lowerer<'_> {
             }
             _ => {}
         }
+        if let Some((composite, kinds)) = composite::find(name) {
+            self.count(name, kinds.len(), e.args.len())?;
+            let args: Vec<&Expr> = e.args.iter().collect();
+            return self.composite(composite, kinds, vec![x], &args, e.method.span());
+        }
         let Some(method) = methods::find(name) else { return self.unknown_method(e, &methods::names()) };
         self.count(name, method.args.len(), e.args.len())?;
         let mut attrs = Attrs { keep: method.keep, ..Attrs::default() };
@@ -232,6 +260,21 @@ impl Lowerer<'_> {
             return Ok(Item::unit());
         }
         Ok(value)
+    }
+
+    /// A method or function that is made of several ops.
+    pub(super) fn composite(
+        &mut self,
+        composite: Composite,
+        kinds: &[Arg],
+        mut operands: Vec<ValueId>,
+        args: &[&Expr],
+        at: Span,
+    ) -> Lowered {
+        for (kind, expr) in kinds.iter().zip(args) {
+            self.argument_of(*kind, expr, &mut operands, &mut Attrs::default())?;
+        }
+        composite.build(&mut At(self, at), &operands).map(Item::Value)
     }
 
     /// The element type between `::<` and `>`; `Some(None)` for an open type parameter.

@@ -1,6 +1,6 @@
 //! Tensors made in a script.
 
-use jit_ir::ops::{Attrs, methods};
+use jit_ir::ops::{Attrs, composite, methods};
 use jit_ir::unify::{Fallback, Ty};
 use jit_ir::{Const, DType, Op, Scalar, TensorData, ValueId};
 use proc_macro2::Span;
@@ -58,6 +58,11 @@ impl Lowerer<'_> {
         }
         if text == "concat" || text == "stack" {
             return self.joined(e, if text == "concat" { Op::Concat } else { Op::Stack });
+        }
+        if let Some((composite, kinds)) = composite::find_function(&text) {
+            self.count(&text, kinds.len(), e.args.len())?;
+            let args: Vec<&Expr> = e.args.iter().collect();
+            return self.composite(composite, kinds, vec![], &args, at);
         }
         let Some((op, kinds)) = methods::find_constructor(&text) else {
             if text != "from_vec" {

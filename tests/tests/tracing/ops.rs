@@ -109,6 +109,10 @@ fn reductions(seen: &mut BTreeSet<Op>) {
         |x, y, i, m, k| (x.argmax(), x.argmin());
         |x, y, i, m, k| (x.argmax_axis(1), x.argmin_axis(0));
         |x, y, i, m, k| (x.cumsum(0), x.cumsum(-1), x.cumprod(0), x.cumprod(-1));
+        |x, y, i, m, k| (x.norm(), x.linear(y, &Tensor::scalar(0.5)), x.rms_norm(&y.sum_axis(0), 1e-5));
+        |x, y, i, m, k| x.layer_norm(&y.sum_axis(0), &x.mean_axis(0), 1e-5);
+        |x, y, i, m, k| Tensor::scaled_dot_product_attention(x, x, x, false);
+        |x, y, i, m, k| Tensor::scaled_dot_product_attention(x, x, &x.abs(), true);
         |x, y, i, m, k| (x.softmax(-1), x.log_softmax(0), x.logsumexp(1));
     }
 }

@@ -1,0 +1,144 @@
+//! Methods that are made of several ops: one definition for eager tensors, recordings and scripts.
+//!
+//! Sizes stand in them through ops only (`sum(ones_like(x))`), so that a graph made at one size is right at any.
+
+use super::methods::Arg;
+use super::{Attrs, Op};
+use crate::types::DType;
+
+/// Where ops are applied: to tensors, or in a graph that grows.
+pub trait Build {
+    /// What ops take and give.
+    type Value: Clone;
+    /// Why an op cannot be applied.
+    type Error;
+    /// Applies an op.
+    ///
+    /// # Errors
+    /// It does not fit.
+    fn op(&mut self, op: Op, operands: &[&Self::Value], attrs: Attrs) -> Result<Self::Value, Self::Error>;
+    /// A host integer.
+    fn int(&mut self, value: i64) -> Self::Value;
+    /// A host bool, if it is the same in every run.
+    fn known_bool(&self, value: &Self::Value) -> Option<bool>;
+}
+
+/// A method made of ops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Composite {
+    /// The square root of the sum of squares.
+    Norm,
+    /// `x·wᵀ + b`
+    Linear,
+    /// Along the last axis to mean 0 and variance 1, then scaled and shifted.
+    LayerNorm,
+    /// Along the last axis to a mean square of 1, then scaled.
+    RmsNorm,
+    /// `softmax(q·kᵀ / sqrt(d))·v`
+    Attention,
+}
+
+/// The methods, with their arguments after the receiver.
+pub const METHODS: &[(&str, Composite, &[Arg])] = &[
+    ("norm", Composite::Norm, &[]),
+    ("linear", Composite::Linear, &[Arg::Operand, Arg::Operand]),
+    ("layer_norm", Composite::LayerNorm, &[Arg::Operand, Arg::Operand, Arg::Operand]),
+    ("rms_norm", Composite::RmsNorm, &[Arg::Operand, Arg::Operand]),
+];
+
+/// The functions `Tensor::name`, with their arguments.
+pub const FUNCTIONS: &[(&str, Composite, &[Arg])] = &[(
+    "scaled_dot_product_attention",
+    Composite::Attention,
+    &[Arg::Operand, Arg::Operand, Arg::Operand, Arg::Operand],
+)];
+
+/// The last axis, which reductions keep.
+fn last() -> Attrs {
+    Attrs { keep: true, ..Attrs::axes([-1]) }
+}
+
+impl Composite {
+    /// Applies the ops to the receiver and the arguments, as many as the tables say.
+    ///
+    /// # Errors
+    /// An op that does not fit.
+    pub fn build<B: Build>(self, b: &mut B, args: &[B::Value]) -> Result<B::Value, B::Error> {
+        let none = Attrs::default;
+        match self {
+            Composite::Norm => {
+                let squares = b.op(Op::Square, &[&args[0]], none())?;
+                let sum = b.op(Op::Sum, &[&squares], none())?;
+                b.op(Op::Sqrt, &[&sum], none())
+            }
+            Composite::Linear => {
+                let w = b.op(Op::Transpose, &[&args[1]], Attrs::axes([-2, -1]))?;
+                let product = b.op(Op::Matmul, &[&args[0], &w], none())?;
+                b.op(Op::Add, &[&product, &args[2]], none())
+            }
+            Composite::LayerNorm => {
+                let mean = b.op(Op::Mean, &[&args[0]], last())?;
+                let centred = b.op(Op::Sub, &[&args[0], &mean], none())?;
+                let scaled = normalised(b, &centred, &args[3])?;
+                let scaled = b.op(Op::Mul, &[&scaled, &args[1]], none())?;
+                b.op(Op::Add, &[&scaled, &args[2]], none())
+            }
+            Composite::RmsNorm => {
+                let scaled = normalised(b, &args[0], &args[2])?;
+                b.op(Op::Mul, &[&scaled, &args[1]], none())
+            }
+            Composite::Attention => attention(b, args),
+        }
+    }
+}
+
+/// `x / sqrt(mean(x²) + eps)` along the last axis.
+fn normalised<B: Build>(b: &mut B, x: &B::Value, eps: &B::Value) -> Result<B::Value, B::Error> {
+    let squares = b.op(Op::Square, &[x], Attrs::default())?;
+    let mean = b.op(Op::Mean, &[&squares], last())?;
+    let mean = b.op(Op::Add, &[&mean, eps], Attrs::default())?;
+    let root = b.op(Op::Sqrt, &[&mean], Attrs::default())?;
+    b.op(Op::Div, &[x, &root], Attrs::default())
+}
+
+fn attention<B: Build>(b: &mut B, args: &[B::Value]) -> Result<B::Value, B::Error> {
+    let none = Attrs::default;
+    let [q, k, v, causal] = args else { unreachable!("as many as the table says") };
+    // The size of the last axis, as an element of q's own type.
+    let ones = b.op(Op::OnesLike, &[q], none())?;
+    let size = b.op(Op::Sum, &[&ones], last())?;
+    let root = b.op(Op::Sqrt, &[&size], none())?;
+    let q = b.op(Op::Div, &[q, &root], none())?;
+    let keys = b.op(Op::Transpose, &[k], Attrs::axes([-2, -1]))?;
+    let mut scores = b.op(Op::Matmul, &[&q, &keys], none())?;
+    if b.known_bool(causal) != Some(false) {
+        scores = masked(b, &scores, causal)?;
+    }
+    let weights = b.op(Op::Softmax, &[&scores], Attrs::axes([-1]))?;
+    b.op(Op::Matmul, &[&weights, v], none())
+}
+
+/// Minus infinity above the diagonal, if `causal` is true.
+fn masked<B: Build>(b: &mut B, scores: &B::Value, causal: &B::Value) -> Result<B::Value, B::Error> {
+    let none = Attrs::default;
+    // Above the diagonal nothing is seen; without `causal` the diagonal lies far outside.
+    let open = b.op(Op::Not, &[causal], none())?;
+    let open = b.op(Op::Cast, &[&open], Attrs::dtype(DType::I64))?;
+    let far = b.int(1 << 40);
+    let diagonal = b.op(Op::Mul, &[&open, &far], none())?;
+    let ones = b.op(Op::OnesLike, &[scores], none())?;
+    let seen = b.op(Op::Tril, &[&ones, &diagonal], none())?;
+    let hidden = b.op(Op::Ln, &[&seen], none())?;
+    let seen = b.op(Op::Cast, &[&seen], Attrs::dtype(DType::Bool))?;
+    b.op(Op::Select, &[&seen, scores, &hidden], none())
+}
+
+/// The method of that name.
+pub fn find(name: &str) -> Option<(Composite, &'static [Arg])> {
+    METHODS.iter().find(|(known, ..)| *known == name).map(|(_, c, args)| (*c, *args))
+}
+
+/// The function of that name.
+pub fn find_function(name: &str) -> Option<(Composite, &'static [Arg])> {
+    FUNCTIONS.iter().find(|(known, ..)| *known == name).map(|(_, c, args)| (*c, *args))
+}

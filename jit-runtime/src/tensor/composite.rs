@@ -1,0 +1,104 @@
+//! Methods that are made of several ops.
+
+use std::convert::Infallible;
+use std::panic::Location;
+
+use jit_ir::ops::Attrs;
+use jit_ir::ops::composite::{Build, Composite};
+use jit_ir::{Op, Scalar};
+
+use super::raw::Val;
+use super::{Any, Float, Tensor, call_at};
+
+/// Ops at a line of the user's.
+struct At(&'static Location<'static>);
+
+impl Build for At {
+    type Value = Any;
+    type Error = Infallible;
+    fn op(&mut self, op: Op, operands: &[&Any], attrs: Attrs) -> Result<Any, Infallible> {
+        Ok(call_at(op, attrs, operands, self.0))
+    }
+    fn int(&mut self, value: i64) -> Any {
+        Scalar::I64(value).into()
+    }
+    fn known_bool(&self, value: &Any) -> Option<bool> {
+        match (&value.val, &value.tag) {
+            (Val::Scalar(Scalar::Bool(b)), None) => Some(*b),
+            _ => None,
+        }
+    }
+}
+
+#[track_caller]
+fn built<T: Float>(composite: Composite, args: &[Any]) -> Tensor<T> {
+    match composite.build(&mut At(Location::caller()), args) {
+        Ok(any) => Tensor::from_any(any),
+        Err(never) => match never {},
+    }
+}
+
+/// Layers and norms.
+impl<T: Float> Tensor<T> {
+    /// The square root of the sum of all squares.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// assert_eq!(Tensor::from([3.0, 4.0]).norm().item(), 5.0);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn norm(&self) -> Tensor<T> {
+        built(Composite::Norm, std::slice::from_ref(&self.any))
+    }
+
+    /// `x·wᵀ + b`: this is `[.., n]`, `w` is `[m, n]`, `b` is `[m]` or broadcasts; the result is `[.., m]`.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let (w, b) = (Tensor::from([[1.0, 2.0], [0.0, 1.0], [1.0, 0.0]]), Tensor::from([0.0, 0.5, 1.0]));
+    /// assert_eq!(Tensor::from([[1.0, 10.0]]).linear(&w, &b), Tensor::from([[21.0, 10.5, 2.0]]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn linear(&self, w: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+        built(Composite::Linear, &[self.any.clone(), w.any.clone(), b.any.clone()])
+    }
+
+    /// Along the last axis to mean 0 and variance 1 (divided by n, `eps` added), times `gamma`, plus `beta`.
+    #[track_caller]
+    pub fn layer_norm(&self, gamma: &Tensor<T>, beta: &Tensor<T>, eps: T) -> Tensor<T> {
+        let eps = eps.to_scalar().into();
+        built(Composite::LayerNorm, &[self.any.clone(), gamma.any.clone(), beta.any.clone(), eps])
+    }
+
+    /// Along the last axis divided by the root of the mean square (`eps` added), times `gamma`.
+    #[track_caller]
+    pub fn rms_norm(&self, gamma: &Tensor<T>, eps: T) -> Tensor<T> {
+        built(Composite::RmsNorm, &[self.any.clone(), gamma.any.clone(), eps.to_scalar().into()])
+    }
+
+    /// `softmax(q·kᵀ / sqrt(d))·v` over the last two axes: `q` is `[.., l, d]`, `k` `[.., s, d]`, `v` `[.., s, e]`, the
+    /// result `[.., l, e]`. With `causal` position `i` sees positions up to `i` only.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let x = Tensor::from([[1.0, 0.0], [0.0, 1.0]]);
+    /// let y = Tensor::scaled_dot_product_attention(&x, &x, &x, true);
+    /// assert_eq!(y.index_axis(0, 0), x.index_axis(0, 0));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn scaled_dot_product_attention(
+        q: &Tensor<T>,
+        k: &Tensor<T>,
+        v: &Tensor<T>,
+        causal: bool,
+    ) -> Tensor<T> {
+        let causal = Scalar::Bool(causal).into();
+        built(Composite::Attention, &[q.any.clone(), k.any.clone(), v.any.clone(), causal])
+    }
+}
