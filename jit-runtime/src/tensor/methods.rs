@@ -1,18 +1,11 @@
 //! The methods of `Tensor`, one for each op.
 
-use std::borrow::Borrow;
 use std::panic::Location;
 
 use jit_ir::ops::{Attrs, powi};
 use jit_ir::{Op, Scalar};
-use smallvec::SmallVec;
 
-use super::convert::{pairs, signed_sizes, sizes};
-use super::{
-    Any, Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Num, Operand, Tensor, ask, call, call_at,
-};
-use crate::error::{Error, fail};
-use crate::exec::{lists, ops};
+use super::{Any, Axes, Axis, Bits, Elem, Float, Num, Operand, Tensor, ask, call, call_at};
 use crate::trace;
 
 macro_rules! row_methods {
@@ -104,11 +97,11 @@ macro_rules! row_methods {
 }
 jit_ir::elementwise_rows!(row_methods);
 
-fn axis_attrs(axis: impl Axis) -> Attrs {
+pub(super) fn axis_attrs(axis: impl Axis) -> Attrs {
     Attrs::axes([axis.axis()])
 }
 
-fn axes_attrs(axes: impl Axes, keep: bool) -> Attrs {
+pub(super) fn axes_attrs(axes: impl Axes, keep: bool) -> Attrs {
     Attrs { axes: Some(axes.axes()), keep, ..Attrs::default() }
 }
 
@@ -370,243 +363,6 @@ impl Tensor<i64> {
     #[track_caller]
     pub fn one_hot<U: Num>(&self, n: usize) -> Tensor<U> {
         Tensor::from_any(call(Op::OneHot, Attrs::dtype(U::DTYPE), &[&self.any, &Scalar::Usize(n).into()]))
-    }
-}
-
-/// Shape and order.
-impl<T: Elem> Tensor<T> {
-    /// The elements as another type, as Rust's `as` converts them (to bool: whether not zero).
-    #[track_caller]
-    pub fn cast<U: Elem>(&self) -> Tensor<U> {
-        self.unary(Op::Cast, Attrs::dtype(U::DTYPE))
-    }
-
-    #[track_caller]
-    fn with_counts(&self, op: Op, axis: impl Axis, counts: &[usize]) -> Tensor<T> {
-        let counts: SmallVec<[Any; 2]> = counts.iter().map(|n| Scalar::Usize(*n).into()).collect();
-        let args: SmallVec<[&Any; 3]> = std::iter::once(&self.any).chain(&counts).collect();
-        Tensor::from_any(call(op, axis_attrs(axis), &args))
-    }
-
-    #[track_caller]
-    fn with_sizes(&self, op: Op, sizes: &[Any]) -> Tensor<T> {
-        let args: SmallVec<[&Any; 6]> = std::iter::once(&self.any).chain(sizes).collect();
-        Tensor::from_any(call(op, Attrs::default(), &args))
-    }
-
-    /// The same elements in another shape; one size may be -1.
-    ///
-    /// ```
-    /// use jit_runtime::prelude::*;
-    /// # fn main() {
-    /// assert_eq!(Tensor::arange(0, 6, 1).reshape([2, -1]).shape(), [2, 3]);
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn reshape(&self, shape: impl IntoReshape) -> Tensor<T> {
-        self.with_sizes(Op::Reshape, &signed_sizes(shape.into_reshape()))
-    }
-
-    /// Repeated to another shape without copying.
-    #[track_caller]
-    pub fn broadcast_to(&self, shape: impl IntoShape) -> Tensor<T> {
-        self.with_sizes(Op::BroadcastTo, &sizes(shape.into_shape()))
-    }
-
-    /// All elements along one axis.
-    #[track_caller]
-    pub fn flatten(&self) -> Tensor<T> {
-        self.unary(Op::Flatten, Attrs::default())
-    }
-
-    /// Two axes exchanged.
-    #[track_caller]
-    pub fn transpose(&self, a: impl Axis, b: impl Axis) -> Tensor<T> {
-        self.unary(Op::Transpose, Attrs::axes([a.axis(), b.axis()]))
-    }
-
-    /// The axes of a matrix exchanged.
-    #[track_caller]
-    pub fn t(&self) -> Tensor<T> {
-        self.unary(Op::T, Attrs::default())
-    }
-
-    /// The axes in another order.
-    #[track_caller]
-    pub fn permute(&self, axes: impl Axes) -> Tensor<T> {
-        self.unary(Op::Permute, axes_attrs(axes, false))
-    }
-
-    /// A new axis of size 1.
-    #[track_caller]
-    pub fn unsqueeze(&self, axis: impl Axis) -> Tensor<T> {
-        self.unary(Op::Unsqueeze, axis_attrs(axis))
-    }
-
-    /// An axis of size 1 removed.
-    #[track_caller]
-    pub fn squeeze(&self, axis: impl Axis) -> Tensor<T> {
-        self.unary(Op::Squeeze, axis_attrs(axis))
-    }
-
-    /// One axis backwards.
-    #[track_caller]
-    pub fn flip(&self, axis: impl Axis) -> Tensor<T> {
-        self.unary(Op::Flip, axis_attrs(axis))
-    }
-
-    /// The positions of an axis moved on by a number, those past the end to the start; back, if it is negative.
-    ///
-    /// ```
-    /// use jit_runtime::prelude::*;
-    /// # fn main() {
-    /// assert_eq!(Tensor::from([1, 2, 3]).roll(0, 1), Tensor::from([3, 1, 2]));
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn roll(&self, axis: impl Axis, by: i64) -> Tensor<T> {
-        Tensor::from_any(call(Op::Roll, axis_attrs(axis), &[&self.any, &Scalar::I64(by).into()]))
-    }
-
-    /// Each axis repeated so many times.
-    ///
-    /// ```
-    /// use jit_runtime::prelude::*;
-    /// # fn main() {
-    /// assert_eq!(Tensor::from([[1, 2]]).repeat([2, 2]), Tensor::from([[1, 2, 1, 2], [1, 2, 1, 2]]));
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn repeat(&self, times: impl IntoShape) -> Tensor<T> {
-        self.with_sizes(Op::Repeat, &sizes(times.into_shape()))
-    }
-
-    /// A value before and after each axis, so many times as the pairs say.
-    ///
-    /// ```
-    /// use jit_runtime::prelude::*;
-    /// # fn main() {
-    /// assert_eq!(Tensor::from([1, 2]).pad([(1, 2)], 0), Tensor::from([0, 1, 2, 0, 0]));
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn pad<const N: usize>(&self, counts: [(usize, usize); N], value: T) -> Tensor<T> {
-        let mut operands: SmallVec<[Any; 4]> = std::iter::once(value.to_scalar().into()).collect();
-        operands.extend(pairs(&counts));
-        self.with_sizes(Op::Pad, &operands)
-    }
-
-    /// Every `step`-th of the positions `start..end` of an axis.
-    #[track_caller]
-    pub fn slice_step(&self, axis: impl Axis, start: usize, end: usize, step: usize) -> Tensor<T> {
-        self.with_counts(Op::SliceStep, axis, &[start, end, step])
-    }
-
-    /// Position `i` of an axis, which is dropped.
-    #[track_caller]
-    pub fn index_axis(&self, axis: impl Axis, i: usize) -> Tensor<T> {
-        self.with_counts(Op::IndexAxis, axis, &[i])
-    }
-
-    /// The positions `start..end` of an axis.
-    #[track_caller]
-    pub fn slice_axis(&self, axis: impl Axis, start: usize, end: usize) -> Tensor<T> {
-        self.with_counts(Op::SliceAxis, axis, &[start, end])
-    }
-
-    /// Replaces position `i` of an axis by `row`, which has the shape of the others without that axis, or broadcasts
-    /// to it. In place if nothing else holds the buffer, on a copy otherwise.
-    ///
-    /// ```
-    /// use jit_runtime::prelude::*;
-    /// # fn main() {
-    /// let mut x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
-    /// x.set_axis(1, 0, &Tensor::from([9.0, 8.0]));
-    /// assert_eq!(x, Tensor::from([[9.0, 2.0], [8.0, 4.0]]));
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn set_axis(&mut self, axis: impl Axis, i: usize, row: &Tensor<T>) {
-        self.put(Op::SetAxis, axis, i, row);
-    }
-
-    /// Replaces the positions of an axis from `start` on by `part`, as many as it has.
-    ///
-    /// ```
-    /// use jit_runtime::prelude::*;
-    /// # fn main() {
-    /// let mut x = Tensor::from([1, 2, 3, 4]);
-    /// x.set_slice(0, 1, &Tensor::from([8, 9]));
-    /// assert_eq!(x, Tensor::from([1, 8, 9, 4]));
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn set_slice(&mut self, axis: impl Axis, start: usize, part: &Tensor<T>) {
-        self.put(Op::SetSlice, axis, start, part);
-    }
-
-    #[track_caller]
-    fn put(&mut self, op: Op, axis: impl Axis, at: usize, part: &Tensor<T>) {
-        let at = Any::from(Scalar::Usize(at));
-        if trace::is_recorded(&self.any) || trace::is_recorded(&part.any) {
-            *self = Tensor::from_any(call(op, axis_attrs(axis), &[&self.any, &at, &part.any]));
-            return;
-        }
-        // Held by nothing else, it is written in place; what does not fit is found before.
-        let attrs = axis_attrs(axis);
-        let args = [&self.any.val, &at.val, &part.any.val];
-        let written = ops::result_sizes(op, &attrs, &args).and_then(|_| {
-            let into = std::mem::take(&mut self.any.val);
-            lists::write(op, &attrs, into, &[&at.val, &part.any.val])
-        });
-        match written {
-            Ok(val) => self.any = Any { val, tag: None },
-            Err(message) => fail(Error::op(op, message, Some(Location::caller().into()))),
-        }
-    }
-
-    /// The positions of an axis that an index tensor lists.
-    #[track_caller]
-    pub fn take(&self, axis: impl Axis, indices: &Tensor<i64>) -> Tensor<T> {
-        Tensor::from_any(call(Op::Take, axis_attrs(axis), &[&self.any, &indices.any]))
-    }
-
-    #[track_caller]
-    fn joined<B: Borrow<Tensor<T>>>(op: Op, parts: &[B], axis: impl Axis) -> Tensor<T> {
-        if parts.is_empty() {
-            let message = "needs at least one tensor".to_string();
-            fail(Error::op(op, message, Some(Location::caller().into())));
-        }
-        let args: SmallVec<[&Any; 4]> = parts.iter().map(|p| &p.borrow().any).collect();
-        Tensor::from_any(call(op, axis_attrs(axis), &args))
-    }
-
-    /// Tensors one after the other along an axis.
-    ///
-    /// ```
-    /// use jit_runtime::prelude::*;
-    /// # fn main() {
-    /// let x = Tensor::from([1, 2]);
-    /// assert_eq!(Tensor::concat(&[&x, &x], 0), Tensor::from([1, 2, 1, 2]));
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn concat(parts: &[impl Borrow<Tensor<T>>], axis: impl Axis) -> Tensor<T> {
-        Tensor::joined(Op::Concat, parts, axis)
-    }
-
-    /// Tensors along a new axis.
-    #[track_caller]
-    pub fn stack(parts: &[impl Borrow<Tensor<T>>], axis: impl Axis) -> Tensor<T> {
-        Tensor::joined(Op::Stack, parts, axis)
-    }
-
-    /// The slices along the first axis.
-    #[track_caller]
-    pub fn rows(&self) -> impl DoubleEndedIterator<Item = Tensor<T>> + ExactSizeIterator + use<T> {
-        let n = self.dim(0);
-        let rows: Vec<Tensor<T>> = (0..n).map(|i| self.index_axis(0, i)).collect();
-        rows.into_iter()
     }
 }
 

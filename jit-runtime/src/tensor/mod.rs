@@ -1,5 +1,6 @@
 //! `Tensor<T>`: dense, any rank, cheap to clone; views share their buffer.
 
+mod arrange;
 mod composite;
 mod convert;
 mod elem;
