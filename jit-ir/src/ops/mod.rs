@@ -5,6 +5,7 @@ mod elementwise;
 pub mod host;
 pub mod lanes;
 pub mod methods;
+mod parts;
 pub mod shape;
 pub mod special;
 mod table;

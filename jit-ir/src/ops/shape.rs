@@ -4,6 +4,7 @@
 //! where all are known. A rule fails only when the sizes that it knows cannot fit.
 
 use super::Op;
+use super::parts;
 use super::table::Class;
 use crate::ops::Attrs;
 use crate::types::{Dim, Dims, Type};
@@ -21,7 +22,7 @@ impl Shape {
     fn sure(dims: Vec<Dim>) -> Shape {
         Shape { dims: Some(dims), sure: true }
     }
-    fn maybe(dims: Vec<Dim>) -> Shape {
+    pub(super) fn maybe(dims: Vec<Dim>) -> Shape {
         Shape { dims: Some(dims), sure: false }
     }
     fn unknown() -> Shape {
@@ -98,12 +99,12 @@ fn size(value: Option<i64>) -> Result<Dim, String> {
     }
 }
 
-fn sizes(values: &[Option<i64>]) -> Result<Vec<Dim>, String> {
+pub(super) fn sizes(values: &[Option<i64>]) -> Result<Vec<Dim>, String> {
     values.iter().map(|v| size(*v)).collect()
 }
 
 /// The number of elements, if all sizes are known; too large a product is an error.
-fn count(dims: &[Dim]) -> Result<Option<usize>, String> {
+pub(super) fn count(dims: &[Dim]) -> Result<Option<usize>, String> {
     let mut n = 1_usize;
     let mut zero = false;
     for d in dims {
@@ -146,7 +147,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
             }
         }
         Op::SetAxis | Op::SetSlice => match (tensor_dims(&operands[0]), tensor_dims(&operands[2])) {
-            (Some(x), Some(part)) => put(op, x, part, value(1), attrs),
+            (Some(x), Some(part)) => parts::put(op, x, part, value(1), attrs),
             (Some(x), None) => Ok(Shape::maybe(x.to_vec())),
             _ => Ok(Shape::unknown()),
         },
@@ -235,21 +236,10 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
             dims.remove(at);
             Ok(Shape::maybe(dims))
         }
-        Op::SliceAxis => slice(x, only_axis()?, values),
-        Op::SliceStep => {
-            let at = only_axis()?;
-            let mut shape = slice(x, at, values)?;
-            if let Some(dims) = &mut shape.dims {
-                dims[at] = match (dims[at], values[2]) {
-                    (_, Some(step)) if step <= 0 => return Err(format!("a step of {step} leads nowhere")),
-                    (Dim::Known(n), Some(step)) => Dim::Known(n.div_ceil(step as usize)),
-                    _ => Dim::Unknown,
-                };
-            }
-            Ok(shape)
-        }
-        Op::Repeat => repeated(x, values),
-        Op::Pad => padded(x, &values[1..]),
+        Op::SliceAxis => parts::slice(x, only_axis()?, values),
+        Op::SliceStep => parts::slice_step(x, only_axis()?, values),
+        Op::Repeat => parts::repeated(x, values),
+        Op::Pad => parts::padded(x, &values[1..]),
         Op::OneHot => {
             let mut dims = x.to_vec();
             dims.push(size(values[0])?);
@@ -288,63 +278,7 @@ fn item_message(attrs: &Attrs, x: &[Dim]) -> String {
     }
 }
 
-/// A part of `x` replaced: what stands there is broadcast.
-fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attrs) -> Rule {
-    let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
-    let axis = axis(*given, x.len())?;
-    let mut slot = x.to_vec();
-    if op == Op::SetAxis {
-        in_range(at, x[axis], "index")?;
-        slot.remove(axis);
-    } else if part.len() != x.len() {
-        return Err(format!("{} is no part of {}: the ranks differ", show(part), show(x)));
-    } else {
-        slot[axis] = part[axis];
-        if let (Some(start), Dim::Known(n), Dim::Known(k)) = (at, x[axis], part[axis])
-            && (start < 0 || (start as usize).saturating_add(k) > n)
-        {
-            return Err(format!("{k} positions from {start} on are out of range for size {n}"));
-        }
-    }
-    let fits = |d: &Dim, s: &Dim| matches!((d, s), (Dim::Known(a), Dim::Known(b)) if a != b && *a != 1);
-    let short = slot.len().checked_sub(part.len());
-    if short.is_none_or(|skip| part.iter().zip(&slot[skip..]).any(|(d, s)| fits(d, s))) {
-        return Err(format!("{} does not fit into {}", show(part), show(&slot)));
-    }
-    Ok(Shape::maybe(x.to_vec()))
-}
-
-fn repeated(x: &[Dim], times: &[Option<i64>]) -> Rule {
-    if times.len() != x.len() {
-        return Err(format!("{} numbers for the axes of {}", times.len(), show(x)));
-    }
-    let one = |(d, t): (&Dim, Dim)| match (d, t) {
-        (Dim::Known(n), Dim::Known(t)) => n.checked_mul(t).map(Dim::Known).ok_or("has too many elements"),
-        (d, Dim::Known(1)) => Ok(*d),
-        _ => Ok(Dim::Unknown),
-    };
-    let dims: Vec<Dim> = x.iter().zip(sizes(times)?).map(one).collect::<Result<_, _>>()?;
-    count(&dims)?;
-    Ok(Shape::maybe(dims))
-}
-
-fn padded(x: &[Dim], counts: &[Option<i64>]) -> Rule {
-    if counts.len() != 2 * x.len() {
-        return Err(format!("{} pairs for the axes of {}", counts.len() / 2, show(x)));
-    }
-    let one = |(d, pair): (&Dim, &[Dim])| match (d, pair) {
-        (Dim::Known(n), [Dim::Known(a), Dim::Known(b)]) => {
-            n.checked_add(*a).and_then(|n| n.checked_add(*b)).map(Dim::Known).ok_or("has too many elements")
-        }
-        (d, [Dim::Known(0), Dim::Known(0)]) => Ok(*d),
-        _ => Ok(Dim::Unknown),
-    };
-    let dims: Vec<Dim> = x.iter().zip(sizes(counts)?.chunks(2)).map(one).collect::<Result<_, _>>()?;
-    count(&dims)?;
-    Ok(Shape::maybe(dims))
-}
-
-fn in_range(value: Option<i64>, dim: Dim, what: &str) -> Result<(), String> {
+pub(super) fn in_range(value: Option<i64>, dim: Dim, what: &str) -> Result<(), String> {
     match (value, dim) {
         (Some(v), Dim::Known(n)) if v < 0 || v as usize >= n => {
             Err(format!("{what} {v} is out of range for size {n}"))
@@ -455,23 +389,6 @@ fn broadcast_to(x: &[Dim], to: &[Dim]) -> Rule {
         return Err(format!("{} does not broadcast to {}", show(x), show(to)));
     }
     Ok(Shape { dims: Some(to.to_vec()), sure: got.sure })
-}
-
-fn slice(x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
-    let mut dims = x.to_vec();
-    dims[at] = match (values[0], values[1]) {
-        (Some(a), Some(b)) if a < 0 || a > b => return Err(format!("{a}..{b} is not a range")),
-        (Some(a), Some(b)) => {
-            if let Dim::Known(n) = x[at]
-                && b as usize > n
-            {
-                return Err(format!("{a}..{b} is out of range for size {n}"));
-            }
-            Dim::Known((b - a) as usize)
-        }
-        _ => Dim::Unknown,
-    };
-    Ok(Shape::maybe(dims))
 }
 
 fn joined(op: Op, operands: &[Type], attrs: &Attrs) -> Rule {

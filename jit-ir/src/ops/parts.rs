@@ -1,0 +1,91 @@
+//! Shape rules of ops that pick, replace, repeat or surround parts.
+
+use super::shape::{Rule, Shape, axis, count, in_range, show, sizes};
+use super::{Attrs, Op};
+use crate::types::Dim;
+
+/// A part of `x` replaced: what stands there is broadcast.
+pub(super) fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attrs) -> Rule {
+    let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
+    let axis = axis(*given, x.len())?;
+    let mut slot = x.to_vec();
+    if op == Op::SetAxis {
+        in_range(at, x[axis], "index")?;
+        slot.remove(axis);
+    } else if part.len() != x.len() {
+        return Err(format!("{} is no part of {}: the ranks differ", show(part), show(x)));
+    } else {
+        slot[axis] = part[axis];
+        if let (Some(start), Dim::Known(n), Dim::Known(k)) = (at, x[axis], part[axis])
+            && (start < 0 || (start as usize).saturating_add(k) > n)
+        {
+            return Err(format!("{k} positions from {start} on are out of range for size {n}"));
+        }
+    }
+    let fits = |d: &Dim, s: &Dim| matches!((d, s), (Dim::Known(a), Dim::Known(b)) if a != b && *a != 1);
+    let short = slot.len().checked_sub(part.len());
+    if short.is_none_or(|skip| part.iter().zip(&slot[skip..]).any(|(d, s)| fits(d, s))) {
+        return Err(format!("{} does not fit into {}", show(part), show(&slot)));
+    }
+    Ok(Shape::maybe(x.to_vec()))
+}
+
+pub(super) fn repeated(x: &[Dim], times: &[Option<i64>]) -> Rule {
+    if times.len() != x.len() {
+        return Err(format!("{} numbers for the axes of {}", times.len(), show(x)));
+    }
+    let one = |(d, t): (&Dim, Dim)| match (d, t) {
+        (Dim::Known(n), Dim::Known(t)) => n.checked_mul(t).map(Dim::Known).ok_or("has too many elements"),
+        (d, Dim::Known(1)) => Ok(*d),
+        _ => Ok(Dim::Unknown),
+    };
+    let dims: Vec<Dim> = x.iter().zip(sizes(times)?).map(one).collect::<Result<_, _>>()?;
+    count(&dims)?;
+    Ok(Shape::maybe(dims))
+}
+
+pub(super) fn padded(x: &[Dim], counts: &[Option<i64>]) -> Rule {
+    if counts.len() != 2 * x.len() {
+        return Err(format!("{} pairs for the axes of {}", counts.len() / 2, show(x)));
+    }
+    let one = |(d, pair): (&Dim, &[Dim])| match (d, pair) {
+        (Dim::Known(n), [Dim::Known(a), Dim::Known(b)]) => {
+            n.checked_add(*a).and_then(|n| n.checked_add(*b)).map(Dim::Known).ok_or("has too many elements")
+        }
+        (d, [Dim::Known(0), Dim::Known(0)]) => Ok(*d),
+        _ => Ok(Dim::Unknown),
+    };
+    let dims: Vec<Dim> = x.iter().zip(sizes(counts)?.chunks(2)).map(one).collect::<Result<_, _>>()?;
+    count(&dims)?;
+    Ok(Shape::maybe(dims))
+}
+
+pub(super) fn slice(x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
+    let mut dims = x.to_vec();
+    dims[at] = match (values[0], values[1]) {
+        (Some(a), Some(b)) if a < 0 || a > b => return Err(format!("{a}..{b} is not a range")),
+        (Some(a), Some(b)) => {
+            if let Dim::Known(n) = x[at]
+                && b as usize > n
+            {
+                return Err(format!("{a}..{b} is out of range for size {n}"));
+            }
+            Dim::Known((b - a) as usize)
+        }
+        _ => Dim::Unknown,
+    };
+    Ok(Shape::maybe(dims))
+}
+
+/// Every step-th position of a range.
+pub(super) fn slice_step(x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
+    let mut shape = slice(x, at, values)?;
+    if let Some(dims) = &mut shape.dims {
+        dims[at] = match (dims[at], values[2]) {
+            (_, Some(step)) if step <= 0 => return Err(format!("a step of {step} leads nowhere")),
+            (Dim::Known(n), Some(step)) => Dim::Known(n.div_ceil(step as usize)),
+            _ => Dim::Unknown,
+        };
+    }
+    Ok(shape)
+}
