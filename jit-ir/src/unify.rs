@@ -284,6 +284,8 @@ impl Vars {
                 return Ok(self.list(ty));
             }
             Op::Push => return self.written(operands[0], operands[1]),
+            Op::ArgSort => return Ok(Ty::Tensor(self.known(DType::I64))),
+            Op::ScatterAdd => return self.join(operands[0], operands[2]),
             Op::Pad => return self.written(operands[0], operands[1]),
             Op::SetAxis | Op::SetSlice => return self.join(operands[0], operands[2]),
             Op::SetIndex => return self.written(operands[0], operands[operands.len() - 1]),

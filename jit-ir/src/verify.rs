@@ -146,6 +146,10 @@ impl Check<'_> {
             | Op::Squeeze
             | Op::IndexAxis
             | Op::SliceAxis
+            | Op::Gather
+            | Op::ScatterAdd
+            | Op::Sort
+            | Op::ArgSort
             | Op::SetAxis
             | Op::SetSlice
             | Op::Take
@@ -187,7 +191,8 @@ impl Check<'_> {
             Op::Uniform | Op::Normal | Op::SplitKey | Op::Split => 1,
             Op::Host | Op::Powi => 0,
             Op::Concat | Op::Stack => operands.len(),
-            Op::Matmul | Op::Dot | Op::Outer | Op::Take | Op::Equal => 2,
+            Op::Matmul | Op::Dot | Op::Outer | Op::Take | Op::Gather | Op::Equal => 2,
+            Op::ScatterAdd => 3,
             _ if class == Class::Make => 0,
             _ if op.is_elementwise() => return Ok(()),
             _ => 1,

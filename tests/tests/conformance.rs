@@ -59,6 +59,16 @@ conform! {
         (&Tensor::from([[3.0]]), &Tensor::from([[0.5]]), true)
     ]
 
+    fn picked(x: &Tensor, labels: &Tensor<i64>) -> (Tensor, Tensor<i64>, Tensor, Tensor) {
+        let order = x.argsort(-1);
+        let sorted = x.gather(1, &order);
+        let counts = Tensor::zeros([3]).scatter_add(0, labels, &x.sum_axis(1));
+        (sorted - x.sort(1), order, counts, x.cross_entropy(labels))
+    } with [
+        (&Tensor::from([[1.0, 0.5], [f32::INFINITY, 2.0]]), &Tensor::from([1_i64, 0])),
+        (&Tensor::from([[1.0, 3.0, -2.0]]), &Tensor::from([2_i64]))
+    ]
+
     fn else_if(x: &Tensor) -> Tensor {
         let s = x.mean();
         let y;

@@ -265,6 +265,20 @@ fn shapes_and_picks() {
         }
         check(Op::SetSlice, &[x.clone(), count(1), row(&[3, 2])], " {axes = [1]}");
         check(Op::SetSlice, &[x.clone(), count(1), row(&[4])], " {axes = [0]}");
+        for (shape, axis) in [([2, 4], 0), ([3, 6], 1), ([0, 4], 0), ([3, 3], 0)] {
+            let (at, attrs) = (indices(&shape, 3), format!(" {{axes = [{axis}]}}"));
+            check(Op::Gather, &[x.clone(), at.clone()], &attrs);
+            if dtype != DType::Bool {
+                check(Op::ScatterAdd, &[x.clone(), at, row(&shape)], &attrs);
+            }
+        }
+        check(Op::Gather, &[x.clone(), indices(&[1, 4], 9)], " {axes = [0]}");
+        for axis in [0, 1] {
+            for shape in [[3, 4], [40, 3], [0, 2], [1, 1]] {
+                check(Op::Sort, &[row(&shape)], &format!(" {{axes = [{axis}]}}"));
+                check(Op::ArgSort, &[row(&shape)], &format!(" {{axes = [{axis}]}}"));
+            }
+        }
         check(Op::Take, &[x.clone(), indices(&[2, 2], 3)], " {axes = [0]}");
         check(Op::Take, &[x.clone(), indices(&[5], 9)], " {axes = [1]}");
         for by in [0, 1, -1, 7, -9] {

@@ -135,6 +135,8 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
                 from
             })
         }
+        Op::Gather | Op::ScatterAdd => by_index(op, operands, to, axis(x.shape.len())?)?,
+        Op::Sort | Op::ArgSort => sorted(op, x, axis(x.shape.len())?),
         Op::Triu | Op::Tril => triangle(op, x, operands[1].scalar()?.as_i64()),
         Op::OneHot => one_hot(x, to, count(1)?, attrs)?,
         Op::ZerosLike => made(x.dtype(), to, &vec![Scalar::U8(0).cast(x.dtype()); x.len()]),
@@ -147,6 +149,56 @@ fn with(at: &[usize], axis: usize, value: usize) -> Vec<usize> {
     let mut from = at.to_vec();
     from[axis] = value;
     from
+}
+
+fn by_index(op: Op, operands: &[Value], to: &[usize], axis: usize) -> Result<Value> {
+    let (x, index) = (operands[0].tensor()?, operands[1].tensor()?);
+    let mut all = if op == Op::Gather { vec![Scalar::I64(0); index.len()] } else { x.scalars() };
+    for i in 0..index.len() {
+        let at = index.get(i).as_i64();
+        if at < 0 || at as usize >= x.shape[axis] {
+            return Err(format!("index {at} is out of range for size {}", x.shape[axis]));
+        }
+        let place = position(&with(&coordinates(i, &index.shape), axis, at as usize), &x.shape);
+        if op == Op::Gather {
+            all[i] = x.get(place);
+        } else {
+            let added = [Value::Scalar(all[place]), Value::Scalar(operands[2].tensor()?.get(i))];
+            let tensors = added.map(|v| made(x.dtype(), &[], &[v.scalar().unwrap_or(Scalar::I64(0))]));
+            let sum = super::elementwise::eval(Op::Add, &tensors, &[], &Attrs::default(), None)?;
+            all[place] = sum.tensor()?.get(0);
+        }
+    }
+    Ok(made(x.dtype(), to, &all))
+}
+
+fn sorted(op: Op, x: &TensorData, axis: usize) -> Value {
+    let n = x.shape[axis];
+    let number = |s: Scalar| if let Scalar::F64(v) = s.cast(DType::F64) { v } else { 0.0 };
+    let mut out = x.scalars();
+    if op == Op::ArgSort {
+        out = vec![Scalar::I64(0); x.len()];
+    }
+    for i in 0..x.len() {
+        let first = coordinates(i, &x.shape);
+        if first[axis] > 0 {
+            continue;
+        }
+        let place = |k: usize| position(&with(&first, axis, k), &x.shape);
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|a, b| {
+            let (a, b) = (x.get(place(*a)), x.get(place(*b)));
+            if a.dtype() == DType::I64 {
+                return a.as_i64().cmp(&b.as_i64());
+            }
+            let (a, b) = (number(a), number(b));
+            a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+        });
+        for (k, from) in order.into_iter().enumerate() {
+            out[place(k)] = if op == Op::Sort { x.get(place(from)) } else { Scalar::I64(from as i64) };
+        }
+    }
+    made(if op == Op::Sort { x.dtype() } else { DType::I64 }, &x.shape, &out)
 }
 
 fn triangle(op: Op, x: &TensorData, k: i64) -> Value {

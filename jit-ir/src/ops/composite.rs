@@ -34,6 +34,8 @@ pub enum Composite {
     LayerNorm,
     /// Along the last axis to a mean square of 1, then scaled.
     RmsNorm,
+    /// The mean of what `log_softmax` has at the labels, negated.
+    CrossEntropy,
     /// `softmax(q·kᵀ / sqrt(d))·v`
     Attention,
 }
@@ -43,6 +45,7 @@ pub const METHODS: &[(&str, Composite, &[Arg])] = &[
     ("norm", Composite::Norm, &[]),
     ("linear", Composite::Linear, &[Arg::Operand, Arg::Operand]),
     ("layer_norm", Composite::LayerNorm, &[Arg::Operand, Arg::Operand, Arg::Operand]),
+    ("cross_entropy", Composite::CrossEntropy, &[Arg::Indices]),
     ("rms_norm", Composite::RmsNorm, &[Arg::Operand, Arg::Operand]),
 ];
 
@@ -86,6 +89,14 @@ impl Composite {
             Composite::RmsNorm => {
                 let scaled = normalised(b, &args[0], &args[2])?;
                 b.op(Op::Mul, &[&scaled, &args[1]], none())
+            }
+            Composite::CrossEntropy => {
+                let total = b.op(Op::LogSumExp, &[&args[0]], Attrs::axes([-1]))?;
+                let labels = b.op(Op::Unsqueeze, &[&args[1]], Attrs::axes([-1]))?;
+                let chosen = b.op(Op::Gather, &[&args[0], &labels], Attrs::axes([-1]))?;
+                let chosen = b.op(Op::Squeeze, &[&chosen], Attrs::axes([-1]))?;
+                let losses = b.op(Op::Sub, &[&total, &chosen], none())?;
+                b.op(Op::Mean, &[&losses], none())
             }
             Composite::Attention => attention(b, args),
         }

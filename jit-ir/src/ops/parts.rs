@@ -1,8 +1,8 @@
 //! Shape rules of ops that pick, replace, repeat or surround parts.
 
-use super::shape::{Rule, Shape, axis, count, in_range, show, sizes};
+use super::shape::{Rule, Shape, axis, count, in_range, show, sizes, tensor_dims};
 use super::{Attrs, Op};
-use crate::types::Dim;
+use crate::types::{Dim, Type};
 
 /// A part of `x` replaced: what stands there is broadcast.
 pub(super) fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attrs) -> Rule {
@@ -88,4 +88,31 @@ pub(super) fn slice_step(x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
         };
     }
     Ok(shape)
+}
+
+/// Elements by an index tensor, which has the shape of what is picked or added.
+pub(super) fn by_index(op: Op, operands: &[Type], attrs: &Attrs) -> Rule {
+    let (Some(x), Some(index)) = (tensor_dims(&operands[0]), tensor_dims(&operands[1])) else {
+        return Ok(Shape { dims: None, sure: false });
+    };
+    let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
+    let along = axis(*given, x.len())?;
+    let differ = |a: &Dim, b: &Dim| matches!((a, b), (Dim::Known(a), Dim::Known(b)) if a != b);
+    let other = (0..x.len()).any(|i| i != along && index.get(i).is_some_and(|d| differ(d, &x[i])));
+    if index.len() != x.len() || other {
+        return Err(format!(
+            "the indices {} have other sizes than {} besides axis {along}",
+            show(index),
+            show(x)
+        ));
+    }
+    if op == Op::Gather {
+        return Ok(Shape::maybe(index.to_vec()));
+    }
+    if let Some(source) = tensor_dims(&operands[2])
+        && (source.len() != index.len() || source.iter().zip(index).any(|(a, b)| differ(a, b)))
+    {
+        return Err(format!("{} for indices of shape {}", show(source), show(index)));
+    }
+    Ok(Shape::maybe(x.to_vec()))
 }

@@ -138,6 +138,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
         Op::ToTensor => Ok(Shape::sure(vec![])),
         Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => Ok(of_list(op, &operands[0])),
         Op::Concat | Op::Stack => joined(op, operands, attrs),
+        Op::Gather | Op::ScatterAdd => parts::by_index(op, operands, attrs),
         Op::Matmul | Op::Dot | Op::Outer | Op::Take => {
             match (tensor_dims(&operands[0]), tensor_dims(&operands[1])) {
                 (Some(a), Some(b)) => two(op, a, b, attrs),
@@ -165,7 +166,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
     }
 }
 
-fn tensor_dims(ty: &Type) -> Option<&[Dim]> {
+pub(super) fn tensor_dims(ty: &Type) -> Option<&[Dim]> {
     match ty {
         Type::Tensor(_, dims) => dims.as_deref(),
         Type::Scalar(_) => Some(&[]),
@@ -209,7 +210,14 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
     };
     match op {
         _ if op.info().class == Class::Reduce => reduce(op, x, attrs),
-        Op::CumSum | Op::CumProd | Op::Roll | Op::Softmax | Op::LogSoftmax | Op::Flip => {
+        Op::CumSum
+        | Op::CumProd
+        | Op::Roll
+        | Op::Sort
+        | Op::ArgSort
+        | Op::Softmax
+        | Op::LogSoftmax
+        | Op::Flip => {
             only_axis()?;
             Ok(Shape::sure(x.to_vec()))
         }

@@ -120,6 +120,10 @@ macro_rules! table {
             IndexAxis index_axis Shape (2, 2) Value false "One position along an axis, which is dropped.";
             SliceAxis slice_axis Shape (3, 3) Value false "The positions start..end along an axis.";
             Take take Shape (2, 2) Value false "The positions listed by an index tensor along an axis.";
+            Gather gather Shape (2, 2) Value false "At each place the element whose position along the axis an index tensor of the result's shape has.";
+            ScatterAdd scatter_add Shape (3, 3) Value false "The last operand's elements added where an index tensor of its shape says along the axis, in row-major order.";
+            Sort sort Shape (1, 1) Shape false "Ascending along the axis, NaNs last.";
+            ArgSort argsort Shape (1, 1) Shape false "The positions of the elements in ascending order along the axis, equal ones in their order, NaNs last.";
             OneHot one_hot Shape (2, 2) Value false "A new last axis of n, 1 at the index and 0 elsewhere.";
 
             Concat concat Combine (1, MANY) Shape false "Tensors one after the other along an axis.";

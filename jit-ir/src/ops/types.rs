@@ -110,7 +110,15 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
         }
         Op::All | Op::Any => must(is(|d| d == DType::Bool), "bool"),
         Op::ArgMax | Op::ArgMin => must(is(|d| d != DType::Bool), "numeric").map(|_| Some(DType::I64)),
-        Op::Take => {
+        Op::ScatterAdd => {
+            common(&[operands[0].clone(), operands[2].clone()])?;
+            if operands[1].dtype().is_some_and(|d| d != DType::I64) {
+                return Err("indices are a tensor of i64".into());
+            }
+            must(is(|d| d.is_float() || d.is_int()), "numeric")
+        }
+        Op::ArgSort => Ok(Some(DType::I64)),
+        Op::Take | Op::Gather => {
             let index = operands[1].dtype();
             if index.is_none_or(|d| d == DType::I64) {
                 Ok(first)

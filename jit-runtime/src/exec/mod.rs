@@ -4,6 +4,7 @@ pub(crate) mod counters;
 pub(crate) mod group;
 pub(crate) mod lists;
 pub(crate) mod ops;
+mod pick;
 mod reduce;
 pub(crate) mod run;
 pub(crate) mod threads;

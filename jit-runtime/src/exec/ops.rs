@@ -5,7 +5,7 @@ use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, random, with_dtype};
 use smallvec::SmallVec;
 
 use super::group::{Arg, Group, Member, broadcast};
-use super::{lists, reduce, views};
+use super::{lists, pick, reduce, views};
 use crate::kernels::{copy, launch, matmul, reduce as folds};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
@@ -40,6 +40,9 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
         Class::Combine => combine(op, attrs, args, &sizes).map(Val::Tensor),
         _ if matches!(op, Op::CumSum | Op::CumProd | Op::Softmax | Op::LogSoftmax) => {
             reduce::along(op, attrs, args[0].tensor()?).map(Val::Tensor)
+        }
+        _ if matches!(op, Op::Gather | Op::ScatterAdd | Op::Sort | Op::ArgSort) => {
+            pick::eval(op, attrs, args).map(Val::Tensor)
         }
         _ => views::eval(op, attrs, args, &sizes).map(Val::Tensor),
     }

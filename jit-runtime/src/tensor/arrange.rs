@@ -206,6 +206,41 @@ impl<T: Elem> Tensor<T> {
         }
     }
 
+    /// At each place the element whose position along the axis the index tensor has there; it has the sizes of this
+    /// one besides the axis.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.gather(1, &Tensor::from([[1_i64], [0]])), Tensor::from([[2.0], [3.0]]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn gather(&self, axis: impl Axis, indices: &Tensor<i64>) -> Tensor<T> {
+        Tensor::from_any(call(Op::Gather, axis_attrs(axis), &[&self.any, &indices.any]))
+    }
+
+    /// Ascending along an axis, NaNs last.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// assert_eq!(Tensor::from([2, 3, 1]).sort(0), Tensor::from([1, 2, 3]));
+    /// assert_eq!(Tensor::from([2, 3, 1]).argsort(0), Tensor::from([2_i64, 0, 1]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn sort(&self, axis: impl Axis) -> Tensor<T> {
+        self.unary(Op::Sort, axis_attrs(axis))
+    }
+
+    /// The positions of the elements in ascending order along an axis, equal ones in their order, NaNs last.
+    #[track_caller]
+    pub fn argsort(&self, axis: impl Axis) -> Tensor<i64> {
+        self.unary(Op::ArgSort, axis_attrs(axis))
+    }
+
     /// The positions of an axis that an index tensor lists.
     #[track_caller]
     pub fn take(&self, axis: impl Axis, indices: &Tensor<i64>) -> Tensor<T> {

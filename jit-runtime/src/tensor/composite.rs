@@ -74,6 +74,21 @@ impl<T: Float> Tensor<T> {
         built(Composite::LayerNorm, &[self.any.clone(), gamma.any.clone(), beta.any.clone(), eps])
     }
 
+    /// The mean cross entropy of logits `[.., classes]` and labels `[..]`: minus `log_softmax` at the labels.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let logits = Tensor::from([[0.0, 0.0], [0.0, 100.0]]);
+    /// let loss = logits.cross_entropy(&Tensor::from([0_i64, 1]));
+    /// assert!((loss.item() - 2.0_f64.ln() / 2.0).abs() < 1e-12);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn cross_entropy(&self, labels: &Tensor<i64>) -> Tensor<T> {
+        built(Composite::CrossEntropy, &[self.any.clone(), labels.any.clone()])
+    }
+
     /// Along the last axis divided by the root of the mean square (`eps` added), times `gamma`.
     #[track_caller]
     pub fn rms_norm(&self, gamma: &Tensor<T>, eps: T) -> Tensor<T> {

@@ -273,6 +273,21 @@ impl<T: Num> Tensor<T> {
         Tensor::from_any(call(Op::Tril, Attrs::default(), &[&self.any, &Scalar::I64(k).into()]))
     }
 
+    /// `src` added where the index tensor, of its shape, says along the axis; in row-major order, so that sums are the
+    /// same everywhere.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let counts = Tensor::zeros([3]).scatter_add(0, &Tensor::from([0_i64, 2, 2]), &Tensor::from([1.0, 1.0, 1.0]));
+    /// assert_eq!(counts, Tensor::from([1.0, 0.0, 2.0]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn scatter_add(&self, axis: impl Axis, indices: &Tensor<i64>, src: &Tensor<T>) -> Tensor<T> {
+        Tensor::from_any(call(Op::ScatterAdd, axis_attrs(axis), &[&self.any, &indices.any, &src.any]))
+    }
+
     /// The matrix product: vectors, matrices, and batches of them with broadcasting.
     ///
     /// ```

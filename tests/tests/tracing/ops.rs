@@ -131,6 +131,9 @@ fn shapes(seen: &mut BTreeSet<Op>) {
         |x, y, i, m, k| x.slice_axis(-1, 1, 3);
         |x, y, i, m, k| { let mut z = x.clone(); z.set_axis(0, 1, &y.sum_axis(0)); z.set_axis(-1, 0, &x.max_axis(1)); z };
         |x, y, i, m, k| { let mut z = Tensor::zeros_like(x); z.set_slice(0, 1, &x.slice_axis(0, 0, 1)); z };
+        |x, y, i, m, k| (x.gather(0, i), x.scatter_add(0, i, &(x * 2.0)));
+        |x, y, i, m, k| (x.sort(0), x.argsort(-1), i.sort(1));
+        |x, y, i, m, k| x.cross_entropy(&x.argmax_axis(1));
         |x, y, i, m, k| x.take(0, &i.index_axis(1, 0));
         |x, y, i, m, k| i.one_hot::<f32>(80);
         |x, y, i, m, k| (Tensor::concat(&[x, x], 0), Tensor::stack(&[x, x], 1));

@@ -1,0 +1,124 @@
+//! Elements by an index tensor, and in order.
+
+use std::cmp::Ordering;
+
+use jit_ir::ops::lanes::{Add, Binary};
+use jit_ir::{Attrs, DType, Op, Prim, with_dtype};
+
+use super::ops::axis;
+use crate::tensor::raw::{RawTensor, Val};
+
+/// A tensor as `outer` blocks of `n` rows of `inner` elements, the rows along an axis.
+struct Blocks {
+    outer: usize,
+    n: usize,
+    inner: usize,
+}
+
+impl Blocks {
+    fn new(shape: &[usize], axis: usize) -> Blocks {
+        Blocks {
+            outer: shape[..axis].iter().product(),
+            n: shape[axis],
+            inner: shape[axis + 1..].iter().product(),
+        }
+    }
+
+    /// For each index its place in the index tensor, and that of the element that it names.
+    fn each(&self, index: &[i64], count: usize, mut visit: impl FnMut(usize, usize)) -> Result<(), String> {
+        for o in 0..self.outer {
+            for j in 0..count {
+                for i in 0..self.inner {
+                    let at = (o * count + j) * self.inner + i;
+                    let row = usize::try_from(index[at])
+                        .ok()
+                        .filter(|row| *row < self.n)
+                        .ok_or_else(|| format!("index {} is out of range for size {}", index[at], self.n))?;
+                    visit(at, (o * self.n + row) * self.inner + i);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `gather`, `scatter_add`, `sort` and `argsort`; the shapes fit.
+pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<RawTensor, String> {
+    let x = args[0].tensor()?;
+    let axis = axis(attrs, x.rank())?;
+    let blocks = Blocks::new(&x.shape, axis);
+    match op {
+        Op::Gather => {
+            let index = args[1].tensor()?;
+            let picked: Vec<i64> = index.to_vec();
+            let x = x.contiguous();
+            let mut out = RawTensor::uninit(x.dtype, &index.shape);
+            with_dtype!(x.dtype, T => {
+                let from = x.as_slice::<T>().unwrap_or(&[]);
+                let to = out.fresh::<T>();
+                to.fill(<T as Prim>::ZERO);
+                blocks.each(&picked, index.shape[axis], |at, place| to[at] = from[place])?;
+            });
+            Ok(out)
+        }
+        Op::ScatterAdd => {
+            let (index, source) = (args[1].tensor()?, args[2].tensor()?);
+            let (picked, count): (Vec<i64>, usize) = (index.to_vec(), index.shape[axis]);
+            match x.dtype {
+                DType::F32 => added::<f32>(x, &blocks, &picked, count, source),
+                DType::F64 => added::<f64>(x, &blocks, &picked, count, source),
+                DType::U8 => added::<u8>(x, &blocks, &picked, count, source),
+                DType::I32 => added::<i32>(x, &blocks, &picked, count, source),
+                _ => added::<i64>(x, &blocks, &picked, count, source),
+            }
+        }
+        _ => Ok(with_dtype!(x.dtype, T => sorted::<T>(op, x, &blocks))),
+    }
+}
+
+fn added<T: Prim>(
+    x: &RawTensor,
+    blocks: &Blocks,
+    index: &[i64],
+    count: usize,
+    source: &RawTensor,
+) -> Result<RawTensor, String>
+where
+    Add: Binary<T, Out = T>,
+{
+    let mut out = x.clone();
+    let source: Vec<T> = source.to_vec();
+    let to = out.make_mut::<T>();
+    blocks.each(index, count, |at, place| to[place] = <Add as Binary<T>>::eval(to[place], source[at]))?;
+    Ok(out)
+}
+
+/// NaNs last, everything else in its order.
+fn order<T: PartialOrd + PartialEq>(a: &T, b: &T) -> Ordering {
+    let nan = |v: &T| v.partial_cmp(v).is_none();
+    a.partial_cmp(b).unwrap_or_else(|| nan(a).cmp(&nan(b)))
+}
+
+fn sorted<T: Prim + PartialOrd>(op: Op, x: &RawTensor, blocks: &Blocks) -> RawTensor {
+    let Blocks { outer, n, inner } = *blocks;
+    let values: Vec<T> = x.to_vec();
+    let mut places: Vec<i64> = vec![0; values.len()];
+    let mut lane: Vec<usize> = Vec::with_capacity(n);
+    for o in 0..outer {
+        for i in 0..inner {
+            let place = |k: usize| (o * n + k) * inner + i;
+            lane.clear();
+            lane.extend(0..n);
+            lane.sort_by(|a, b| order(&values[place(*a)], &values[place(*b)]));
+            lane.iter().enumerate().for_each(|(k, from)| places[place(k)] = *from as i64);
+        }
+    }
+    if op == Op::ArgSort {
+        return RawTensor::from_slice(&places, &x.shape);
+    }
+    let from = |at: usize| {
+        let (block, i) = (at / (n * inner), at % inner);
+        values[(block * n + places[at] as usize) * inner + i]
+    };
+    RawTensor::from_fn(&x.shape, from)
+}
