@@ -280,3 +280,11 @@ fn parts_that_do_not_fit_are_errors_and_nothing_is_lost() {
     assert_eq!(own.as_slice().unwrap().as_ptr(), start);
     assert_eq!(own, Tensor::from([[0.0, 5.0], [0.0, 6.0], [0.0, 7.0], [1.0, 8.0]]));
 }
+
+#[test]
+fn copies_of_nothing_take_no_memory() {
+    let none: Tensor = Tensor::zeros([0, 3]);
+    assert_eq!(none.repeat([5, 1 << 40]).shape(), [0, 3 << 40]);
+    let error = jit_runtime::trace(|x: &Tensor| x.repeat([1 << 40, 1 << 40])).try_call(&Tensor::ones([1, 1]));
+    assert!(error.unwrap_err().to_string().contains("too many elements"));
+}

@@ -107,16 +107,15 @@ fn roll(x: &RawTensor, axis: usize, by: i64) -> RawTensor {
 }
 
 fn repeat(x: &RawTensor, sizes: &[usize]) -> RawTensor {
+    // Of nothing there may be more copies than fit into memory.
+    if sizes.contains(&0) {
+        return RawTensor::uninit(x.dtype, sizes);
+    }
     let mut out = x.contiguous();
     for (axis, n) in sizes.iter().enumerate() {
         let mut shape = out.shape.clone();
         shape[axis] = *n;
-        let parts = vec![&out; n.checked_div(x.shape[axis]).unwrap_or(0)];
-        out = if parts.is_empty() {
-            RawTensor::uninit(x.dtype, &shape)
-        } else {
-            copy::concat(&parts, axis, &shape)
-        };
+        out = copy::concat(&vec![&out; n / x.shape[axis]], axis, &shape);
     }
     out
 }

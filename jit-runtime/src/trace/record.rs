@@ -84,6 +84,8 @@ struct Recorder {
     captured: HashMap<Identity, (ValueId, RawTensor)>,
     /// Values that are guarded already.
     observed: HashSet<ValueId>,
+    /// Sizes and elements asked for already, by op, value and axis.
+    asked: HashMap<(Op, ValueId, Option<i64>), ValueId>,
     /// Values with an element written, by the value before, the position and the element's bits.
     written: HashMap<(ValueId, Sizes, u64), ValueId>,
     /// The file of the last op: most have the same.
@@ -137,6 +139,7 @@ impl Recording {
             graph: Graph::new(name),
             captured: HashMap::new(),
             observed: HashSet::new(),
+            asked: HashMap::new(),
             written: HashMap::new(),
             file: None,
         };
@@ -345,12 +348,23 @@ pub(crate) fn record(op: Op, attrs: Attrs, args: &[&Any], val: &Val, at: &Locati
         return None;
     }
     let operands: Vec<ValueId> = args.iter().map(|a| recorder.place(a, &recording)).collect();
+    let question = match (op, &operands[..]) {
+        (Op::Dim | Op::Len | Op::Rank | Op::Item, [x]) => {
+            Some((op, *x, attrs.axes.as_ref().and_then(|a| a.first().copied())))
+        }
+        _ => None,
+    };
+    if let Some(value) = question.and_then(|q| recorder.asked.get(&q).copied()) {
+        drop(recorder);
+        return Some(recording.tag(value));
+    }
     let open = operands.iter().any(|v| has_open_rank(recorder.graph.ty(*v)));
     let ty = match val {
         Val::Tensor(t) if open => Type::tensor(t.dtype),
         _ => open_type(val),
     };
     let value = recorder.op(op, operands, attrs, ty, at);
+    recorder.asked.extend(question.map(|q| (q, value)));
     drop(recorder);
     Some(recording.tag(value))
 }

@@ -273,6 +273,27 @@ fn only_sizes_that_are_read_are_fixed() {
 }
 
 #[trace]
+fn asks_often(x: &Tensor) -> Tensor {
+    let mut y = x.clone();
+    for i in 0..x.dim(0) * x.len() {
+        y = y * (x.shape()[0] as f32) + (i % x.dim(-1)) as f32 + x.max().item();
+    }
+    y
+}
+
+#[test]
+fn what_was_asked_once_is_not_asked_again() {
+    let x: Tensor = Tensor::ones([3, 2]);
+    for _ in 0..3 {
+        assert_eq!(asks_often(&x), eager(|| asks_often(&x)));
+    }
+    // Both sizes, the number of elements, and the item of each maximum.
+    let seen: Vec<String> = asks_often::traces()[0].guards.iter().map(|g| g.seen.clone()).collect();
+    assert_eq!(seen.iter().filter(|s| s.contains("dim")).count(), 3, "{seen:?}");
+    assert_eq!(seen.iter().filter(|s| s.contains("len")).count(), 1, "{seen:?}");
+}
+
+#[trace]
 fn rows(x: &Tensor) -> Tensor {
     let mut total = Tensor::scalar(0.0);
     for row in x.rows() {
