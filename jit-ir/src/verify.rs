@@ -146,6 +146,8 @@ impl Check<'_> {
             | Op::Squeeze
             | Op::IndexAxis
             | Op::SliceAxis
+            | Op::PartOf
+            | Op::PartSized
             | Op::Gather
             | Op::ScatterAdd
             | Op::Sort

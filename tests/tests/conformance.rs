@@ -69,6 +69,19 @@ conform! {
         (&Tensor::from([[1.0, 3.0, -2.0]]), &Tensor::from([2_i64]))
     ]
 
+    fn in_parts(x: &Tensor, n: usize) -> (Tensor, Vec<Tensor>) {
+        let parts = x.split(-1, 2);
+        let mut all = vec![];
+        for part in x.split_sizes(0, [n, x.dim(0) - n]) {
+            all.push(part.sum_axis(0) * 2.0);
+        }
+        let y = &parts[0] - &parts[1];
+        (y, all)
+    } with [
+        (&Tensor::from([[1.0, 2.0], [3.0, 5.0], [0.0, -1.0]]), 1),
+        (&Tensor::from([[1.0, 2.0, 3.0, 4.0]]), 0)
+    ]
+
     fn else_if(x: &Tensor) -> Tensor {
         let s = x.mean();
         let y;

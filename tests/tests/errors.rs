@@ -282,6 +282,29 @@ fn parts_that_do_not_fit_are_errors_and_nothing_is_lost() {
 }
 
 #[test]
+fn splits_that_do_not_fit_are_errors() {
+    #[script]
+    fn halves(x: &Tensor) -> Tensor {
+        let parts = x.split(0, 2);
+        &parts[0] + &parts[1]
+    }
+    #[script]
+    fn sized(x: &Tensor, n: usize) -> Tensor {
+        let parts = x.split_sizes(0, [n, 1]);
+        &parts[0] * &parts[1]
+    }
+    let x: Tensor = Tensor::ones([3]);
+    let message = |e: jit_runtime::Error| e.to_string().split(" (at").next().unwrap_or_default().to_string();
+    let odd = "split: size 3 of [3] does not divide into 2 parts";
+    assert_eq!(message(halves::try_call(&x).unwrap_err()), odd);
+    let wrong = "split_sizes: the sizes add up to 2, axis 0 of [3] is 3";
+    assert_eq!(message(sized::try_call(&x, 1).unwrap_err()), wrong);
+    assert_eq!(sized(&x, 2), Tensor::from([1.0, 1.0]));
+    let none = jit_runtime::trace(|x: &Tensor| x.split(0, 0)).try_call(&x).unwrap_err();
+    assert_eq!(message(none), "split: splits into at least one part");
+}
+
+#[test]
 fn copies_of_nothing_take_no_memory() {
     let none: Tensor = Tensor::zeros([0, 3]);
     assert_eq!(none.repeat([5, 1 << 40]).shape(), [0, 3 << 40]);

@@ -279,6 +279,13 @@ fn shapes_and_picks() {
                 check(Op::ArgSort, &[row(&shape)], &format!(" {{axes = [{axis}]}}"));
             }
         }
+        for (i, n) in [(0, 2), (1, 2), (3, 4), (0, 3), (2, 2), (0, 0)] {
+            check(Op::PartOf, &[x.clone(), count(i), count(n)], " {axes = [1]}");
+        }
+        for (start, end, all) in [(0, 1, 4), (1, 4, 4), (4, 4, 4), (0, 2, 3), (2, 5, 5)] {
+            let args = [x.clone(), count(start), count(end), count(all)];
+            check(Op::PartSized, &args, " {axes = [-1]}");
+        }
         check(Op::Take, &[x.clone(), indices(&[2, 2], 3)], " {axes = [0]}");
         check(Op::Take, &[x.clone(), indices(&[5], 9)], " {axes = [1]}");
         for by in [0, 1, -1, 7, -9] {

@@ -79,6 +79,14 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
                 .collect();
             made(x.dtype(), to, &all)
         }
+        Op::PartOf => {
+            let (axis, i) = (axis(x.shape.len())?, count(1)?);
+            picked(x, to, |at| with(at, axis, at[axis] + i * to[axis]))
+        }
+        Op::PartSized => {
+            let (axis, start) = (axis(x.shape.len())?, count(1)?);
+            picked(x, to, |at| with(at, axis, at[axis] + start))
+        }
         Op::SliceStep => {
             let (axis, start, step) = (axis(x.shape.len())?, count(1)?, count(3)?);
             picked(x, to, |at| with(at, axis, start + at[axis] * step))

@@ -121,6 +121,7 @@ pub fn find(name: &str) -> Option<Method> {
 /// Every method name, for suggestions.
 pub fn names() -> Vec<String> {
     let mut names: Vec<String> = OTHERS.iter().map(|(n, ..)| n.to_string()).collect();
+    names.extend(["split", "split_sizes"].map(String::from));
     names.extend(super::composite::METHODS.iter().map(|(n, ..)| n.to_string()));
     for base in REDUCTIONS {
         names.push(format!("{base}_axis"));

@@ -116,3 +116,24 @@ pub(super) fn by_index(op: Op, operands: &[Type], attrs: &Attrs) -> Rule {
     }
     Ok(Shape::maybe(x.to_vec()))
 }
+
+/// One of the parts that an axis is split into.
+pub(super) fn split(op: Op, x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
+    let mut dims = x.to_vec();
+    dims[at] = match (op, x[at], values) {
+        (Op::PartOf, _, [_, Some(..=0)]) => return Err("splits into at least one part".into()),
+        (Op::PartOf, _, [Some(i), Some(n)]) if *i < 0 || i >= n => {
+            return Err(format!("part {i} of {n}"));
+        }
+        (Op::PartOf, Dim::Known(d), [_, Some(n)]) if d % *n as usize != 0 => {
+            return Err(format!("size {d} of {} does not divide into {n} parts", show(x)));
+        }
+        (Op::PartOf, Dim::Known(d), [_, Some(n)]) => Dim::Known(d / *n as usize),
+        (Op::PartSized, Dim::Known(d), [.., Some(all)]) if *all != d as i64 => {
+            return Err(format!("the sizes add up to {all}, axis {at} of {} is {d}", show(x)));
+        }
+        (Op::PartSized, _, _) => return slice(x, at, values),
+        _ => Dim::Unknown,
+    };
+    Ok(Shape::maybe(dims))
+}

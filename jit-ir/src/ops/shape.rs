@@ -246,6 +246,7 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
         }
         Op::SliceAxis => parts::slice(x, only_axis()?, values),
         Op::SliceStep => parts::slice_step(x, only_axis()?, values),
+        Op::PartOf | Op::PartSized => parts::split(op, x, only_axis()?, values),
         Op::Repeat => parts::repeated(x, values),
         Op::Pad => parts::padded(x, &values[1..]),
         Op::OneHot => {

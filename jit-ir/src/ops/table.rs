@@ -119,6 +119,8 @@ macro_rules! table {
             Tril tril Shape (2, 2) Shape false "Zero above diagonal k.";
             IndexAxis index_axis Shape (2, 2) Value false "One position along an axis, which is dropped.";
             SliceAxis slice_axis Shape (3, 3) Value false "The positions start..end along an axis.";
+            PartOf split Shape (3, 3) Value false "The part of this number when an axis is split into so many equal ones.";
+            PartSized split_sizes Shape (4, 4) Value false "The positions start..end of an axis that is split into parts of this size in all.";
             Take take Shape (2, 2) Value false "The positions listed by an index tensor along an axis.";
             Gather gather Shape (2, 2) Value false "At each place the element whose position along the axis an index tensor of the result's shape has.";
             ScatterAdd scatter_add Shape (3, 3) Value false "The last operand's elements added where an index tensor of its shape says along the axis, in row-major order.";
@@ -141,7 +143,7 @@ macro_rules! table {
             Uniform uniform Make (1, MANY) Value false "Numbers in 0..1 from a key, of the given sizes.";
             Normal normal Make (1, MANY) Value false "Normal numbers from a key, of the given sizes.";
             SplitKey split_key Make (2, 2) Never false "One of the keys that a key is split into, by its number.";
-            Split split List (2, 2) Never false "The keys that a key is split into, as a list.";
+            Split split_keys List (2, 2) Never false "The keys that a key is split into, as a list.";
             ToTensor scalar Make (1, 1) Never false "A rank-0 tensor of a host scalar.";
             ZerosLike zeros_like Shape (1, 1) Never false "Zeros of the operand's shape.";
             OnesLike ones_like Shape (1, 1) Never false "Ones of the operand's shape.";

@@ -77,6 +77,9 @@ impl Lowerer<'_> {
                 _ => Err(Stop::Error),
             };
         }
+        if arity == 2 && matches!(name, "split" | "split_sizes") {
+            return self.tensor_method(e, name, x);
+        }
         let composite = composite::find(name).is_some_and(|(_, args)| args.len() == arity);
         if composite || methods::find(name).is_some_and(|m| m.args.len() == arity) || name == "shape" {
             return self.tensor_method(e, name, x);
@@ -231,6 +234,11 @@ impl Lowerer<'_> {
                     "write `for row in x.rows() { .. }`, or read elements: `x[i]`",
                 );
             }
+            _ => {}
+        }
+        match (name, e.args.len()) {
+            ("split", 2) => return self.split(e, x),
+            ("split_sizes", 2) => return self.split_sizes(e, x),
             _ => {}
         }
         if let Some((composite, kinds)) = composite::find(name) {

@@ -80,6 +80,46 @@ impl Lowerer<'_> {
         }))
     }
 
+    /// `x.split(axis, n)`: as many values as the literal says.
+    pub(super) fn split(&mut self, e: &syn::ExprMethodCall, x: ValueId) -> Lowered {
+        let axis = self.axis(&e.args[0])?;
+        let n = match scalar_literal(&e.args[1]) {
+            Some((n, _)) if (1..=MAX_ARRAY as i64).contains(&n.as_i64()) => n.as_i64() as usize,
+            _ => {
+                return self.error(
+                    &e.args[1],
+                    Code::Constant,
+                    format!("a script splits into 1 to {MAX_ARRAY} parts, counted by a literal"),
+                    "write the number, or take slices in a loop: `x.slice_axis(0, start, end)`",
+                );
+            }
+        };
+        let count = self.known(Scalar::Usize(n));
+        let part = |l: &mut Self, i: usize| {
+            let i = l.known(Scalar::Usize(i));
+            let operands = vec![x, i, count];
+            l.op(Op::PartOf, operands, Attrs::axes([axis]), Some(e.method.span())).map(Item::Value)
+        };
+        (0..n).map(|i| part(self, i)).collect::<Lowered<Vec<_>>>().map(Item::Array)
+    }
+
+    /// `x.split_sizes(axis, [a, b])`
+    pub(super) fn split_sizes(&mut self, e: &syn::ExprMethodCall, x: ValueId) -> Lowered {
+        let (axis, at) = (self.axis(&e.args[0])?, e.method.span());
+        let sizes = self.positions(&e.args[1])?;
+        let mut ends = vec![self.known(Scalar::Usize(0))];
+        for size in sizes {
+            let end = self.op(Op::Add, vec![ends[ends.len() - 1], size], Attrs::default(), Some(at))?;
+            ends.push(end);
+        }
+        let all = ends[ends.len() - 1];
+        let part = |l: &mut Self, ends: &[ValueId]| {
+            let operands = vec![x, ends[0], ends[1], all];
+            l.op(Op::PartSized, operands, Attrs::axes([axis]), Some(at)).map(Item::Value)
+        };
+        ends.windows(2).map(|pair| part(self, pair)).collect::<Lowered<Vec<_>>>().map(Item::Array)
+    }
+
     /// `x[i]` and `x[[i, j]]`
     pub(super) fn index(&mut self, e: &syn::ExprIndex) -> Lowered {
         if let Expr::MethodCall(m) = &*e.expr

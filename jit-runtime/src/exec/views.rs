@@ -43,6 +43,14 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Res
             let (axis, start) = (axis(x.rank())?, count(1)?);
             part(x, axis, start, start + sizes[axis])
         }
+        Op::PartOf => {
+            let (axis, i) = (axis(x.rank())?, count(1)?);
+            part(x, axis, i * sizes[axis], (i + 1) * sizes[axis])
+        }
+        Op::PartSized => {
+            let (axis, start) = (axis(x.rank())?, count(1)?);
+            part(x, axis, start, start + sizes[axis])
+        }
         Op::Take => take(x, axis(x.rank())?, args[1].tensor()?, sizes)?,
         Op::OneHot => one_hot(x, count(1)?, attrs.dtype.unwrap_or(DType::F32), sizes)?,
         Op::Triu | Op::Tril => triangle(op, x, args[1].scalar()?.as_i64()),

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::convert::{pairs, signed_sizes, sizes};
 use super::methods::{axes_attrs, axis_attrs};
-use super::{Any, Axes, Axis, Elem, IntoReshape, IntoShape, Tensor, call};
+use super::{Any, Axes, Axis, Elem, IntoReshape, IntoShape, Tensor, call, call_at};
 use crate::error::{Error, fail};
 use crate::exec::{lists, ops};
 use crate::trace;
@@ -275,6 +275,43 @@ impl<T: Elem> Tensor<T> {
     #[track_caller]
     pub fn stack(parts: &[impl Borrow<Tensor<T>>], axis: impl Axis) -> Tensor<T> {
         Tensor::joined(Op::Stack, parts, axis)
+    }
+
+    /// `n` equal parts along an axis; one that does not divide into so many is an error.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let parts = Tensor::from([1, 2, 3, 4]).split(0, 2);
+    /// assert_eq!(parts, [Tensor::from([1, 2]), Tensor::from([3, 4])]);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn split(&self, axis: impl Axis, n: usize) -> Vec<Tensor<T>> {
+        let at = Location::caller();
+        let part = |i: usize| {
+            let operands = [Scalar::Usize(i), Scalar::Usize(n)].map(Any::from);
+            call_at(Op::PartOf, axis_attrs(axis), &[&self.any, &operands[0], &operands[1]], at)
+        };
+        // Into no parts is the error of the first one.
+        (0..n.max(1)).map(|i| Tensor::from_any(part(i))).collect()
+    }
+
+    /// Parts of the given sizes along an axis, which add up to its size.
+    #[track_caller]
+    pub fn split_sizes(&self, axis: impl Axis, sizes: impl IntoShape) -> Vec<Tensor<T>> {
+        let at = Location::caller();
+        let sizes = sizes.into_shape();
+        let all = sizes.iter().fold(0_usize, |all, n| all.saturating_add(*n));
+        let mut start = 0_usize;
+        let mut part = |n: usize| {
+            let end = start.saturating_add(n);
+            let operands = [start, end, all].map(|n| Any::from(Scalar::Usize(n)));
+            start = end;
+            let args = [&self.any, &operands[0], &operands[1], &operands[2]];
+            Tensor::from_any(call_at(Op::PartSized, axis_attrs(axis), &args, at))
+        };
+        sizes.iter().map(|n| part(*n)).collect()
     }
 
     /// The slices along the first axis.

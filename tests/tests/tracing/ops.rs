@@ -125,6 +125,8 @@ fn shapes(seen: &mut BTreeSet<Op>) {
         |x, y, i, m, k| (x.sum_keepdim(0).squeeze(0), x.sum_keepdim(1).squeeze(-1));
         |x, y, i, m, k| x.broadcast_to([3, 4]);
         |x, y, i, m, k| (x.flip(0), x.flip(-1), x.triu(0), x.tril(-1), x.triu(1));
+        |x, y, i, m, k| x.split(1, 2).into_iter().rev().collect::<Vec<_>>();
+        |x, y, i, m, k| x.split_sizes(-1, [1, 3]);
         |x, y, i, m, k| (x.roll(0, 1), x.roll(-1, -3), x.repeat([2, 3]), x.pad([(1, 0), (0, 2)], 0.5));
         |x, y, i, m, k| (x.slice_step(0, 0, 3, 2), x.slice_step(0, 0, 2, 1));
         |x, y, i, m, k| x.index_axis(0, 2);
