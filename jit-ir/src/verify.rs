@@ -184,13 +184,9 @@ impl Check<'_> {
             Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => {
                 return Ok(());
             }
-            Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo | Op::Repeat
-                if operands.iter().any(|t| t.element().is_some()) =>
-            {
-                return Ok(());
-            }
             Op::Uniform | Op::Normal if operands[1..].iter().any(|t| t.element().is_some()) => return Ok(()),
             Op::Uniform | Op::Normal | Op::SplitKey | Op::Split => 1,
+            _ if op.takes_sizes() && operands.iter().any(|t| t.element().is_some()) => return Ok(()),
             Op::Host | Op::Powi => 0,
             Op::Concat | Op::Stack => operands.len(),
             Op::Matmul | Op::Dot | Op::Outer | Op::Take | Op::Gather | Op::Equal => 2,

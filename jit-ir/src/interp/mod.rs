@@ -6,6 +6,7 @@
 mod combine;
 mod elementwise;
 mod layout;
+mod parts;
 mod reduce;
 
 use std::collections::HashMap;
@@ -215,18 +216,7 @@ impl Machine<'_> {
             let scalars: Vec<Scalar> = operands.iter().map(Value::scalar).collect::<Result<_, _>>()?;
             return host::call(op, &scalars, &node.attrs).map(Value::Scalar);
         }
-        let spread = matches!(
-            op,
-            Op::Zeros
-                | Op::Ones
-                | Op::Full
-                | Op::Reshape
-                | Op::BroadcastTo
-                | Op::Repeat
-                | Op::Uniform
-                | Op::Normal
-        );
-        if spread && operands.iter().any(|v| matches!(v, Value::List(_))) {
+        if op.takes_sizes() && operands.iter().any(|v| matches!(v, Value::List(_))) {
             let each = |v: &Value| if let Value::List(list) = v { list.to_vec() } else { vec![v.clone()] };
             return self.plain(node, &operands.iter().flat_map(each).collect::<Vec<_>>());
         }

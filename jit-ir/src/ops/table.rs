@@ -260,6 +260,12 @@ impl Op {
         matches!(self, Op::Push | Op::SetIndex | Op::SetAxis | Op::SetSlice)
     }
 
+    /// Takes sizes, one by one or as a list.
+    pub fn takes_sizes(self) -> bool {
+        matches!(self, Op::Zeros | Op::Ones | Op::Full | Op::Uniform | Op::Normal)
+            || matches!(self, Op::Reshape | Op::BroadcastTo | Op::Repeat)
+    }
+
     /// Has nested regions.
     pub fn has_regions(self) -> bool {
         matches!(self, Op::If | Op::Loop | Op::Fused)

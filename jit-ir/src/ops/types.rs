@@ -50,9 +50,7 @@ fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, Stri
             attrs.dtype.map_or(Type::Hole, Type::tensor)
         }
         (Op::Sizes, None) => Type::List(Box::new(Type::Scalar(DType::Usize))),
-        (Op::Zeros | Op::Ones | Op::Full | Op::Reshape | Op::BroadcastTo | Op::Repeat, _)
-            if operands.iter().any(|t| t.element().is_some()) =>
-        {
+        (op, _) if op.takes_sizes() && operands.iter().any(|t| t.element().is_some()) => {
             let plain: Vec<Type> = operands.iter().filter(|t| t.element().is_none()).cloned().collect();
             let dtype = if plain.is_empty() { attrs.dtype } else { dtype(op, &plain, attrs)? };
             dtype.map_or(Type::Hole, Type::tensor)

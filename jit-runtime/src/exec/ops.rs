@@ -63,16 +63,8 @@ fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         .collect();
     match op {
         Op::Concat | Op::Stack if spread.is_empty() => Err("at least one tensor is needed".into()),
-        Op::Concat
-        | Op::Stack
-        | Op::Zeros
-        | Op::Ones
-        | Op::Full
-        | Op::Reshape
-        | Op::BroadcastTo
-        | Op::Repeat
-        | Op::Uniform
-        | Op::Normal => apply(op, attrs, &spread),
+        Op::Concat | Op::Stack => apply(op, attrs, &spread),
+        _ if op.takes_sizes() => apply(op, attrs, &spread),
         _ => Err("takes no list".into()),
     }
 }
