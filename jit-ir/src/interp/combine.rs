@@ -33,7 +33,7 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
 }
 
 fn joined(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value> {
-    let axis = shape::axis(attrs.axes.as_ref().map_or(0, |a| a[0]), to.len())?;
+    let axis = shape::only_axis(attrs, to.len())?;
     let parts: Vec<&Arc<TensorData>> = operands
         .iter()
         .map(|v| if let Value::Tensor(t) = v { Ok(t) } else { Err("expected a tensor".to_string()) })

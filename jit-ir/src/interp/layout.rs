@@ -35,10 +35,7 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
     }
     let x = operands[0].tensor()?;
     let count = |i: usize| operands[i].scalar().map(|s| s.as_i64() as usize);
-    let axis = |rank: usize| match attrs.axes.as_deref() {
-        Some([a, ..]) => shape::axis(*a, rank),
-        _ => Err("an axis is missing".into()),
-    };
+    let axis = |rank: usize| shape::only_axis(attrs, rank);
     Ok(match op {
         Op::Reshape | Op::Flatten | Op::Unsqueeze | Op::Squeeze => made(x.dtype(), to, &x.scalars()),
         Op::T | Op::Transpose | Op::Permute => {

@@ -319,10 +319,7 @@ fn ask(op: Op, operands: &[Value], attrs: &crate::ops::Attrs) -> Result<Value, S
     let usize = |n: usize| Ok(Value::Scalar(Scalar::Usize(n)));
     match op {
         Op::Item => Ok(Value::Scalar(x.get(0))),
-        Op::Dim => {
-            let axis = attrs.axes.as_ref().map_or(0, |a| a[0]);
-            usize(x.shape[shape::axis(axis, x.shape.len())?])
-        }
+        Op::Dim => usize(x.shape[shape::only_axis(attrs, x.shape.len())?]),
         Op::Sizes => {
             Ok(Value::List(Arc::new(x.shape.iter().map(|n| Value::Scalar(Scalar::Usize(*n))).collect())))
         }

@@ -12,10 +12,7 @@ type Result<T> = std::result::Result<T, String>;
 pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value> {
     let x = operands[0].tensor()?;
     let count = |i: usize| operands[i].scalar().map(|s| s.as_i64() as usize);
-    let axis = |rank: usize| match attrs.axes.as_deref() {
-        Some([a, ..]) => shape::axis(*a, rank),
-        _ => Err("an axis is missing".into()),
-    };
+    let axis = |rank: usize| shape::only_axis(attrs, rank);
     Ok(match op {
         Op::SetAxis | Op::SetSlice => {
             let (axis, start, part) = (axis(x.shape.len())?, count(1)?, operands[2].tensor()?);

@@ -1,13 +1,12 @@
 //! Shape rules of ops that pick, replace, repeat or surround parts.
 
-use super::shape::{Rule, Shape, axis, count, in_range, show, sizes, tensor_dims};
+use super::shape::{Rule, Shape, count, in_range, only_axis, show, sizes, tensor_dims};
 use super::{Attrs, Op};
 use crate::types::{Dim, Type};
 
 /// A part of `x` replaced: what stands there is broadcast.
 pub(super) fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attrs) -> Rule {
-    let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
-    let axis = axis(*given, x.len())?;
+    let axis = only_axis(attrs, x.len())?;
     let mut slot = x.to_vec();
     if op == Op::SetAxis {
         in_range(at, x[axis], "index")?;
@@ -95,8 +94,7 @@ pub(super) fn by_index(op: Op, operands: &[Type], attrs: &Attrs) -> Rule {
     let (Some(x), Some(index)) = (tensor_dims(&operands[0]), tensor_dims(&operands[1])) else {
         return Ok(Shape { dims: None, sure: false });
     };
-    let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
-    let along = axis(*given, x.len())?;
+    let along = only_axis(attrs, x.len())?;
     let differ = |a: &Dim, b: &Dim| matches!((a, b), (Dim::Known(a), Dim::Known(b)) if a != b);
     let other = (0..x.len()).any(|i| i != along && index.get(i).is_some_and(|d| differ(d, &x[i])));
     if index.len() != x.len() || other {

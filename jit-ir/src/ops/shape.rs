@@ -79,6 +79,14 @@ pub fn axis(axis: i64, rank: usize) -> Result<usize, String> {
     }
 }
 
+/// The one axis of an op along an axis, counted from the start.
+pub fn only_axis(attrs: &Attrs, rank: usize) -> Result<usize, String> {
+    match attrs.axes.as_deref() {
+        Some([given, ..]) => axis(*given, rank),
+        _ => Err("an axis is missing".into()),
+    }
+}
+
 /// The reduced axes as flags, one for each axis.
 pub fn reduced(axes: &Option<Vec<i64>>, rank: usize) -> Result<Vec<bool>, String> {
     let Some(axes) = axes else { return Ok(vec![true; rank]) };
@@ -204,10 +212,6 @@ fn made(values: &[Option<i64>]) -> Rule {
 
 fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
     let rank = x.len();
-    let only_axis = || {
-        let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
-        axis(*given, rank)
-    };
     match op {
         _ if op.info().class == Class::Reduce => reduce(op, x, attrs),
         Op::CumSum
@@ -218,7 +222,7 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
         | Op::Softmax
         | Op::LogSoftmax
         | Op::Flip => {
-            only_axis()?;
+            only_axis(attrs, rank)?;
             Ok(Shape::sure(x.to_vec()))
         }
         Op::ZerosLike | Op::OnesLike => Ok(Shape::sure(x.to_vec())),
@@ -230,23 +234,22 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
         Op::T => Ok(Shape::sure(vec![x[1], x[0]])),
         Op::Transpose | Op::Permute => permuted(op, x, attrs),
         Op::Unsqueeze => {
-            let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
             let mut dims = x.to_vec();
-            dims.insert(axis(*given, rank + 1)?, Dim::Known(1));
+            dims.insert(only_axis(attrs, rank + 1)?, Dim::Known(1));
             Ok(Shape::sure(dims))
         }
-        Op::Squeeze => squeeze(x, only_axis()?),
+        Op::Squeeze => squeeze(x, only_axis(attrs, rank)?),
         Op::BroadcastTo => broadcast_to(x, &sizes(values)?),
         Op::IndexAxis => {
-            let at = only_axis()?;
+            let at = only_axis(attrs, rank)?;
             in_range(values[0], x[at], "index")?;
             let mut dims = x.to_vec();
             dims.remove(at);
             Ok(Shape::maybe(dims))
         }
-        Op::SliceAxis => parts::slice(x, only_axis()?, values),
-        Op::SliceStep => parts::slice_step(x, only_axis()?, values),
-        Op::PartOf | Op::PartSized => parts::split(op, x, only_axis()?, values),
+        Op::SliceAxis => parts::slice(x, only_axis(attrs, rank)?, values),
+        Op::SliceStep => parts::slice_step(x, only_axis(attrs, rank)?, values),
+        Op::PartOf | Op::PartSized => parts::split(op, x, only_axis(attrs, rank)?, values),
         Op::Repeat => parts::repeated(x, values),
         Op::Pad => parts::padded(x, &values[1..]),
         Op::OneHot => {
@@ -261,7 +264,7 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
             Some(_) => Err(item_message(attrs, x)),
         },
         Op::Dim => {
-            only_axis()?;
+            only_axis(attrs, rank)?;
             Ok(Shape::sure(vec![]))
         }
         Op::Index | Op::SetIndex => {
@@ -405,8 +408,7 @@ fn joined(op: Op, operands: &[Type], attrs: &Attrs) -> Rule {
         return Ok(Shape::unknown());
     };
     let first = all[0];
-    let given = attrs.axes.as_ref().and_then(|a| a.first()).ok_or("an axis is missing")?;
-    let at = axis(*given, first.len() + usize::from(op == Op::Stack))?;
+    let at = only_axis(attrs, first.len() + usize::from(op == Op::Stack))?;
     let mut dims = first.to_vec();
     let mut sure = true;
     if op == Op::Stack {
@@ -448,8 +450,7 @@ fn two(op: Op, a: &[Dim], b: &[Dim], attrs: &Attrs) -> Rule {
     };
     match op {
         Op::Take => {
-            let given = attrs.axes.as_ref().and_then(|x| x.first()).ok_or("an axis is missing")?;
-            let at = axis(*given, a.len())?;
+            let at = only_axis(attrs, a.len())?;
             let mut dims = a[..at].to_vec();
             dims.extend_from_slice(b);
             dims.extend_from_slice(&a[at + 1..]);

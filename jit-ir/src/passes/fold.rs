@@ -68,7 +68,7 @@ fn size(graph: &Graph, node: &Node) -> Option<Scalar> {
     let n = match node.op {
         Op::Rank => dims.len(),
         Op::Dim => {
-            let axis = shape::axis(node.attrs.axes.as_ref()?[0], dims.len()).ok()?;
+            let axis = shape::only_axis(&node.attrs, dims.len()).ok()?;
             number(dims[axis])?
         }
         _ => dims.iter().map(|d| number(*d)).product::<Option<usize>>()?,

@@ -94,7 +94,7 @@ fn put(op: Op, attrs: &Attrs, into: RawTensor, rest: &[&Val]) -> Result<RawTenso
     super::ops::result_sizes(op, attrs, &[&into, at, part])?;
     let (start, part) = (at.scalar()?.as_i64() as usize, part.tensor()?);
     let Val::Tensor(x) = &mut into else { return Err("writes into a tensor".into()) };
-    let axis = super::ops::axis(attrs, x.rank())?;
+    let axis = jit_ir::ops::shape::only_axis(attrs, x.rank())?;
     let mut slot = x.shape.clone();
     let count = if op == Op::SetAxis {
         slot.remove(axis);

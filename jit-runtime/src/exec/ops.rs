@@ -129,19 +129,12 @@ fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
     results.pop().map(Val::Tensor).ok_or_else(|| "gave no result".into())
 }
 
-pub(super) fn axis(attrs: &Attrs, rank: usize) -> Result<usize, String> {
-    match attrs.axes.as_deref() {
-        Some([a, ..]) => shape::axis(*a, rank),
-        _ => Err("an axis is missing".into()),
-    }
-}
-
 fn ask(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
     let x = args[0].tensor()?;
     let count = |n: usize| Val::Scalar(Scalar::Usize(n));
     Ok(match op {
         Op::Item => Val::Scalar(x.item()),
-        Op::Dim => count(x.shape[axis(attrs, x.rank())?]),
+        Op::Dim => count(x.shape[shape::only_axis(attrs, x.rank())?]),
         Op::Len => count(x.len()),
         Op::Sizes => Val::List(std::sync::Arc::new(x.shape.iter().map(|n| count(*n)).collect())),
         Op::Rank => count(x.rank()),
@@ -220,9 +213,9 @@ fn make(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTens
 fn combine(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTensor, String> {
     let tensors: SmallVec<[&RawTensor; 4]> = args.iter().map(|v| v.tensor()).collect::<Result<_, _>>()?;
     match op {
-        Op::Concat => Ok(copy::concat(&tensors, axis(attrs, sizes.len())?, sizes)),
+        Op::Concat => Ok(copy::concat(&tensors, shape::only_axis(attrs, sizes.len())?, sizes)),
         Op::Stack => {
-            let at = axis(attrs, sizes.len())?;
+            let at = shape::only_axis(attrs, sizes.len())?;
             let slices: Vec<RawTensor> = tensors.iter().map(|t| views::unsqueeze(t, at)).collect();
             Ok(copy::concat(&slices.iter().collect::<Vec<_>>(), at, sizes))
         }

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use jit_ir::ops::lanes::{Add, Binary};
 use jit_ir::{Attrs, DType, Op, Prim, with_dtype};
 
-use super::ops::axis;
 use crate::tensor::raw::{RawTensor, Val};
+use jit_ir::ops::shape::only_axis;
 
 /// A tensor as `outer` blocks of `n` rows of `inner` elements, the rows along an axis.
 struct Blocks {
@@ -45,7 +45,7 @@ impl Blocks {
 /// `gather`, `scatter_add`, `sort` and `argsort`; the shapes fit.
 pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<RawTensor, String> {
     let x = args[0].tensor()?;
-    let axis = axis(attrs, x.rank())?;
+    let axis = only_axis(attrs, x.rank())?;
     let blocks = Blocks::new(&x.shape, axis);
     match op {
         Op::Gather => {

@@ -10,10 +10,7 @@ use crate::tensor::raw::{RawTensor, Sizes, Strides, Val, row_major};
 pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTensor, String> {
     let x = args[0].tensor()?;
     let count = |i: usize| args[i].scalar().map(|s| s.as_i64() as usize);
-    let axis = |rank: usize| match attrs.axes.as_deref() {
-        Some([a, ..]) => shape::axis(*a, rank),
-        _ => Err("an axis is missing".into()),
-    };
+    let axis = |rank: usize| shape::only_axis(attrs, rank);
     Ok(match op {
         Op::Reshape | Op::Flatten => {
             let x = x.contiguous();

@@ -160,6 +160,7 @@ impl PlanCache {
             // Another thread may have been faster: then its entry is looked at first.
             match at.set(entry) {
                 Ok(()) => {
+                    self.compilations.fetch_add(1, Ordering::Relaxed);
                     self.len.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(entry) => made = Some(entry),
@@ -180,7 +181,10 @@ impl PlanCache {
             return Ok(entry);
         }
         let newer = self.make(entry.key.clone(), entry.variant, entry.compiled.renewals + 1, compile)?;
-        Ok(entry.newer.get_or_init(|| newer))
+        Ok(entry.newer.get_or_init(|| {
+            self.compilations.fetch_add(1, Ordering::Relaxed);
+            newer
+        }))
     }
 
     fn make(
@@ -192,7 +196,6 @@ impl PlanCache {
     ) -> Result<Box<Entry>> {
         let start = Instant::now();
         let compiled = compile(renewals)?;
-        self.compilations.fetch_add(1, Ordering::Relaxed);
         self.nanos.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         let sizes = AtomicU64::new(u64::MAX);
         let (plain, next, newer) = (OnceLock::new(), OnceLock::new(), OnceLock::new());

@@ -145,8 +145,8 @@ fn plans_are_made_anew_under_calls() {
         }
         assert_eq!(loops_over(&Tensor::from([v]), n).item(), expected);
     });
-    // Several threads may make the same plan anew at once; each does it a bounded number of times.
-    assert!(loops_over::stats().compilations <= 17 * THREADS as u64, "{}", loops_over::stats());
+    // Several threads may make the same plan anew at once; one of them is kept, a bounded number of times.
+    assert!(loops_over::stats().compilations <= 17, "{}", loops_over::stats());
 }
 
 #[test]
