@@ -263,10 +263,10 @@ impl Vars {
             Op::Item => {
                 return Ok(var.map_or(Ty::Hole, Ty::Scalar));
             }
-            Op::Matmul | Op::Dot | Op::Outer => {
+            Op::Matmul | Op::Dot | Op::Outer | Op::Conv2d => {
                 self.join(operands[0], operands[1])?;
             }
-            Op::Concat | Op::Stack => {
+            Op::Concat | Op::Stack | Op::Einsum => {
                 if let [Ty::List(element)] = operands {
                     return Ok(self.element(*element));
                 }
@@ -284,7 +284,7 @@ impl Vars {
                 return Ok(self.list(ty));
             }
             Op::Push => return self.written(operands[0], operands[1]),
-            Op::ArgSort => return Ok(Ty::Tensor(self.known(DType::I64))),
+            Op::ArgSort | Op::TopK => return Ok(Ty::Tensor(self.known(DType::I64))),
             Op::ScatterAdd => return self.join(operands[0], operands[2]),
             Op::Pad => return self.written(operands[0], operands[1]),
             Op::SetAxis | Op::SetSlice => return self.join(operands[0], operands[2]),

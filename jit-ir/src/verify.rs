@@ -127,6 +127,7 @@ impl Check<'_> {
             Op::Named | Op::Record | Op::Field | Op::Method => {
                 return missing(node.attrs.text.is_some(), "name");
             }
+            Op::Einsum => missing(node.attrs.text.is_some(), "equation")?,
             Op::Host => missing(node.attrs.text.is_some(), "name")?,
             // Of an open type parameter: linking uses another text.
             Op::Zeros | Op::Ones | Op::Eye | Op::Uniform | Op::Normal if *result == Type::Hole => {
@@ -152,6 +153,7 @@ impl Check<'_> {
             | Op::ScatterAdd
             | Op::Sort
             | Op::ArgSort
+            | Op::TopK
             | Op::SetAxis
             | Op::SetSlice
             | Op::Take
@@ -179,7 +181,7 @@ impl Check<'_> {
         let class = op.info().class;
         let tensors = match op {
             Op::Item | Op::ToTensor | Op::Same => return Ok(()),
-            Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => return Ok(()),
+            _ if op.joins() && matches!(operands, [Type::List(_)]) => return Ok(()),
             Op::List => return Ok(()),
             Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => {
                 return Ok(());
@@ -188,8 +190,8 @@ impl Check<'_> {
             Op::Uniform | Op::Normal | Op::SplitKey | Op::Split => 1,
             _ if op.takes_sizes() && operands.iter().any(|t| t.element().is_some()) => return Ok(()),
             Op::Host | Op::Powi => 0,
-            Op::Concat | Op::Stack => operands.len(),
-            Op::Matmul | Op::Dot | Op::Outer | Op::Take | Op::Gather | Op::Equal => 2,
+            _ if op.joins() => operands.len(),
+            Op::Matmul | Op::Dot | Op::Outer | Op::Conv2d | Op::Take | Op::Gather | Op::Equal => 2,
             Op::ScatterAdd => 3,
             _ if class == Class::Make => 0,
             _ if op.is_elementwise() => return Ok(()),

@@ -69,6 +69,32 @@ conform! {
         (&Tensor::from([[1.0, 3.0, -2.0]]), &Tensor::from([2_i64]))
     ]
 
+    fn windows(x: &Tensor, w: &Tensor, n: usize) -> (Tensor, Tensor, Tensor) {
+        let y = x.conv2d(w, n, [1, 0], 1, 1);
+        let z = y.max_pool2d([2, 1], 1, [1, 0]);
+        (y.avg_pool2d(n, [1, n], 0), z, x.conv2d(&w.flip(2), 1, n, [n, 1], 1))
+    } with [
+        (&Tensor::arange(0.0, 16.0, 1.0).reshape([1, 1, 4, 4]), &Tensor::from([[[[1.0, 2.0], [0.5, -1.0]]]]), 1),
+        (&Tensor::arange(0.0, 32.0, 1.0).reshape([2, 1, 4, 4]), &Tensor::from([[[[1.0, 2.0], [0.5, -1.0]]]]), 2)
+    ]
+
+    fn equations(x: &Tensor, xs: &[Tensor]) -> (Tensor, Tensor, Tensor) {
+        let y = Tensor::einsum("ij,kj->ik", &[x, &xs[0]]);
+        (Tensor::einsum("ij,jk->k", &[y.t(), x.clone()]), Tensor::einsum("i...,j...->ij", xs), Tensor::einsum("ij->", &[x]))
+    } with [
+        (&Tensor::from([[1.0, 2.0], [3.0, 5.0]]), &[Tensor::from([[0.5, 2.0]]), Tensor::from([[1.0, -2.0]])][..]),
+    ]
+
+    fn largest(x: &Tensor, k: usize) -> (Tensor, Tensor<i64>, Tensor) {
+        let (values, places) = x.topk(k, -1);
+        let best = x.topk(1, 0).0;
+        (values, places, best)
+    } with [
+        (&Tensor::from([[1.0, f32::NAN, 3.0, 3.0]]), 3),
+        (&Tensor::from([[1.0, 2.0], [f32::INFINITY, 0.0]]), 0),
+        (&Tensor::from([[1.0, 2.0], [f32::INFINITY, 0.0]]), 2)
+    ]
+
     fn in_parts(x: &Tensor, n: usize) -> (Tensor, Vec<Tensor>) {
         let parts = x.split(-1, 2);
         let mut all = vec![];

@@ -303,6 +303,9 @@ fn parts() {
             for shape in [[3, 4], [40, 3], [0, 2], [1, 1]] {
                 check(Op::Sort, &[row(&shape)], &format!(" {{axes = [{axis}]}}"));
                 check(Op::ArgSort, &[row(&shape)], &format!(" {{axes = [{axis}]}}"));
+                for k in [0, 1, 2, 3, 30] {
+                    check(Op::TopK, &[row(&shape), count(k)], &format!(" {{axes = [{axis}]}}"));
+                }
             }
         }
         for (i, n) in [(0, 2), (1, 2), (3, 4), (0, 3), (2, 2), (0, 0)] {
@@ -329,6 +332,86 @@ fn parts() {
         check(Op::Pad, &[x.clone(), fill, count(1), count(1)], "");
         for (a, b, step) in [(0, 3, 1), (0, 3, 2), (1, 3, 2), (2, 2, 3), (0, 4, 2), (0, 3, 0)] {
             check(Op::SliceStep, &[x.clone(), count(a), count(b), count(step)], " {axes = [0]}");
+        }
+    }
+}
+
+#[test]
+fn windows() {
+    let numbers =
+        |all: &[usize]| -> Vec<Value> { all.iter().map(|n| Value::Scalar(Scalar::Usize(*n))).collect() };
+    let args = |tensors: &[Value], all: &[usize]| [tensors, &numbers(all)].concat();
+    // Stride, padding, dilation, groups.
+    let convs: [(&[usize], &[usize], [usize; 7]); 14] = [
+        (&[2, 3, 5, 6], &[4, 3, 3, 3], [1, 1, 0, 0, 1, 1, 1]),
+        (&[2, 4, 5, 6], &[6, 2, 3, 2], [2, 1, 1, 2, 1, 2, 2]),
+        (&[1, 3, 7, 7], &[3, 1, 3, 3], [1, 2, 1, 1, 2, 1, 3]),
+        (&[1, 2, 4, 4], &[3, 2, 1, 1], [1, 1, 0, 0, 1, 1, 1]),
+        (&[1, 2, 4, 4], &[3, 2, 4, 4], [1, 1, 0, 0, 1, 1, 1]),
+        (&[1, 1, 20, 20], &[2, 1, 2, 2], [1, 1, 3, 3, 1, 1, 1]),
+        (&[0, 1, 4, 4], &[2, 1, 2, 2], [1, 1, 0, 0, 1, 1, 1]),
+        (&[1, 0, 4, 4], &[2, 0, 2, 2], [1, 1, 0, 0, 1, 1, 1]),
+        (&[1, 1, 4, 4], &[0, 1, 2, 2], [1, 1, 0, 0, 1, 1, 1]),
+        (&[1, 1, 1, 1], &[1, 1, 2, 2], [1, 1, 5, 5, 1, 1, 1]),
+        (&[1, 1, 4, 4], &[1, 1, 5, 5], [1, 1, 0, 0, 1, 1, 1]),
+        (&[1, 2, 4, 4], &[2, 2, 2, 2], [1, 1, 0, 0, 1, 1, 2]),
+        (&[1, 2, 4, 4], &[2, 2, 2, 2], [0, 1, 0, 0, 1, 1, 1]),
+        (&[1, 4, 4], &[2, 2, 2, 2], [1, 1, 0, 0, 1, 1, 1]),
+    ];
+    for dtype in NUMBERS {
+        for (x, w, all) in convs {
+            check(Op::Conv2d, &args(&[tensor(dtype, x, 1), tensor(dtype, w, 2)], &all), "");
+        }
+        // Kernel, stride, padding.
+        for (shape, all) in [
+            (&[2, 3, 5, 6][..], [2, 2, 2, 2, 0, 0]),
+            (&[1, 1, 7, 5], [3, 2, 1, 2, 1, 1]),
+            (&[1, 2, 1, 1], [3, 3, 1, 1, 2, 2]),
+            (&[1, 2, 4, 9], [1, 1, 3, 2, 0, 0]),
+            (&[0, 2, 4, 4], [2, 2, 1, 1, 0, 0]),
+            (&[1, 1, 0, 4], [2, 2, 1, 1, 1, 0]),
+            (&[1, 1, 4, 4], [2, 2, 1, 1, 2, 0]),
+            (&[1, 1, 4, 4], [5, 2, 1, 1, 0, 0]),
+            (&[4, 4], [2, 2, 1, 1, 0, 0]),
+        ] {
+            check(Op::MaxPool2d, &args(&[tensor(dtype, shape, 1)], &all), "");
+            if dtype.is_float() {
+                check(Op::AvgPool2d, &args(&[tensor(dtype, shape, 1)], &all), "");
+            }
+        }
+    }
+}
+
+#[test]
+fn equations() {
+    let cases: [(&str, &[&[usize]]); 22] = [
+        ("bij,bjk->bik", &[&[2, 3, 4], &[2, 4, 5]]),
+        ("ij,jk->ki", &[&[3, 600], &[600, 2]]),
+        ("ij,kj", &[&[3, 4], &[5, 4]]),
+        ("ij,jk,kl->il", &[&[3, 4], &[4, 2], &[2, 5]]),
+        ("i,i->", &[&[7], &[7]]),
+        ("i,i->i", &[&[7], &[7]]),
+        ("i,j->ij", &[&[3], &[4]]),
+        ("ij->ji", &[&[3, 4]]),
+        ("ij->", &[&[3, 4]]),
+        ("ijk->ik", &[&[3, 4, 2]]),
+        ("ii->i", &[&[4, 4]]),
+        ("ii", &[&[4, 4]]),
+        ("iji,j->i", &[&[4, 3, 4], &[3]]),
+        ("ij,kl->il", &[&[3, 4], &[2, 5]]),
+        ("b...d,de->b...e", &[&[2, 3, 1, 4], &[4, 5]]),
+        ("...ij,...jk->...ik", &[&[2, 1, 3, 4], &[5, 4, 2]]),
+        ("...i->...", &[&[2, 3]]),
+        ("ij,jk->ik", &[&[0, 4], &[4, 2]]),
+        ("ij,jk->ik", &[&[3, 0], &[0, 2]]),
+        (",i->i", &[&[], &[3]]),
+        ("ij,jk->ik", &[&[3, 4], &[5, 2]]),
+        ("ij,jk->iz", &[&[3, 4], &[4, 2]]),
+    ];
+    for dtype in NUMBERS {
+        for (equation, shapes) in cases {
+            let args: Vec<Value> = shapes.iter().enumerate().map(|(i, s)| tensor(dtype, s, i)).collect();
+            check(Op::Einsum, &args, &format!(" {{text = {equation:?}}}"));
         }
     }
 }

@@ -7,6 +7,8 @@ use super::layout::{coordinates, position};
 use super::{Value, made};
 use crate::data::{Scalar, TensorData};
 use crate::numerics;
+use crate::ops::composite::Build;
+use crate::ops::einsum::{self, Equation};
 use crate::ops::{Attrs, Op, shape};
 
 type Result<T> = std::result::Result<T, String>;
@@ -56,6 +58,32 @@ fn joined(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Val
     Ok(made(parts[0].dtype(), to, &out))
 }
 
+type Apply<'a> = &'a dyn Fn(Op, &Attrs, &[Value]) -> Result<Value>;
+
+struct Steps<'a>(Apply<'a>);
+
+impl Build for Steps<'_> {
+    type Value = Value;
+    type Error = String;
+    fn op(&mut self, op: Op, operands: &[&Value], attrs: Attrs) -> Result<Value> {
+        (self.0)(op, &attrs, &operands.iter().map(|v| (*v).clone()).collect::<Vec<_>>())
+    }
+    fn int(&mut self, value: i64) -> Value {
+        Value::Scalar(Scalar::I64(value))
+    }
+    fn known_bool(&self, _: &Value) -> Option<bool> {
+        None
+    }
+}
+
+/// By the ops that its equation means.
+pub(super) fn einsum(operands: &[Value], attrs: &Attrs, apply: Apply) -> Result<Value> {
+    let equation = Equation::parse(attrs.text.as_deref().unwrap_or_default())?;
+    let shapes: Vec<Vec<usize>> =
+        operands.iter().map(|v| v.tensor().map(|t| t.shape.clone())).collect::<Result<_>>()?;
+    einsum::build(&mut Steps(apply), &equation, &operands.iter().collect::<Vec<_>>(), &shapes)
+}
+
 /// Every element is one chain of fused multiply-adds (integers: wrapping).
 fn matmul(a: &TensorData, b: &TensorData, to: &[usize]) -> Result<Value> {
     let matrix = |x: &TensorData, row: bool| match x.shape.as_slice() {
@@ -87,7 +115,7 @@ fn known(shape: &[usize]) -> Vec<crate::types::Dim> {
     shape.iter().map(|n| crate::types::Dim::Known(*n)).collect()
 }
 
-fn dot(pairs: &[(Scalar, Scalar)], zero: Scalar) -> Scalar {
+pub(super) fn dot(pairs: &[(Scalar, Scalar)], zero: Scalar) -> Scalar {
     let apply = |op, args: &[Scalar]| element(op, args, None, None).unwrap_or(zero);
     let fma = |a: Scalar, b: Scalar, c: Scalar| match a {
         Scalar::F32(_) | Scalar::F64(_) => apply(Op::MulAdd, &[a, b, c]),

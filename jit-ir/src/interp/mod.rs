@@ -8,6 +8,7 @@ mod elementwise;
 mod layout;
 mod parts;
 mod reduce;
+mod window;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use crate::data::{Const, Scalar, TensorData};
 use crate::graph::{Graph, Location, Node};
 use crate::ids::{RegionId, ValueId};
-use crate::ops::{Class, Op, host, shape};
+use crate::ops::{Attrs, Class, Op, host, shape};
 use crate::types::{DType, Type};
 
 /// A value of the interpreter.
@@ -171,7 +172,7 @@ impl Machine<'_> {
                 }
             },
             Op::Call => Err(stop("the graph is not linked".into())),
-            _ => self.plain(node, &operands).map(|v| vec![v]).map_err(stop),
+            _ => self.plain(node.op, &node.attrs, &operands).map(|v| vec![v]).map_err(stop),
         }
     }
 
@@ -198,30 +199,27 @@ impl Machine<'_> {
         Ok(carried)
     }
 
-    /// `concat` and `stack` of a list are those of its elements.
-    fn joined(&self, node: &Node, value: Value) -> Result<Value, String> {
-        match (node.op, value) {
-            (Op::Concat | Op::Stack, Value::List(list)) if list.is_empty() => {
-                Err("at least one tensor is needed".into())
-            }
-            (Op::Concat | Op::Stack, Value::List(list)) => self.plain(node, &list),
-            (_, value) => Ok(value),
+    /// What takes tensors one by one does so with those of a list.
+    fn joined(&self, op: Op, attrs: &Attrs, value: Value) -> Result<Value, String> {
+        match value {
+            Value::List(list) if op.joins() && list.is_empty() => Err("at least one tensor is needed".into()),
+            Value::List(list) if op.joins() => self.plain(op, attrs, &list),
+            value => Ok(value),
         }
     }
 
-    fn plain(&self, node: &Node, operands: &[Value]) -> Result<Value, String> {
-        let op = node.op;
+    fn plain(&self, op: Op, attrs: &Attrs, operands: &[Value]) -> Result<Value, String> {
         let host = op.is_elementwise() || matches!(op, Op::Host | Op::Powi);
         if host && operands.iter().all(|v| matches!(v, Value::Scalar(_))) {
             let scalars: Vec<Scalar> = operands.iter().map(Value::scalar).collect::<Result<_, _>>()?;
-            return host::call(op, &scalars, &node.attrs).map(Value::Scalar);
+            return host::call(op, &scalars, attrs).map(Value::Scalar);
         }
         if op.takes_sizes() && operands.iter().any(|v| matches!(v, Value::List(_))) {
             let each = |v: &Value| if let Value::List(list) = v { list.to_vec() } else { vec![v.clone()] };
-            return self.plain(node, &operands.iter().flat_map(each).collect::<Vec<_>>());
+            return self.plain(op, attrs, &operands.iter().flat_map(each).collect::<Vec<_>>());
         }
         if let Some(value) = listed(op, operands)? {
-            return self.joined(node, value);
+            return self.joined(op, attrs, value);
         }
         match (op, operands) {
             (Op::Item, [Value::Scalar(s)]) => return Ok(Value::Scalar(*s)),
@@ -230,21 +228,26 @@ impl Machine<'_> {
         }
         let types: Vec<Type> = operands.iter().map(Value::ty).collect();
         let sizes: Vec<Option<i64>> = operands.iter().map(|v| v.scalar().ok().map(Scalar::as_i64)).collect();
-        crate::ops::types::result(op, &types, &sizes, &node.attrs)?;
-        let found = shape::infer(op, &types, &sizes, &node.attrs)?;
+        crate::ops::types::result(op, &types, &sizes, attrs)?;
+        let found = shape::infer(op, &types, &sizes, attrs)?;
         let known = |d| if let crate::types::Dim::Known(n) = d { n } else { 0 };
         let to: Vec<usize> = found.dims.unwrap_or_default().into_iter().map(known).collect();
         if op.is_elementwise() {
-            return elementwise::eval(op, operands, &to, &node.attrs, self.approx);
+            return elementwise::eval(op, operands, &to, attrs, self.approx);
         }
         match op.info().class {
-            Class::Reduce => reduce::eval(op, operands[0].tensor()?, &to, &node.attrs, self.approx),
-            Class::Combine => combine::eval(op, operands, &to, &node.attrs),
-            Class::Ask => ask(op, operands, &node.attrs),
-            _ if matches!(op, Op::CumSum | Op::CumProd | Op::Softmax | Op::LogSoftmax) => {
-                reduce::along(op, operands[0].tensor()?, &node.attrs, self.approx)
+            Class::Reduce => reduce::eval(op, operands[0].tensor()?, &to, attrs, self.approx),
+            _ if op == Op::Einsum => {
+                combine::einsum(operands, attrs, &|op, attrs, args| self.plain(op, attrs, args))
             }
-            _ => layout::eval(op, operands, &to, &node.attrs),
+            _ if op == Op::Conv2d => window::conv(operands, &to),
+            _ if matches!(op, Op::MaxPool2d | Op::AvgPool2d) => window::pool(op, operands, &to),
+            Class::Combine => combine::eval(op, operands, &to, attrs),
+            Class::Ask => ask(op, operands, attrs),
+            _ if matches!(op, Op::CumSum | Op::CumProd | Op::Softmax | Op::LogSoftmax) => {
+                reduce::along(op, operands[0].tensor()?, attrs, self.approx)
+            }
+            _ => layout::eval(op, operands, &to, attrs),
         }
     }
 }
@@ -309,12 +312,12 @@ fn listed(op: Op, operands: &[Value]) -> Result<Option<Value>, String> {
         }
         (Op::Len, []) => Value::Scalar(Scalar::Usize(list.len())),
         (Op::Equal, [other]) => Value::Scalar(Scalar::Bool(equal(&operands[0], other))),
-        (Op::Concat | Op::Stack, []) => Value::List(list.clone()),
+        (op, []) if op.joins() => Value::List(list.clone()),
         _ => return Err("takes no list".into()),
     }))
 }
 
-fn ask(op: Op, operands: &[Value], attrs: &crate::ops::Attrs) -> Result<Value, String> {
+fn ask(op: Op, operands: &[Value], attrs: &Attrs) -> Result<Value, String> {
     let x = operands[0].tensor()?;
     let usize = |n: usize| Ok(Value::Scalar(Scalar::Usize(n)));
     match op {

@@ -1,5 +1,7 @@
 //! Ops that replace, repeat, surround, split, pick and sort.
 
+use std::cmp::Ordering;
+
 use super::elementwise::broadcast_index;
 use super::layout::{coordinates, picked, position, with};
 use super::{Value, made};
@@ -65,7 +67,7 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
             picked(x, to, |at| with(at, axis, start + at[axis] * step))
         }
         Op::Gather | Op::ScatterAdd => by_index(op, operands, to, axis(x.shape.len())?)?,
-        Op::Sort | Op::ArgSort => sorted(op, x, axis(x.shape.len())?),
+        Op::Sort | Op::ArgSort | Op::TopK => sorted(op, x, to, axis(x.shape.len())?),
         _ => return Err("is unknown to the interpreter".into()),
     })
 }
@@ -91,12 +93,12 @@ fn by_index(op: Op, operands: &[Value], to: &[usize], axis: usize) -> Result<Val
     Ok(made(x.dtype(), to, &all))
 }
 
-fn sorted(op: Op, x: &TensorData, axis: usize) -> Value {
+fn sorted(op: Op, x: &TensorData, to: &[usize], axis: usize) -> Value {
     let n = x.shape[axis];
     let number = |s: Scalar| if let Scalar::F64(v) = s.cast(DType::F64) { v } else { 0.0 };
     let mut out = x.scalars();
-    if op == Op::ArgSort {
-        out = vec![Scalar::I64(0); x.len()];
+    if op != Op::Sort {
+        out = vec![Scalar::I64(0); to.iter().product()];
     }
     for i in 0..x.len() {
         let first = coordinates(i, &x.shape);
@@ -107,15 +109,17 @@ fn sorted(op: Op, x: &TensorData, axis: usize) -> Value {
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|a, b| {
             let (a, b) = (x.get(place(*a)), x.get(place(*b)));
+            let turned = |order: Ordering| if op == Op::TopK { order.reverse() } else { order };
             if a.dtype() == DType::I64 {
-                return a.as_i64().cmp(&b.as_i64());
+                return turned(a.as_i64().cmp(&b.as_i64()));
             }
             let (a, b) = (number(a), number(b));
-            a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+            a.partial_cmp(&b).map_or_else(|| a.is_nan().cmp(&b.is_nan()), turned)
         });
-        for (k, from) in order.into_iter().enumerate() {
-            out[place(k)] = if op == Op::Sort { x.get(place(from)) } else { Scalar::I64(from as i64) };
+        for (k, from) in order.into_iter().take(to[axis]).enumerate() {
+            out[position(&with(&first, axis, k), to)] =
+                if op == Op::Sort { x.get(place(from)) } else { Scalar::I64(from as i64) };
         }
     }
-    made(if op == Op::Sort { x.dtype() } else { DType::I64 }, &x.shape, &out)
+    made(if op == Op::Sort { x.dtype() } else { DType::I64 }, to, &out)
 }

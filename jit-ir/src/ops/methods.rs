@@ -11,6 +11,8 @@ pub enum Arg {
     Indices,
     /// A `usize` host scalar.
     Count,
+    /// A `usize` host scalar for rows and columns, or an array of two.
+    Pair,
     /// An `i64` host scalar.
     Offset,
     /// A constant axis.
@@ -80,6 +82,9 @@ const OTHERS: &[(&str, Op, &[Arg])] = &[
     ("scatter_add", Op::ScatterAdd, &[Arg::Axis, Arg::Indices, Arg::Operand]),
     ("sort", Op::Sort, &[Arg::Axis]),
     ("argsort", Op::ArgSort, &[Arg::Axis]),
+    ("max_pool2d", Op::MaxPool2d, &[Arg::Pair, Arg::Pair, Arg::Pair]),
+    ("avg_pool2d", Op::AvgPool2d, &[Arg::Pair, Arg::Pair, Arg::Pair]),
+    ("conv2d", Op::Conv2d, &[Arg::Operand, Arg::Pair, Arg::Pair, Arg::Pair, Arg::Count]),
     ("one_hot", Op::OneHot, &[Arg::Count]),
     ("matmul", Op::Matmul, &[Arg::Operand]),
     ("dot", Op::Dot, &[Arg::Operand]),
@@ -121,7 +126,7 @@ pub fn find(name: &str) -> Option<Method> {
 /// Every method name, for suggestions.
 pub fn names() -> Vec<String> {
     let mut names: Vec<String> = OTHERS.iter().map(|(n, ..)| n.to_string()).collect();
-    names.extend(["split", "split_sizes"].map(String::from));
+    names.extend(["split", "split_sizes", "topk"].map(String::from));
     names.extend(super::composite::METHODS.iter().map(|(n, ..)| n.to_string()));
     for base in REDUCTIONS {
         names.push(format!("{base}_axis"));

@@ -1,6 +1,7 @@
 //! The op table: one row declares an op, everything else is derived.
 
 pub mod composite;
+pub mod einsum;
 mod elementwise;
 pub mod host;
 pub mod lanes;
@@ -10,6 +11,7 @@ pub mod shape;
 pub mod special;
 mod table;
 pub mod types;
+pub mod window;
 
 pub use table::{Class, Fails, Op, OpInfo};
 

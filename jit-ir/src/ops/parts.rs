@@ -115,6 +115,19 @@ pub(super) fn by_index(op: Op, operands: &[Type], attrs: &Attrs) -> Rule {
     Ok(Shape::maybe(x.to_vec()))
 }
 
+/// The first k positions of an axis in an order.
+pub(super) fn top(x: &[Dim], at: usize, k: Option<i64>) -> Rule {
+    let mut dims = x.to_vec();
+    dims[at] = match (k, x[at]) {
+        (Some(k), Dim::Known(n)) if k < 0 || k as usize > n => {
+            return Err(format!("the {k} largest of {n} elements along axis {at} of {}", show(x)));
+        }
+        (Some(k), _) => Dim::Known(k.max(0) as usize),
+        _ => Dim::Unknown,
+    };
+    Ok(Shape::maybe(dims))
+}
+
 /// One of the parts that an axis is split into.
 pub(super) fn split(op: Op, x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
     let mut dims = x.to_vec();

@@ -144,6 +144,8 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
         Op::Linspace => made(&[value(2)]),
         Op::Arange => Ok(Shape::maybe(vec![Dim::Unknown])),
         Op::ToTensor => Ok(Shape::sure(vec![])),
+        Op::Einsum => super::einsum::infer(operands, attrs),
+        Op::Conv2d => super::window::conv(tensor_dims(&operands[0]), tensor_dims(&operands[1]), &rest(2)),
         Op::Concat | Op::Stack if matches!(operands, [Type::List(_)]) => Ok(of_list(op, &operands[0])),
         Op::Concat | Op::Stack => joined(op, operands, attrs),
         Op::Gather | Op::ScatterAdd => parts::by_index(op, operands, attrs),
@@ -166,6 +168,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
             None if op.info().class == Class::Reduce && attrs.axes.is_none() && !attrs.keep => {
                 Ok(Shape::maybe(vec![]))
             }
+            None if matches!(op, Op::MaxPool2d | Op::AvgPool2d) => Ok(Shape::maybe(vec![Dim::Unknown; 4])),
             None if matches!(op, Op::Reshape | Op::BroadcastTo | Op::Repeat) => {
                 Ok(Shape::maybe(vec![Dim::Unknown; operands.len() - 1]))
             }
@@ -252,6 +255,8 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
         Op::PartOf | Op::PartSized => parts::split(op, x, only_axis(attrs, rank)?, values),
         Op::Repeat => parts::repeated(x, values),
         Op::Pad => parts::padded(x, &values[1..]),
+        Op::TopK => parts::top(x, only_axis(attrs, rank)?, values[0]),
+        Op::MaxPool2d | Op::AvgPool2d => super::window::pool(x, values),
         Op::OneHot => {
             let mut dims = x.to_vec();
             dims.push(size(values[0])?);

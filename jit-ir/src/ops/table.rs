@@ -126,12 +126,17 @@ macro_rules! table {
             ScatterAdd scatter_add Shape (3, 3) Value false "The last operand's elements added where an index tensor of its shape says along the axis, in row-major order.";
             Sort sort Shape (1, 1) Shape false "Ascending along the axis, NaNs last.";
             ArgSort argsort Shape (1, 1) Shape false "The positions of the elements in ascending order along the axis, equal ones in their order, NaNs last.";
+            TopK topk Shape (2, 2) Value false "The positions of the k largest elements along the axis, from the largest on, equal ones in their order, NaNs last.";
+            MaxPool2d max_pool2d Shape (7, 7) Value false "The largest element in each window over the last two axes: kernel, stride and padding, rows first.";
+            AvgPool2d avg_pool2d Shape (7, 7) Value false "The mean of each window over the last two axes, zeros in the padding: kernel, stride and padding, rows first.";
             OneHot one_hot Shape (2, 2) Value false "A new last axis of n, 1 at the index and 0 elsewhere.";
 
             Concat concat Combine (1, MANY) Shape false "Tensors one after the other along an axis.";
             Stack stack Combine (1, MANY) Shape false "Tensors along a new axis.";
             Matmul matmul Combine (2, 2) Shape false "Matrix product; batched with broadcasting.";
             Dot dot Combine (2, 2) Shape false "Inner product of two vectors.";
+            Einsum einsum Combine (1, MANY) Shape false "What the equation in `text` says: products summed over the letters that the result lacks.";
+            Conv2d conv2d Combine (9, 9) Value false "Cross-correlation of [n, c, h, w] with weights: stride, padding and dilation, rows first, and groups.";
             Outer outer Combine (2, 2) Shape false "Outer product of two vectors.";
 
             Zeros zeros Make (0, MANY) Value false "Zeros of the given sizes.";
@@ -258,6 +263,11 @@ impl Op {
     /// Gives its first operand with a part replaced: in place where nothing else holds it.
     pub fn writes(self) -> bool {
         matches!(self, Op::Push | Op::SetIndex | Op::SetAxis | Op::SetSlice)
+    }
+
+    /// Takes tensors, one by one or as a list.
+    pub fn joins(self) -> bool {
+        matches!(self, Op::Concat | Op::Stack | Op::Einsum)
     }
 
     /// Takes sizes, one by one or as a list.

@@ -71,10 +71,10 @@ fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, Stri
             Type::Scalar(DType::Bool)
         }
         (Op::Len, Some(_)) => Type::Scalar(DType::Usize),
-        (Op::Concat | Op::Stack, Some(Type::Tensor(d, _))) => {
-            Type::Tensor(*d, shape::infer(op, operands, &[], &Attrs::default())?.dims)
+        (op, Some(Type::Tensor(d, _))) if op.joins() => {
+            Type::Tensor(*d, shape::infer(op, operands, &[], attrs)?.dims)
         }
-        (Op::Concat | Op::Stack, Some(Type::Hole)) => Type::Hole,
+        (op, Some(Type::Hole)) if op.joins() => Type::Hole,
         (_, Some(_)) => return Err(format!("takes no {}", operands[0])),
         _ => return Ok(None),
     }))
@@ -98,12 +98,18 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
         | Op::CumSum
         | Op::CumProd
         | Op::Matmul
+        | Op::Einsum
         | Op::Dot
         | Op::Outer => {
             common(operands)?;
             must(is(|d| d.is_float() || d.is_int()), "numeric")
         }
-        Op::Mean | Op::Var | Op::Std | Op::LogSumExp | Op::Softmax | Op::LogSoftmax => {
+        Op::MaxPool2d => must(is(|d| d.is_float() || d.is_int()), "numeric"),
+        Op::Conv2d => {
+            common(&operands[..2])?;
+            must(is(|d| d.is_float() || d.is_int()), "numeric")
+        }
+        Op::Mean | Op::AvgPool2d | Op::Var | Op::Std | Op::LogSumExp | Op::Softmax | Op::LogSoftmax => {
             must(is(DType::is_float), "float")
         }
         Op::All | Op::Any => must(is(|d| d == DType::Bool), "bool"),
@@ -115,7 +121,7 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
             }
             must(is(|d| d.is_float() || d.is_int()), "numeric")
         }
-        Op::ArgSort => Ok(Some(DType::I64)),
+        Op::ArgSort | Op::TopK => Ok(Some(DType::I64)),
         Op::Take | Op::Gather => {
             let index = operands[1].dtype();
             if index.is_none_or(|d| d == DType::I64) {

@@ -77,7 +77,7 @@ impl Lowerer<'_> {
                 _ => Err(Stop::Error),
             };
         }
-        if arity == 2 && matches!(name, "split" | "split_sizes") {
+        if arity == 2 && matches!(name, "split" | "split_sizes" | "topk") {
             return self.tensor_method(e, name, x);
         }
         let composite = composite::find(name).is_some_and(|(_, args)| args.len() == arity);
@@ -238,6 +238,7 @@ impl Lowerer<'_> {
         }
         match (name, e.args.len()) {
             ("split", 2) => return self.split(e, x),
+            ("topk", 2) => return self.topk(e, x),
             ("split_sizes", 2) => return self.split_sizes(e, x),
             _ => {}
         }
@@ -346,6 +347,20 @@ impl Lowerer<'_> {
             Arg::Axes => attrs.axes = Some(self.axes(expr)?),
             Arg::Operand | Arg::Indices => operands.push(self.value(expr)?),
             Arg::Count => operands.push(self.scalar_of(expr, DType::Usize)?),
+            Arg::Pair => match self.expr(expr)? {
+                Item::Array(both) if both.len() == 2 => {
+                    for item in both {
+                        let Item::Value(v) = item else { return Err(Stop::Error) };
+                        self.is_size(v)?;
+                        operands.push(v);
+                    }
+                }
+                Item::Value(v) => {
+                    self.is_size(v)?;
+                    operands.extend([v, v]);
+                }
+                _ => return self.left_to_rustc("a number, or one for rows and one for columns"),
+            },
             Arg::Offset => operands.push(self.scalar_of(expr, DType::I64)?),
             Arg::Pairs => {
                 let Item::Array(pairs) = self.expr(expr)? else {
@@ -357,8 +372,7 @@ impl Lowerer<'_> {
                     };
                     for count in counts {
                         let Item::Value(v) = count else { return Err(Stop::Error) };
-                        let usize_ty = self.typing.vars.scalar(DType::Usize);
-                        self.join_types(self.ty(v), usize_ty)?;
+                        self.is_size(v)?;
                         operands.push(v);
                     }
                 }
@@ -375,6 +389,12 @@ impl Lowerer<'_> {
             },
         }
         Ok(())
+    }
+
+    /// Whether a value can be a size.
+    pub(super) fn is_size(&mut self, value: ValueId) -> Lowered<()> {
+        let usize_ty = self.typing.vars.scalar(DType::Usize);
+        self.join_types(self.ty(value), usize_ty).map(|_| ())
     }
 
     fn scalar_of(&mut self, expr: &Expr, dtype: DType) -> Lowered<ValueId> {

@@ -2,7 +2,7 @@
 
 use jit_ir::ops::Attrs;
 use jit_ir::unify::Ty;
-use jit_ir::{DType, Op, Scalar, ValueId};
+use jit_ir::{Op, Scalar, ValueId};
 use proc_macro2::Span;
 use syn::Expr;
 use syn::spanned::Spanned;
@@ -103,6 +103,16 @@ impl Lowerer<'_> {
         (0..n).map(|i| part(self, i)).collect::<Lowered<Vec<_>>>().map(Item::Array)
     }
 
+    /// `x.topk(k, axis)`: the positions, and what stands there.
+    pub(super) fn topk(&mut self, e: &syn::ExprMethodCall, x: ValueId) -> Lowered {
+        let (k, axis) = (self.value(&e.args[0])?, self.axis(&e.args[1])?);
+        self.is_size(k)?;
+        let mut op = |op, operands| self.op(op, operands, Attrs::axes([axis]), Some(e.method.span()));
+        let places = op(Op::TopK, vec![x, k])?;
+        let values = op(Op::Gather, vec![x, places])?;
+        Ok(Item::Tuple(vec![Item::Value(values), Item::Value(places)]))
+    }
+
     /// `x.split_sizes(axis, [a, b])`
     pub(super) fn split_sizes(&mut self, e: &syn::ExprMethodCall, x: ValueId) -> Lowered {
         let (axis, at) = (self.axis(&e.args[0])?, e.method.span());
@@ -163,8 +173,7 @@ impl Lowerer<'_> {
         let mut values = Vec::new();
         for place in places {
             let Item::Value(v) = place else { return Err(Stop::Error) };
-            let usize_ty = self.typing.vars.scalar(DType::Usize);
-            self.join_types(self.ty(v), usize_ty)?;
+            self.is_size(v)?;
             values.push(v);
         }
         Ok(values)

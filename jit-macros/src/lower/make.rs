@@ -1,5 +1,6 @@
 //! Tensors made in a script.
 
+use jit_ir::ops::einsum::Equation;
 use jit_ir::ops::{Attrs, composite, methods};
 use jit_ir::unify::{Fallback, Ty};
 use jit_ir::{Const, DType, Op, Scalar, TensorData, ValueId};
@@ -59,6 +60,9 @@ impl Lowerer<'_> {
         if text == "concat" || text == "stack" {
             return self.joined(e, if text == "concat" { Op::Concat } else { Op::Stack });
         }
+        if text == "einsum" {
+            return self.einsum(e);
+        }
         if let Some((composite, kinds)) = composite::find_function(&text) {
             self.count(&text, kinds.len(), e.args.len())?;
             let args: Vec<&Expr> = e.args.iter().collect();
@@ -86,8 +90,7 @@ impl Lowerer<'_> {
             let sizes = operands.len() - usize::from(op == Op::Full);
             for v in operands[first..sizes].iter().copied() {
                 if !matches!(self.ty(v), Ty::List(_)) {
-                    let usize_ty = self.typing.vars.scalar(DType::Usize);
-                    self.join_types(self.ty(v), usize_ty)?;
+                    self.is_size(v)?;
                 }
             }
         }
@@ -160,7 +163,13 @@ impl Lowerer<'_> {
         let (Some(list), Some(axis)) = (e.args.first(), e.args.last()) else { return Err(Stop::Error) };
         let items = self.expr(list);
         let axis = self.axis(axis)?;
-        let operands = match items? {
+        let operands = self.tensors(items?)?;
+        self.op(op, operands, Attrs::axes([axis]), Some(e.span())).map(Item::Value)
+    }
+
+    /// The tensors of an array or a list.
+    fn tensors(&mut self, items: Item) -> Lowered<Vec<ValueId>> {
+        let operands = match items {
             Item::Array(items) => items.into_iter().map(|i| self.packed(i)).collect::<Vec<_>>(),
             Item::Value(v) if self.may_be_list(v) => vec![v],
             _ => return self.left_to_rustc("the tensors stand in an array or a list"),
@@ -168,6 +177,42 @@ impl Lowerer<'_> {
         if operands.is_empty() {
             return self.left_to_rustc("at least one tensor is needed");
         }
-        self.op(op, operands, Attrs::axes([axis]), Some(e.span())).map(Item::Value)
+        Ok(operands)
+    }
+
+    /// `Tensor::einsum("ij,jk->ik", &[&a, &b])`
+    fn einsum(&mut self, e: &syn::ExprCall) -> Lowered {
+        self.count("einsum", 2, e.args.len())?;
+        let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &e.args[0] else {
+            return self.error(
+                &e.args[0],
+                Code::Constant,
+                "the equation of `einsum` in a script is a string literal",
+                "write it out: `Tensor::einsum(\"ij,jk->ik\", &[&a, &b])`",
+            );
+        };
+        let equation = match Equation::parse(&text.value()) {
+            Ok(equation) => equation,
+            Err(message) => {
+                let help = "name each axis by a letter: `\"bij,bjk->bik\"`";
+                return self.error(text, Code::Constant, message, help);
+            }
+        };
+        let items = self.expr(&e.args[1])?;
+        let operands = match items {
+            Item::Array(items) if items.len() != equation.arity() => {
+                let message =
+                    format!("the equation is for {} operands, got {}", equation.arity(), items.len());
+                return self.error(
+                    &e.args[1],
+                    Code::Constant,
+                    message,
+                    "give a tensor for each part before `->`",
+                );
+            }
+            items => self.tensors(items)?,
+        };
+        let attrs = Attrs { text: Some(text.value()), ..Attrs::default() };
+        self.op(Op::Einsum, operands, attrs, Some(e.span())).map(Item::Value)
     }
 }

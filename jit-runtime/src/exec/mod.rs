@@ -1,11 +1,14 @@
 //! Running: one op at a time, groups of them, whole plans.
 
 pub(crate) mod counters;
+mod einsum;
 pub(crate) mod group;
 pub(crate) mod lists;
 pub(crate) mod ops;
 mod pick;
 mod reduce;
 pub(crate) mod run;
+mod sort;
 pub(crate) mod threads;
 mod views;
+mod window;

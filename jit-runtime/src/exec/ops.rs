@@ -5,7 +5,7 @@ use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, random, with_dtype};
 use smallvec::SmallVec;
 
 use super::group::{Arg, Group, Member, broadcast};
-use super::{lists, pick, reduce, views};
+use super::{einsum, lists, pick, reduce, sort, views, window};
 use crate::kernels::{copy, launch, matmul, reduce as folds};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
@@ -37,13 +37,17 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
         Class::Reduce => reduce::eval(op, attrs, args[0].tensor()?, &sizes).map(Val::Tensor),
         Class::Ask => ask(op, attrs, args),
         Class::Make => make(op, attrs, args, &sizes).map(Val::Tensor),
+        _ if op == Op::Conv2d => window::conv2d(args, &sizes).map(Val::Tensor),
+        _ if op == Op::Einsum => einsum::eval(attrs, args).map(Val::Tensor),
         Class::Combine => combine(op, attrs, args, &sizes).map(Val::Tensor),
         _ if matches!(op, Op::CumSum | Op::CumProd | Op::Softmax | Op::LogSoftmax) => {
             reduce::along(op, attrs, args[0].tensor()?).map(Val::Tensor)
         }
-        _ if matches!(op, Op::Gather | Op::ScatterAdd | Op::Sort | Op::ArgSort) => {
-            pick::eval(op, attrs, args).map(Val::Tensor)
+        _ if matches!(op, Op::Gather | Op::ScatterAdd) => pick::eval(op, attrs, args).map(Val::Tensor),
+        _ if matches!(op, Op::Sort | Op::ArgSort | Op::TopK) => {
+            sort::eval(op, attrs, args[0].tensor()?, &sizes).map(Val::Tensor)
         }
+        _ if matches!(op, Op::MaxPool2d | Op::AvgPool2d) => window::pool(op, args, &sizes).map(Val::Tensor),
         _ => views::eval(op, attrs, args, &sizes).map(Val::Tensor),
     }
 }
@@ -62,8 +66,8 @@ fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         })
         .collect();
     match op {
-        Op::Concat | Op::Stack if spread.is_empty() => Err("at least one tensor is needed".into()),
-        Op::Concat | Op::Stack => apply(op, attrs, &spread),
+        _ if op.joins() && spread.is_empty() => Err("at least one tensor is needed".into()),
+        _ if op.joins() => apply(op, attrs, &spread),
         _ if op.takes_sizes() => apply(op, attrs, &spread),
         _ => Err("takes no list".into()),
     }

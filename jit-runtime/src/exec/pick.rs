@@ -1,6 +1,4 @@
-//! Elements by an index tensor, and in order.
-
-use std::cmp::Ordering;
+//! Elements by an index tensor.
 
 use jit_ir::ops::lanes::{Add, Binary};
 use jit_ir::{Attrs, DType, Op, Prim, with_dtype};
@@ -42,7 +40,7 @@ impl Blocks {
     }
 }
 
-/// `gather`, `scatter_add`, `sort` and `argsort`; the shapes fit.
+/// `gather` and `scatter_add`; the shapes fit.
 pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<RawTensor, String> {
     let x = args[0].tensor()?;
     let axis = only_axis(attrs, x.rank())?;
@@ -61,7 +59,7 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<RawTensor, St
             });
             Ok(out)
         }
-        Op::ScatterAdd => {
+        _ => {
             let (index, source) = (args[1].tensor()?, args[2].tensor()?);
             let (picked, count): (Vec<i64>, usize) = (index.to_vec(), index.shape[axis]);
             match x.dtype {
@@ -72,7 +70,6 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<RawTensor, St
                 _ => added::<i64>(x, &blocks, &picked, count, source),
             }
         }
-        _ => Ok(with_dtype!(x.dtype, T => sorted::<T>(op, x, &blocks))),
     }
 }
 
@@ -91,34 +88,4 @@ where
     let to = out.make_mut::<T>();
     blocks.each(index, count, |at, place| to[place] = <Add as Binary<T>>::eval(to[place], source[at]))?;
     Ok(out)
-}
-
-/// NaNs last, everything else in its order.
-fn order<T: PartialOrd + PartialEq>(a: &T, b: &T) -> Ordering {
-    let nan = |v: &T| v.partial_cmp(v).is_none();
-    a.partial_cmp(b).unwrap_or_else(|| nan(a).cmp(&nan(b)))
-}
-
-fn sorted<T: Prim + PartialOrd>(op: Op, x: &RawTensor, blocks: &Blocks) -> RawTensor {
-    let Blocks { outer, n, inner } = *blocks;
-    let values: Vec<T> = x.to_vec();
-    let mut places: Vec<i64> = vec![0; values.len()];
-    let mut lane: Vec<usize> = Vec::with_capacity(n);
-    for o in 0..outer {
-        for i in 0..inner {
-            let place = |k: usize| (o * n + k) * inner + i;
-            lane.clear();
-            lane.extend(0..n);
-            lane.sort_by(|a, b| order(&values[place(*a)], &values[place(*b)]));
-            lane.iter().enumerate().for_each(|(k, from)| places[place(k)] = *from as i64);
-        }
-    }
-    if op == Op::ArgSort {
-        return RawTensor::from_slice(&places, &x.shape);
-    }
-    let from = |at: usize| {
-        let (block, i) = (at / (n * inner), at % inner);
-        values[(block * n + places[at] as usize) * inner + i]
-    };
-    RawTensor::from_fn(&x.shape, from)
 }

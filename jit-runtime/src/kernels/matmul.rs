@@ -98,6 +98,62 @@ fn for_batches(a: &RawTensor, b: &RawTensor, out: &RawTensor, mut each: impl FnM
     }
 }
 
+/// Element types of matrix products.
+pub(crate) trait Product: Prim {
+    /// The product of row-major `a` `[m, k]` and `b` `[k, n]`; rows of the result are `stride` apart.
+    ///
+    /// # Safety
+    /// `to` is aligned and valid for writing such rows, and nobody else uses them.
+    unsafe fn product(a: &[Self], b: &[Self], to: *mut Self, stride: usize, size: [usize; 3]);
+}
+
+macro_rules! float_product {
+    ($($T:ident)*) => {$(
+        impl Product for $T {
+            unsafe fn product(a: &[$T], b: &[$T], to: *mut $T, stride: usize, [m, k, n]: [usize; 3]) {
+                if m > 1 && n > 1 {
+                    // SAFETY: by the caller.
+                    let to = unsafe { MatMut::from_raw_parts_mut(to, m, n, stride as isize, 1) };
+                    let (a, b) = (MatRef::from_row_major_slice(a, m, k), MatRef::from_row_major_slice(b, k, n));
+                    return faer_matmul(to, Accum::Replace, a, b, 1.0, Par::Seq);
+                }
+                for row in 0..m {
+                    // SAFETY: by the caller.
+                    let out = unsafe { std::slice::from_raw_parts_mut(to.add(row * stride), n) };
+                    row_times_matrix(&a[row * k..(row + 1) * k], b, out);
+                }
+            }
+        }
+    )*};
+}
+float_product!(f32 f64);
+
+macro_rules! int_product {
+    ($($T:ident)*) => {$(
+        impl Product for $T {
+            unsafe fn product(a: &[$T], b: &[$T], to: *mut $T, stride: usize, [m, k, n]: [usize; 3]) {
+                for row in 0..m {
+                    // SAFETY: by the caller.
+                    let out = unsafe { std::slice::from_raw_parts_mut(to.add(row * stride), n) };
+                    out.fill(0);
+                    add_products(&a[row * k..(row + 1) * k], b, out);
+                }
+            }
+        }
+    )*};
+}
+int_product!(u8 i32 i64);
+
+/// Adds a row times a matrix to `sums`, wrapping.
+fn add_products<T: Int>(row: &[T], matrix: &[T], sums: &mut [T]) {
+    let n = sums.len();
+    for (p, factor) in row.iter().enumerate() {
+        for (s, v) in sums.iter_mut().zip(&matrix[p * n..(p + 1) * n]) {
+            *s = T::add(*s, T::mul(*factor, *v));
+        }
+    }
+}
+
 /// Float types.
 trait Float: Prim + faer::traits::ComplexField {
     const ONE: Self;
@@ -293,13 +349,7 @@ fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     to.fill(T::ZERO);
     for (i, x, y) in jobs {
         for row in 0..m {
-            let sums = &mut to[i * m * n + row * n..][..n];
-            for p in 0..k {
-                let factor = av[x + row * k + p];
-                for (s, v) in sums.iter_mut().zip(&bv[y + p * n..y + (p + 1) * n]) {
-                    *s = T::add(*s, T::mul(factor, *v));
-                }
-            }
+            add_products(&av[x + row * k..][..k], &bv[y..], &mut to[i * m * n + row * n..][..n]);
         }
     }
 }

@@ -241,6 +241,24 @@ impl<T: Elem> Tensor<T> {
         self.unary(Op::ArgSort, axis_attrs(axis))
     }
 
+    /// The `k` largest elements along an axis and their positions, from the largest on; equal ones in their order,
+    /// NaNs last.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let (values, places) = Tensor::from([2, 5, 1, 5]).topk(3, 0);
+    /// assert_eq!(values, Tensor::from([5, 5, 2]));
+    /// assert_eq!(places, Tensor::from([1_i64, 3, 0]));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn topk(&self, k: usize, axis: impl Axis) -> (Tensor<T>, Tensor<i64>) {
+        let places = call(Op::TopK, axis_attrs(axis), &[&self.any, &Scalar::Usize(k).into()]);
+        let values = call(Op::Gather, axis_attrs(axis), &[&self.any, &places]);
+        (Tensor::from_any(values), Tensor::from_any(places))
+    }
+
     /// The positions of an axis that an index tensor lists.
     #[track_caller]
     pub fn take(&self, axis: impl Axis, indices: &Tensor<i64>) -> Tensor<T> {

@@ -107,6 +107,24 @@ impl<A: Axis> Axes for &[A] {
     }
 }
 
+/// A number for rows and columns: one for both, or `[rows, columns]`.
+pub trait Pair {
+    /// The two numbers.
+    fn pair(self) -> [usize; 2];
+}
+
+impl Pair for usize {
+    fn pair(self) -> [usize; 2] {
+        [self, self]
+    }
+}
+
+impl Pair for [usize; 2] {
+    fn pair(self) -> [usize; 2] {
+        self
+    }
+}
+
 /// A second operand: a scalar, a tensor or a reference to one.
 pub trait Operand<T: Elem> {
     #[doc(hidden)]

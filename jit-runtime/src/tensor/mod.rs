@@ -12,6 +12,7 @@ mod print;
 mod random;
 pub(crate) mod raw;
 pub(crate) mod storage;
+mod window;
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -23,7 +24,7 @@ use smallvec::SmallVec;
 use crate::error::{Error, fail};
 use crate::exec::ops;
 use crate::trace::{self, Tag};
-pub use convert::{Axes, Axis, IntoReshape, IntoShape, Operand};
+pub use convert::{Axes, Axis, IntoReshape, IntoShape, Operand, Pair};
 pub use elem::{Bits, Elem, Float, Num};
 #[doc(hidden)]
 pub use methods::is_traced;

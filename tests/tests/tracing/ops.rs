@@ -135,6 +135,10 @@ fn shapes(seen: &mut BTreeSet<Op>) {
         |x, y, i, m, k| { let mut z = Tensor::zeros_like(x); z.set_slice(0, 1, &x.slice_axis(0, 0, 1)); z };
         |x, y, i, m, k| (x.gather(0, i), x.scatter_add(0, i, &(x * 2.0)));
         |x, y, i, m, k| (x.sort(0), x.argsort(-1), i.sort(1));
+        |x, y, i, m, k| (x.topk(1, 1), i.topk(2, 0));
+        |x, y, i, m, k| (Tensor::einsum("ij,kj->ik", &[x, y]), Tensor::einsum("...i->i", &[x]));
+        |x, y, i, m, k| x.reshape([1, 1, 3, -1]).conv2d(&y.slice_axis(0, 0, 1).slice_axis(1, 0, 1).reshape([1, 1, 1, 1]), 1, [1, 0], 2, 1);
+        |x, y, i, m, k| (x.unsqueeze(0).unsqueeze(0).max_pool2d([2, 1], 1, [1, 0]), y.unsqueeze(0).unsqueeze(0).avg_pool2d(1, 2, 0));
         |x, y, i, m, k| x.cross_entropy(&x.argmax_axis(1));
         |x, y, i, m, k| x.take(0, &i.index_axis(1, 0));
         |x, y, i, m, k| i.one_hot::<f32>(80);
