@@ -52,6 +52,12 @@ pub mod guide {
     #[doc = include_str!("../docs/tracing.md")]
     pub mod tracing {}
 
+    #[doc = include_str!("../docs/ops.md")]
+    pub mod ops {}
+
+    #[doc = include_str!("../docs/accuracy.md")]
+    pub mod accuracy {}
+
     #[doc = include_str!("../docs/comparison.md")]
     pub mod comparison {}
 

@@ -21,6 +21,31 @@ pub enum Layout {
     Gaps,
     /// The first axis moves fastest.
     Transposed,
+    /// Row-major, not from an aligned place on.
+    Shifted,
+    /// The first axis repeats one row, if its rows are equal.
+    Repeated,
+}
+
+impl Layout {
+    /// Every layout.
+    pub const ALL: [Layout; 5] =
+        [Layout::Plain, Layout::Gaps, Layout::Transposed, Layout::Shifted, Layout::Repeated];
+}
+
+/// How many instruction levels the machine has.
+pub fn levels() -> usize {
+    crate::kernels::levels().len()
+}
+
+/// Runs `body` with the kernels of one instruction level; one call after the other.
+pub fn at_level<R>(level: usize, body: impl FnOnce() -> R) -> R {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    crate::kernels::choose_level(Some(level));
+    let result = body();
+    crate::kernels::choose_level(None);
+    result
 }
 
 /// The runtime's value of an approximated op, as its kernels compute it.
@@ -83,13 +108,39 @@ fn laid_out(data: &TensorData, layout: Layout) -> RawTensor {
         };
         return flip(crate::kernels::copy::contiguous_copy(&flip(plain)));
     }
+    if layout == Layout::Repeated {
+        return repeated(plain);
+    }
     with_dtype!(plain.dtype, T => {
         let values = plain.to_vec::<T>();
+        if layout == Layout::Shifted {
+            let longer = RawTensor::from_fn(&[values.len() + 1], |i| {
+                if i == 0 { <T as jit_ir::Prim>::ZERO } else { values[i - 1] }
+            });
+            return longer.view(plain.shape.clone(), plain.strides.clone(), 1);
+        }
         let wide = RawTensor::from_fn(&[2 * values.len() + 1], |i| {
             if i % 2 == 1 { values[i / 2] } else { <T as jit_ir::Prim>::ZERO }
         });
         let strides = plain.strides.iter().map(|s| 2 * s).collect();
         wide.view(plain.shape.clone(), strides, 1)
+    })
+}
+
+/// The first row with a stride of 0, if all rows are equal.
+fn repeated(plain: RawTensor) -> RawTensor {
+    with_dtype!(plain.dtype, T => {
+        let values = plain.to_vec::<T>();
+        let row = values.len() / plain.shape[0].max(1);
+        let bits = |v: &T| jit_ir::Prim::canonical_bits(*v);
+        if row == 0 || values.chunks(row).any(|r| !r.iter().map(bits).eq(values[..row].iter().map(bits))) {
+            return plain;
+        }
+        let mut shape = plain.shape.clone();
+        shape[0] = 1;
+        let mut strides = plain.strides.clone();
+        strides[0] = 0;
+        RawTensor::from_slice(&values[..row], &shape).view(plain.shape.clone(), strides, 0)
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jit_ir::interp::{self, Value};
 use jit_ir::ops::Class;
-use jit_ir::{DType, Graph, Op, Scalar, TensorData};
+use jit_ir::{DType, Graph, Op, Scalar, TensorData, Type};
 use jit_runtime::testing::{self, Layout};
 
 /// Values with every special one among them.
@@ -59,10 +59,17 @@ fn check(op: Op, args: &[Value], attrs: &str) {
         uses.join(", ")
     );
     let graph = Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    assert_eq!(Graph::parse(&graph.to_string()).as_ref(), Ok(&graph), "{text}");
     let expected = interp::run(&graph, args, Some(&testing::approx));
-    for layout in [Layout::Plain, Layout::Gaps, Layout::Transposed] {
+    if let Ok(results) = &expected {
+        inferred(&graph, args, &results[0]);
+    }
+    for layout in Layout::ALL {
         for optimise in [true, false] {
-            let got = testing::run(&graph, args, layout, optimise);
+            let run = || testing::run(&graph, args, layout, optimise);
+            // Each level of instructions with one of the layouts.
+            let level = layout as usize;
+            let got = if level < testing::levels() { testing::at_level(level, run) } else { run() };
             match (&expected, &got) {
                 (Ok(e), Ok(g)) => {
                     assert!(
@@ -77,6 +84,33 @@ fn check(op: Op, args: &[Value], attrs: &str) {
             }
         }
     }
+}
+
+/// The type that inference finds, with the sizes of the operands and without, is that of the value.
+fn inferred(graph: &Graph, args: &[Value], result: &Value) {
+    let node = &graph.nodes[graph.regions[graph.body].nodes[0]];
+    let scalar = |v: &Value| if let Value::Scalar(s) = v { Some(s.as_i64()) } else { None };
+    let known: Vec<Type> = args.iter().map(ty).collect();
+    let open: Vec<Type> = known.iter().map(without_sizes).collect();
+    let values: Vec<Option<i64>> = args.iter().map(scalar).collect();
+    for (types, values) in [(&known, &values[..]), (&known, &[]), (&open, &[])] {
+        let found = jit_ir::ops::types::result(node.op, types, values, &node.attrs);
+        let joined = found.as_ref().ok().and_then(|t| t.join(&ty(result)));
+        assert!(joined.is_some(), "{graph}{args:?}: {found:?}, and it is {}", ty(result));
+    }
+}
+
+fn ty(value: &Value) -> Type {
+    match value {
+        Value::Scalar(s) => Type::Scalar(s.dtype()),
+        Value::Tensor(t) => jit_ir::ops::types::known(t.dtype(), &t.shape),
+        Value::List(list) => Type::List(Box::new(list.first().map_or(Type::Hole, ty))),
+        Value::Undef => Type::Hole,
+    }
+}
+
+fn without_sizes(ty: &Type) -> Type {
+    ty.dtype().filter(|_| ty.is_tensor()).map_or(ty.clone(), Type::tensor)
 }
 
 const FLOATS: [DType; 2] = [DType::F32, DType::F64];
@@ -122,11 +156,53 @@ fn elementwise_ops() {
 
 #[test]
 fn tails_of_every_length() {
+    for op in Op::ALL.iter().filter(|op| op.is_elementwise() && !matches!(op, Op::Shl | Op::Shr)) {
+        for dtype in ALL.into_iter().filter(|d| takes(*op, *d) && *op != Op::Select) {
+            // Each length once for each op, the types in turn.
+            for n in (0..=67).filter(|n| (n + dtype as usize).is_multiple_of(2)) {
+                let args: Vec<Value> =
+                    (0..op.info().operands.0).map(|i| tensor(dtype, &[n], 31 * i)).collect();
+                check(*op, &args, if *op == Op::Cast { " {dtype = f32}" } else { "" });
+            }
+        }
+    }
     for n in 0..=67 {
-        check(Op::Tanh, &[tensor(DType::F32, &[n], n)], "");
-        check(Op::Add, &[tensor(DType::F64, &[n], n), tensor(DType::F64, &[n], 2 * n)], "");
-        check(Op::Gt, &[tensor(DType::F32, &[n], n), tensor(DType::F32, &[n], 3)], "");
         check(Op::Sum, &[tensor(DType::F32, &[n], n)], "");
+        check(Op::CumProd, &[tensor(DType::F64, &[n], n)], " {axes = [0]}");
+        let (mask, x) = (tensor(DType::Bool, &[n], 5), tensor(DType::I32, &[n], 1));
+        check(Op::Select, &[mask, x.clone(), x], "");
+    }
+}
+
+/// Rows that are all equal, laid out as one.
+#[test]
+fn repeated_rows() {
+    let repeated = |dtype, seed: usize| {
+        let row = values(dtype, 5, seed);
+        let all: Vec<Scalar> = row.iter().copied().cycle().take(20).collect();
+        Value::Tensor(Arc::new(TensorData::from_scalars(dtype, vec![4, 5], &all)))
+    };
+    for op in Op::ALL.iter().filter(|op| op.is_elementwise() && !matches!(op, Op::Shl | Op::Shr | Op::Cast)) {
+        for dtype in ALL.into_iter().filter(|d| takes(*op, *d) && *op != Op::Select) {
+            let args: Vec<Value> = (0..op.info().operands.0).map(|i| repeated(dtype, 7 * i)).collect();
+            check(*op, &args, "");
+        }
+    }
+    for dtype in FLOATS {
+        let x = repeated(dtype, 1);
+        for op in Op::ALL.iter().filter(|op| op.info().class == Class::Reduce && takes(**op, dtype)) {
+            for axis in [0, 1] {
+                check(*op, &[x.clone()], &format!(" {{axes = [{axis}]}}"));
+            }
+        }
+        for op in [Op::CumSum, Op::Softmax, Op::LogSoftmax, Op::Flip, Op::Sort, Op::ArgSort] {
+            check(op, &[x.clone()], " {axes = [0]}");
+        }
+        check(Op::Matmul, &[x.clone(), tensor(dtype, &[5, 3], 2)], "");
+        check(Op::Matmul, &[tensor(dtype, &[3, 4], 2), x.clone()], "");
+        check(Op::Concat, &[x.clone(), x.clone()], " {axes = [1]}");
+        check(Op::Einsum, &[x.clone(), x.clone()], " {text = \"ij,kj->ik\"}");
+        check(Op::Flatten, &[x.clone()], "");
     }
 }
 

@@ -12,10 +12,36 @@ pub(crate) mod table;
 pub(crate) mod tile;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The machine's instruction level.
+/// Which of [`levels`] runs, counted from 1; 0 is the best one.
+static LEVEL: AtomicUsize = AtomicUsize::new(0);
+
+/// The machine's instruction level, or the one that a test chose.
 #[inline]
 pub(crate) fn arch() -> pulp::Arch {
-    static ARCH: OnceLock<pulp::Arch> = OnceLock::new();
-    *ARCH.get_or_init(pulp::Arch::new)
+    static BEST: OnceLock<pulp::Arch> = OnceLock::new();
+    match LEVEL.load(Ordering::Relaxed) {
+        0 => *BEST.get_or_init(pulp::Arch::new),
+        n => levels()[n - 1],
+    }
+}
+
+/// Every instruction level that the machine has, plain code first.
+pub(crate) fn levels() -> &'static [pulp::Arch] {
+    static LEVELS: OnceLock<Vec<pulp::Arch>> = OnceLock::new();
+    LEVELS.get_or_init(|| {
+        let mut all = vec![pulp::Arch::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(pulp::x86::V3::try_new().map(pulp::Arch::V3));
+            all.extend(pulp::x86::V4::try_new().map(pulp::Arch::V4));
+        }
+        all
+    })
+}
+
+/// Chooses one of [`levels`] for all threads; results are the same bits at each.
+pub(crate) fn choose_level(level: Option<usize>) {
+    LEVEL.store(level.map_or(0, |n| n + 1), Ordering::Relaxed);
 }

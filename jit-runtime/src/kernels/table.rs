@@ -8,6 +8,7 @@ use pulp::{Simd, WithSimd};
 
 use super::arch;
 use super::math::Approx;
+use super::tile::GROUP;
 
 /// `dst[i] = f(a[i], b[i], c[i])` for `i < n`; unused operands are not read.
 ///
@@ -36,6 +37,50 @@ unsafe fn unary<O: Unary<T>, T: Copy>(dst: *mut u8, a: *const u8, _: *const u8, 
     // SAFETY: by the contract of `Kernel`.
     let (dst, a) = unsafe { (slice_mut(dst, n), slice(a, n)) };
     arch().dispatch(UnaryLoop::<O, T> { dst, a, op: PhantomData });
+}
+
+/// A row whose value is approximated, but for rare arguments.
+trait Approximated<T>: Unary<T> {
+    /// As std has it.
+    type Exact: Unary<T, Out = Self::Out>;
+    fn is_rare(a: T) -> bool;
+}
+
+struct ApproximatedLoop<'a, O: Unary<T>, T> {
+    dst: &'a mut [O::Out],
+    a: &'a [T],
+    op: PhantomData<O>,
+}
+
+impl<O: Approximated<T>, T: Copy> WithSimd for ApproximatedLoop<'_, O, T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (dst, a) in self.dst.chunks_mut(GROUP).zip(self.a.chunks(GROUP)) {
+            let mut rare = false;
+            for (d, a) in dst.iter_mut().zip(a) {
+                *d = O::eval(*a);
+                rare |= O::is_rare(*a);
+            }
+            if rare {
+                for (d, a) in dst.iter_mut().zip(a).filter(|(_, a)| O::is_rare(**a)) {
+                    *d = O::Exact::eval(*a);
+                }
+            }
+        }
+    }
+}
+
+unsafe fn approximated<O: Approximated<T>, T: Copy>(
+    dst: *mut u8,
+    a: *const u8,
+    _: *const u8,
+    _: *const u8,
+    n: usize,
+) {
+    // SAFETY: by the contract of `Kernel`.
+    let (dst, a) = unsafe { (slice_mut(dst, n), slice(a, n)) };
+    arch().dispatch(ApproximatedLoop::<O, T> { dst, a, op: PhantomData });
 }
 
 struct BinaryLoop<'a, O: Binary<T>, T> {
@@ -223,7 +268,7 @@ macro_rules! kernels {
     ) => {
         /// The approximated rows, as the runtime computes them.
         mod approximated {
-            use super::{Approx, Binary, Unary};
+            use super::{Approx, Approximated, Binary, Op, Unary, lanes};
             $(
                 pub(super) struct $ua;
                 approximated!(Unary $ua $ua_name f32);
@@ -240,7 +285,7 @@ macro_rules! kernels {
             ($op:expr, $T:ident) => { match $op {
                 $(Op::$un => unary::<lanes::$un, $T>,)*
                 $(Op::$ue => unary::<lanes::$ue, $T>,)*
-                $(Op::$ua => unary::<approximated::$ua, $T>,)*
+                $(Op::$ua => approximated::<approximated::$ua, $T>,)*
                 $(Op::$ut => unary::<lanes::$ut, $T>,)*
                 $(Op::$bn => binary::<lanes::$bn, $T>,)*
                 $(Op::$bd => binary::<lanes::$bd, $T>,)*
@@ -297,6 +342,13 @@ macro_rules! approximated {
             #[inline(always)]
             fn eval(a: $T) -> $T {
                 <$T as Approx>::$name(a)
+            }
+        }
+        impl Approximated<$T> for $V {
+            type Exact = lanes::$V;
+            #[inline(always)]
+            fn is_rare(a: $T) -> bool {
+                a.is_rare(Op::$V)
             }
         }
     };

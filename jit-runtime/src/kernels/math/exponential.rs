@@ -1,0 +1,253 @@
+//! e^x and its relatives, ln x and its relatives, in f64.
+//!
+//! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
+
+use super::{horner, round};
+
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2.
+const EXP: [f64; 11] = [
+    0.5,
+    0.166_666_666_666_666_7,
+    0.041_666_666_666_666_67,
+    0.008_333_333_333_325_544,
+    0.001_388_888_888_888_332_7,
+    0.000_198_412_698_768_643_56,
+    2.480_158_732_700_718_7e-5,
+    2.755_725_283_351_691e-6,
+    2.755_727_181_021_98e-7,
+    2.510_627_473_357_329_6e-8,
+    2.091_544_229_778_011_6e-9,
+];
+
+/// (2 atanh(s) / s - 2) / s^2 in s^2, for |s| <= (sqrt 2 - 1) / (sqrt 2 + 1).
+const LOG: [f64; 8] = [
+    0.666_666_666_666_666_6,
+    0.400_000_000_000_010_07,
+    0.285_714_285_707_232_5,
+    0.222_222_224_097_501_14,
+    0.181_817_937_321_117_53,
+    0.153_863_424_496_451_43,
+    0.132_660_488_122_030_02,
+    0.131_148_348_695_975,
+];
+
+/// e^x is 0 below, and so is x e^x.
+const LEAST: f64 = -800.0;
+
+/// e^x as `(high + low) 2^power`, `high + low` near 1.
+#[derive(Clone, Copy)]
+pub(super) struct Exp {
+    pub(super) high: f64,
+    pub(super) low: f64,
+    power: i64,
+}
+
+impl Exp {
+    /// e^(x + rest); `rest` is small beside x.
+    #[inline(always)]
+    pub(super) fn new(x: f64, rest: f64) -> Exp {
+        // Past these bounds the result is 0 or infinite.
+        let (t, power) = reduced(x.clamp(LEAST, 800.0), rest);
+        let high = 1.0 + t;
+        Exp { high, low: t - (high - 1.0), power }
+    }
+
+    /// `v 2^power`, in two steps so that results underflow gradually.
+    #[inline(always)]
+    pub(super) fn scale(self, v: f64) -> f64 {
+        scale(v, self.power)
+    }
+}
+
+/// `e^r - 1` and `n` with `x + rest = r + n ln 2`.
+#[inline(always)]
+fn reduced(x: f64, rest: f64) -> (f64, i64) {
+    let (n, power) = round(x * std::f64::consts::LOG2_E);
+    let r = n.mul_add(-LN_2_HIGH, x);
+    let low = n.mul_add(-LN_2_LOW, rest);
+    let sum = r + low;
+    let lost = low - (sum - r);
+    ((sum * sum).mul_add(horner(sum, &EXP), lost) + sum, power)
+}
+
+/// `v 2^n` for |n| < 2048.
+#[inline(always)]
+fn scale(v: f64, n: i64) -> f64 {
+    // The half by a logical shift, which every instruction set has.
+    let half = (n.wrapping_add(4096) as u64 >> 1) as i64 - 2048;
+    let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
+    v * power(half) * power(n.wrapping_sub(half))
+}
+
+#[inline(always)]
+pub(super) fn exp(x: f64) -> f64 {
+    let e = Exp::new(x, 0.0);
+    e.scale(e.high)
+}
+
+/// e^x / 2, where e^x alone might be infinite.
+#[inline(always)]
+fn half_exp(x: f64) -> f64 {
+    let e = Exp::new(x, 0.0);
+    scale(e.high, e.power - 1)
+}
+
+#[inline(always)]
+pub(super) fn exp_m1(x: f64) -> f64 {
+    let (t, n) = reduced(x.clamp(LEAST, 800.0), 0.0);
+    // 2^n t + (2^n - 1), halved so that the largest results do not overflow on the way.
+    let y = if n > 1000 { scale(t + 1.0, n) } else { scale(t, n) + (scale(1.0, n) - 1.0) };
+    // Near 0, and there with its sign, the result is x.
+    if x.abs() < 1e-17 { x } else { y }
+}
+
+#[inline(always)]
+pub(super) fn sinh(x: f64) -> f64 {
+    let a = x.abs();
+    let t = exp_m1(a);
+    let near = 0.5 * (t + t / (t + 1.0));
+    let y = if a > 30.0 { half_exp(a) } else { near };
+    let y = y.copysign(x);
+    if a < 1e-9 { x } else { y }
+}
+
+#[inline(always)]
+pub(super) fn cosh(x: f64) -> f64 {
+    let half = half_exp(x.abs());
+    half + 0.25 / half
+}
+
+#[inline(always)]
+pub(super) fn tanh(x: f64) -> f64 {
+    let a = x.abs();
+    let t = exp_m1(2.0 * a);
+    let (near, far) = (t / (t + 2.0), 1.0 - 2.0 / (t + 2.0));
+    let y = if a < 0.9 { near } else { far };
+    if a < 1e-9 { x } else { y.copysign(x) }
+}
+
+/// `(numerator + n_low) / (1 + e)` for `e` of e^-|x|, its rounding made up for; both still without e's power.
+#[inline(always)]
+fn over_one_plus(e: Exp, numerator: f64, n_low: f64) -> f64 {
+    let (high, low) = (e.scale(e.high), e.scale(e.low));
+    let d = 1.0 + high;
+    let d_low = high - (d - 1.0) + low;
+    let inverse = 1.0 / d;
+    let y = numerator * inverse;
+    let rest = (-y).mul_add(d, numerator) + n_low - y * d_low;
+    rest.mul_add(inverse, y)
+}
+
+/// 1 / (1 + e^-x), from the side where nothing cancels.
+#[inline(always)]
+pub(super) fn sigmoid(x: f64) -> f64 {
+    let e = Exp::new(-x.abs(), 0.0);
+    if x < 0.0 { e.scale(over_one_plus(e, e.high, e.low)) } else { over_one_plus(e, 1.0, 0.0) }
+}
+
+#[inline(always)]
+pub(super) fn silu(x: f64) -> f64 {
+    let e = Exp::new(-x.abs(), 0.0);
+    // Scaled after the product: the power alone may be too small for all digits.
+    let far = e.scale(x.max(LEAST) * over_one_plus(e, e.high, e.low));
+    let y = if x < 0.0 { far } else { x * over_one_plus(e, 1.0, 0.0) };
+    if x.is_nan() { x } else { y }
+}
+
+#[inline(always)]
+pub(super) fn softplus(x: f64) -> f64 {
+    let e = Exp::new(-x.abs(), 0.0);
+    let (high, low) = (e.scale(e.high), e.scale(e.low));
+    let u = 1.0 + high;
+    let tail = log(u, high - (u - 1.0) + low);
+    // Of e^x that is nothing beside 1.
+    let tail = if high < 1e-17 { high } else { tail };
+    if x > 0.0 { x + tail } else { tail }
+}
+
+/// A number as m 2^e with m in [sqrt 1/2, sqrt 2): m - 1 and e.
+#[inline(always)]
+fn parts(x: f64) -> (f64, f64) {
+    let tiny = x < f64::MIN_POSITIVE;
+    let scaled = if tiny { x * 18_014_398_509_481_984.0 } else { x };
+    // The mantissa from sqrt(1/2) on.
+    let from = 0x3fe6_a09e_667f_3bcd_u64;
+    let shifted = scaled.to_bits().wrapping_sub(from).wrapping_add(1023 << 52);
+    let m = f64::from_bits((shifted & 0x000f_ffff_ffff_ffff).wrapping_add(from));
+    // The bits of 2^52 + e + 1023.
+    let e = f64::from_bits(0x4330_0000_0000_0000 | shifted >> 52) - 4_503_599_627_371_519.0;
+    (m - 1.0, e - if tiny { 54.0 } else { 0.0 })
+}
+
+/// ln(1 + f) as a sum of two: f - f^2/2 + s (f^2/2 + s^2 p(s^2)) for s = f / (2 + f).
+#[inline(always)]
+fn log_1p(f: f64) -> (f64, f64) {
+    let s = f / (2.0 + f);
+    let z = s * s;
+    let half = 0.5 * f * f;
+    let tail = s * (half + z * horner(z, &LOG));
+    let half_low = (0.5 * f).mul_add(f, -half);
+    let high = f - half;
+    (high, (f - high) - half - half_low + tail)
+}
+
+/// The results of ln where there is no logarithm.
+#[inline(always)]
+fn edges(x: f64, y: f64) -> f64 {
+    let y = if x == f64::INFINITY { x } else { y };
+    let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
+    if x < 0.0 || x.is_nan() { f64::NAN } else { y }
+}
+
+/// e ln 2 + high + low.
+#[inline(always)]
+fn joined(e: f64, high: f64, low: f64) -> f64 {
+    let low = e.mul_add(LN_2_LOW, low);
+    let top = e * LN_2_HIGH;
+    let sum = top + high;
+    sum + (high - (sum - top) + low)
+}
+
+/// ln(u + rest); `rest` is what was lost when u was rounded.
+#[inline(always)]
+fn log(u: f64, rest: f64) -> f64 {
+    let (f, e) = parts(u);
+    let (high, low) = log_1p(f);
+    joined(e, high, low + rest / u)
+}
+
+#[inline(always)]
+pub(super) fn ln(x: f64) -> f64 {
+    let (f, e) = parts(x);
+    let (high, low) = log_1p(f);
+    edges(x, joined(e, high, low))
+}
+
+#[inline(always)]
+pub(super) fn ln_1p(x: f64) -> f64 {
+    let u = 1.0 + x;
+    // What rounding took from the sum, whichever of the two is larger.
+    let rest = if x.abs() < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
+    let rest = if u.is_finite() { rest } else { 0.0 };
+    let y = edges(u, log(u, rest));
+    if x.abs() < 1e-17 { x } else { y }
+}
+
+#[inline(always)]
+pub(super) fn log2(x: f64) -> f64 {
+    const HIGH: f64 = 1.442_694_664_001_464_8;
+    const LOW: f64 = 3.768_874_985_636_099e-7;
+    let (f, e) = parts(x);
+    let (high, low) = log_1p(f);
+    // A product with HIGH is exact for a factor of few digits.
+    let short = f64::from_bits((high + low).to_bits() & 0xffff_ffff_0000_0000);
+    let rest = high - short + low;
+    let low = (short + rest).mul_add(LOW, rest * HIGH);
+    let product = short * HIGH;
+    let sum = e + product;
+    let lost = product - (sum - e);
+    edges(x, sum + (lost + low))
+}

@@ -1,0 +1,160 @@
+//! Functions that are hot in networks, in f32 from end to end.
+//!
+//! Coefficients are minimax fits.
+
+use super::exponential;
+
+/// Adding and subtracting this rounds a small float to the nearest integer.
+const MAGIC: f32 = 12_582_912.0;
+
+/// e^x is 0 below, and so is x e^x.
+const LEAST: f32 = -170.0;
+
+/// e^x as `(high + low) 2^power`, `high + low` near 1.
+#[derive(Clone, Copy)]
+struct Exp {
+    high: f32,
+    low: f32,
+    power: i32,
+}
+
+impl Exp {
+    /// The argument is reduced to r = x - n ln 2; e^r = 1 + r + r^2 q(r).
+    #[inline(always)]
+    fn new(x: f32) -> Exp {
+        // Past these bounds the result is 0 or infinite, times such a number too.
+        let held = x.clamp(LEAST, 129.0 * std::f32::consts::LN_2);
+        let shifted = held.mul_add(std::f32::consts::LOG2_E, MAGIC);
+        let n = shifted - MAGIC;
+        let r = n.mul_add(-0.693_359_4, held);
+        let r = n.mul_add(2.121_944_4e-4, r);
+        let mut q = 0.000_199_188_17_f32;
+        q = q.mul_add(r, 0.001_394_639_3);
+        q = q.mul_add(r, 0.008_333_264);
+        q = q.mul_add(r, 0.041_666_266);
+        q = q.mul_add(r, 0.166_666_67);
+        q = q.mul_add(r, 0.5);
+        let t = (r * r).mul_add(q, r);
+        let high = t + 1.0;
+        let power = (shifted.to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
+        Exp { high, low: t - (high - 1.0), power }
+    }
+
+    /// `v 2^power`, in two steps, so that results underflow gradually.
+    #[inline(always)]
+    fn scale(self, v: f32) -> f32 {
+        let half = self.power >> 1;
+        let power = |e: i32| f32::from_bits((e.wrapping_add(127) << 23) as u32);
+        v * power(half) * power(self.power.wrapping_sub(half))
+    }
+
+    /// `(numerator + low) / (1 + e^x)`, its rounding made up for.
+    #[inline(always)]
+    fn under(self, numerator: f32, n_low: f32) -> f32 {
+        let (high, low) = (self.scale(self.high), self.scale(self.low));
+        let d = 1.0 + high;
+        let d_low = high - (d - 1.0) + low;
+        let inverse = 1.0 / d;
+        let y = numerator * inverse;
+        let rest = (-y).mul_add(d, numerator) + n_low - y * d_low;
+        rest.mul_add(inverse, y)
+    }
+}
+
+#[inline(always)]
+pub(super) fn exp(x: f32) -> f32 {
+    let e = Exp::new(x);
+    e.scale(e.high)
+}
+
+/// ln x for x = m 2^e with m in [sqrt 1/2, sqrt 2): f - f^2/2 + f^3 p(f) for f = m - 1, plus e ln 2.
+#[inline(always)]
+pub(super) fn ln(x: f32) -> f32 {
+    let tiny = x < f32::MIN_POSITIVE;
+    let scaled = if tiny { x * 8_388_608.0 } else { x };
+    let bits = scaled.to_bits();
+    // The mantissa from sqrt(1/2) on.
+    let from = 0x3f35_04f3_u32;
+    let shifted = bits.wrapping_sub(from) as i32;
+    let e = shifted >> 23;
+    let m = f32::from_bits((shifted as u32 & 0x007f_ffff).wrapping_add(from));
+    let e = e as f32 - if tiny { 23.0 } else { 0.0 };
+    let f = m - 1.0;
+    let mut p = 0.069_155_39_f32;
+    p = p.mul_add(f, -0.117_898_51);
+    p = p.mul_add(f, 0.118_729_19);
+    p = p.mul_add(f, -0.123_843_37);
+    p = p.mul_add(f, 0.142_186_66);
+    p = p.mul_add(f, -0.166_692_51);
+    p = p.mul_add(f, 0.200_022_27);
+    p = p.mul_add(f, -0.249_999_87);
+    p = p.mul_add(f, 0.333_333_1);
+    let f2 = f * f;
+    let tail = e.mul_add(-2.121_944_4e-4, (f2 * f) * p);
+    let tail = f2.mul_add(-0.5, tail);
+    let y = e.mul_add(0.693_359_4, f + tail);
+    let y = if x == f32::INFINITY { x } else { y };
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if x < 0.0 || x.is_nan() { f32::NAN } else { y }
+}
+
+/// tanh x: an odd polynomial near 0, 1 - 2 / (e^2|x| + 1) elsewhere.
+#[inline(always)]
+pub(super) fn tanh(x: f32) -> f32 {
+    let a = x.abs();
+    let u = x * x;
+    let mut p = -0.005_717_05_f32;
+    p = p.mul_add(u, 0.020_650_592);
+    p = p.mul_add(u, -0.053_743_5);
+    p = p.mul_add(u, 0.133_314_91);
+    p = p.mul_add(u, -0.333_332_84);
+    let near = (x * u).mul_add(p, x).copysign(x);
+    let far = 1.0 - 2.0 / (exp(2.0 * a) + 1.0);
+    let far = far.copysign(x);
+    if a < 0.625 {
+        near
+    } else if x.is_nan() {
+        x
+    } else {
+        far
+    }
+}
+
+/// 1 / (1 + e^-x), from the side where nothing cancels.
+#[inline(always)]
+pub(super) fn sigmoid(x: f32) -> f32 {
+    let e = Exp::new(-x.abs());
+    let y = if x < 0.0 { e.scale(e.under(e.high, e.low)) } else { e.under(1.0, 0.0) };
+    if x.is_nan() { x } else { y }
+}
+
+#[inline(always)]
+pub(super) fn silu(x: f32) -> f32 {
+    let e = Exp::new(-x.abs());
+    // Scaled after the product: the power alone may be too small for all digits.
+    let far = e.scale(x.max(LEAST) * e.under(e.high, e.low));
+    let y = if x < 0.0 { far } else { x * e.under(1.0, 0.0) };
+    if x.is_nan() { x } else { y }
+}
+
+#[inline(always)]
+pub(super) fn gelu_tanh(x: f32) -> f32 {
+    let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
+    // 0.5 (1 + tanh(t)) is sigmoid(2t); the other side of 0 loses no digits this way.
+    x * sigmoid(2.0 * inner)
+}
+
+/// x^y by f64, which has digits to spare.
+#[inline(always)]
+pub(super) fn powf(x: f32, y: f32) -> f32 {
+    let power = exponential::exp(exponential::ln(f64::from(x.abs())) * f64::from(y)) as f32;
+    // Any number to the power 0, and 1 to any, is 1.
+    let power = if y == 0.0 || x.abs() == 1.0 { 1.0 } else { power };
+    let whole = y.trunc() == y;
+    let odd = whole && (0.5 * y).trunc() != 0.5 * y;
+    let signed = if odd { power.copysign(x) } else { power };
+    let defined = x >= 0.0 || whole || x == f32::NEG_INFINITY || x == 0.0;
+    let signed = if defined { signed } else { f32::NAN };
+    let nan = x.is_nan() && y != 0.0 || y.is_nan() && x != 1.0;
+    if nan { f32::NAN } else { signed }
+}
