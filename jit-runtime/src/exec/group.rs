@@ -76,7 +76,7 @@ impl Group {
             });
             depends.push(bits.fold(0, |x, y| x | y));
         }
-        let cost = members.iter().map(|m| if m.op.info().approx { 8 } else { 1 }).sum();
+        let cost = members.iter().map(|m| cost(m.op)).sum();
         Ok(Group { members, inputs, outputs, program, depends, cost, splits: Mutex::default() })
     }
 
@@ -252,6 +252,11 @@ impl Group {
         let group = Group::new(members, dtypes, outputs).expect("its members have kernels already");
         Part { group, inputs, members: given }
     }
+}
+
+/// Rough cost of an element, in additions.
+pub(super) fn cost(op: Op) -> usize {
+    if op.info().approx { 8 } else { 1 }
 }
 
 /// The broadcast of two shapes.

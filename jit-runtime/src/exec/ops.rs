@@ -4,9 +4,9 @@ use jit_ir::ops::{Attrs, Class, host, shape};
 use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, random, with_dtype};
 use smallvec::SmallVec;
 
-use super::group::{Arg, Group, Member, broadcast};
-use super::{einsum, lists, pick, reduce, sort, views, window};
-use crate::kernels::{copy, launch, matmul, reduce as folds};
+use super::group::{self, Arg, Group, Member, broadcast};
+use super::{counters, einsum, lists, pick, reduce, sort, views, window};
+use crate::kernels::{copy, launch, matmul, reduce as folds, table};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 /// The value of an op with one result.
@@ -125,12 +125,40 @@ fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         _ if op.is_test() => DType::Bool,
         _ => from,
     };
+    if let Some(result) = direct(op, args, from, to) {
+        return Ok(Val::Tensor(result));
+    }
     let inputs =
         (0..args.len()).map(|i| if op == Op::Select && i == 0 { DType::Bool } else { from }).collect();
     let member = Member { op, args: (0..args.len()).map(Arg::Input).collect(), from, to, at: None };
     let group = Group::new(vec![member], inputs, vec![0])?;
     let mut results = group.run(args).map_err(|(_, message)| message)?;
     results.pop().map(Val::Tensor).ok_or_else(|| "gave no result".into())
+}
+
+/// One op by its kernel alone, if the operands are row-major and of one shape, or single elements.
+fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
+    let mut sizes: Option<&Sizes> = None;
+    for t in args.iter().filter_map(|v| if let Val::Tensor(t) = v { Some(t) } else { None }) {
+        if t.rank() == 0 {
+            continue;
+        }
+        if !t.is_contiguous() || sizes.is_some_and(|s| *s != t.shape) {
+            return None;
+        }
+        sizes = Some(&t.shape);
+    }
+    let mut dtypes: SmallVec<[DType; 3]> = SmallVec::from_elem(from, args.len());
+    if op == Op::Select {
+        dtypes[0] = DType::Bool;
+    }
+    let operands: SmallVec<[launch::Operand; 3]> =
+        args.iter().zip(&dtypes).map(|(v, d)| launch::Operand::new(v, *d).ok()).collect::<Option<_>>()?;
+    let kernel = table::kernel(op, from, to)?;
+    let none = Sizes::new();
+    let result = launch::single(kernel, &operands, &dtypes, (to, sizes.unwrap_or(&none)), group::cost(op))?;
+    counters::kernel(1);
+    Some(result)
 }
 
 fn ask(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {

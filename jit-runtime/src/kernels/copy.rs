@@ -1,8 +1,10 @@
 //! Copies of strided views.
 
 use jit_ir::DType;
+use pulp::{Simd, WithSimd};
 
-use crate::tensor::raw::RawTensor;
+use super::arch;
+use crate::tensor::raw::{RawTensor, row_major};
 
 /// A row-major copy.
 pub(crate) fn contiguous_copy(x: &RawTensor) -> RawTensor {
@@ -39,6 +41,13 @@ unsafe fn strided<T: Copy>(x: &RawTensor, dst: *mut T) {
     }
     let inner = x.shape[rank - 1];
     let step = x.strides[rank - 1];
+    if step != 1
+        && inner >= BLOCK
+        && let Some(axis) = (0..rank - 1).find(|a| x.strides[*a] == 1 && x.shape[*a] >= BLOCK)
+    {
+        // SAFETY: passed on.
+        return unsafe { turned(x, axis, src, dst) };
+    }
     let outer: usize = x.shape[..rank - 1].iter().product();
     let mut index = vec![0_usize; rank - 1];
     let mut at = 0_isize;
@@ -49,8 +58,10 @@ unsafe fn strided<T: Copy>(x: &RawTensor, dst: *mut T) {
             if step == 1 {
                 std::ptr::copy_nonoverlapping(from, to, inner);
             } else {
-                for i in 0..inner {
-                    *to.add(i) = *from.offset(i as isize * step);
+                match step {
+                    2 => stepped::<2, T>(from, to, inner),
+                    -1 => stepped::<-1, T>(from, to, inner),
+                    _ => (0..inner).for_each(|i| *to.add(i) = *from.offset(i as isize * step)),
                 }
             }
         }
@@ -62,6 +73,121 @@ unsafe fn strided<T: Copy>(x: &RawTensor, dst: *mut T) {
             }
             at -= x.strides[axis] * x.shape[axis] as isize;
             index[axis] = 0;
+        }
+    }
+}
+
+/// Every `STEP`-th element.
+///
+/// # Safety
+/// `n` elements can be read and written so.
+unsafe fn stepped<const STEP: isize, T: Copy>(from: *const T, to: *mut T, n: usize) {
+    struct Stepped<const STEP: isize, T>(*const T, *mut T, usize);
+    impl<const STEP: isize, T: Copy> WithSimd for Stepped<STEP, T> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            let Stepped(from, to, n) = self;
+            for i in 0..n {
+                // SAFETY: by the caller.
+                unsafe { *to.add(i) = *from.offset(i as isize * STEP) };
+            }
+        }
+    }
+    arch().dispatch(Stepped::<STEP, T>(from, to, n));
+}
+
+/// Rows and columns of the squares in which a matrix is turned: a line of the nearest cache.
+const BLOCK: usize = 16;
+
+/// As [`strided`], for a view whose elements follow each other along `axis`, not along the last one.
+///
+/// # Safety
+/// As [`strided`]; `src` is the view's first element.
+unsafe fn turned<T: Copy>(x: &RawTensor, axis: usize, src: *const T, dst: *mut T) {
+    let rank = x.rank();
+    let to = row_major(&x.shape);
+    // The other axes, one index after the other.
+    let others: Vec<usize> = (0..rank - 1).filter(|a| *a != axis).collect();
+    let count: usize = others.iter().map(|a| x.shape[*a]).product();
+    for i in 0..count {
+        let (mut rest, mut from_at, mut to_at) = (i, 0, 0);
+        for a in others.iter().rev() {
+            let k = (rest % x.shape[*a]) as isize;
+            rest /= x.shape[*a];
+            from_at += k * x.strides[*a];
+            to_at += k * to[*a];
+        }
+        let size = [x.shape[axis], x.shape[rank - 1]];
+        // SAFETY: offsets of indices in range, of the view and of the row-major copy.
+        unsafe {
+            let turn =
+                Turn { src: src.offset(from_at), step: x.strides[rank - 1], dst: dst.offset(to_at), size };
+            arch().dispatch(Turned { turn, to: to[axis] });
+        }
+    }
+}
+
+/// A matrix whose columns lie in memory as rows: element `(i, j)` at `i + j step`.
+struct Turn<T> {
+    src: *const T,
+    step: isize,
+    dst: *mut T,
+    size: [usize; 2],
+}
+
+/// A [`Turn`] into rows that are `to` apart.
+struct Turned<T> {
+    turn: Turn<T>,
+    to: isize,
+}
+
+impl<T: Copy> WithSimd for Turned<T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Turned { turn: Turn { src, step, dst, size: [rows, columns] }, to } = self;
+        // SAFETY: every `(i, j)` below is in range on both sides.
+        unsafe {
+            for j in (0..columns).step_by(BLOCK) {
+                for i in (0..rows).step_by(BLOCK) {
+                    let (from, into) = (
+                        src.offset(i as isize + j as isize * step),
+                        dst.offset(i as isize * to + j as isize),
+                    );
+                    if size_of::<T>() == 4 && i + BLOCK <= rows && j + BLOCK <= columns {
+                        pairs(from.cast(), step, into.cast(), to);
+                        continue;
+                    }
+                    for k in 0..BLOCK.min(rows - i) {
+                        for j in 0..BLOCK.min(columns - j) {
+                            *into.offset(k as isize * to + j as isize) =
+                                *from.offset(k as isize + j as isize * step);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A square of 4-byte elements turned two by two, so that each load and each store moves two of them.
+///
+/// # Safety
+/// A square of [`BLOCK`] rows and columns can be read and written so.
+#[inline(always)]
+unsafe fn pairs(from: *const u32, step: isize, into: *mut u32, to: isize) {
+    // SAFETY: by the caller.
+    unsafe {
+        for j in (0..BLOCK as isize).step_by(2) {
+            for i in (0..BLOCK as isize).step_by(2) {
+                let left = from.offset(i + j * step).cast::<u64>().read_unaligned().to_le();
+                let right = from.offset(i + (j + 1) * step).cast::<u64>().read_unaligned().to_le();
+                let upper = left & 0xffff_ffff | right << 32;
+                let lower = left >> 32 | right & 0xffff_ffff_0000_0000;
+                into.offset(i * to + j).cast::<u64>().write_unaligned(upper.to_le());
+                into.offset((i + 1) * to + j).cast::<u64>().write_unaligned(lower.to_le());
+            }
         }
     }
 }

@@ -4,7 +4,10 @@ use jit_ir::{DType, Prim, Scalar, with_dtype};
 use smallvec::SmallVec;
 
 use super::copy;
-use super::tile::{GROUP, Program, Stream};
+use std::mem::MaybeUninit;
+
+use super::table::Kernel;
+use super::tile::{self, GROUP, Program, Stream};
 use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides, Val};
 
@@ -86,6 +89,56 @@ pub(crate) fn launch(
         nest = Nest::new(operands, &copies, sizes);
     }
     nest.run(program, operands, &copies, results);
+}
+
+/// Elements of a splat that are written out for a kernel at a time.
+const SPLAT: usize = 512;
+
+/// One kernel over row-major operands of the shape `sizes` and single elements, on this thread; the result has
+/// elements of type `to`. `None` where that does not pay, or does not fit.
+pub(crate) fn single(
+    kernel: Kernel,
+    operands: &[Operand],
+    dtypes: &[DType],
+    (to, sizes): (DType, &Sizes),
+    cost: usize,
+) -> Option<RawTensor> {
+    let n: usize = sizes.iter().product();
+    if n * cost >= PARALLEL && threads::count() > 1 {
+        return None;
+    }
+    let out = RawTensor::uninit(to, sizes);
+    if n == 0 {
+        return Some(out);
+    }
+    let streams: SmallVec<[Stream; 3]> = operands.iter().map(|o| stream(o, n)).collect();
+    let mut filled = [const { MaybeUninit::<[u64; SPLAT]>::uninit() }; 3];
+    let mut splat = false;
+    let mut whole = n.next_multiple_of(GROUP);
+    for ((s, dtype), copy) in streams.iter().zip(dtypes).zip(&mut filled) {
+        let size = dtype.size();
+        if s.splat {
+            splat = true;
+            // SAFETY: one element is readable, and the copy has room for as many.
+            unsafe { tile::fill(copy.as_mut_ptr().cast(), s.start, size, SPLAT.min(whole)) };
+        } else if whole * size > s.readable || (size == 1 && whole > n) {
+            whole = n;
+        }
+    }
+    let step = if splat { SPLAT } else { whole };
+    let start = out.buffer.start();
+    for at in (0..whole).step_by(step) {
+        let from = |i: usize| match streams.get(i) {
+            Some(s) if s.splat => filled[i].as_ptr().cast(),
+            Some(s) => s.start.wrapping_add(at * dtypes[i].size()),
+            None => std::ptr::null(),
+        };
+        let dst = start.wrapping_add(at * to.size());
+        // SAFETY: operands are readable for whole groups, or the count is exact; the result is fresh and padded to
+        // whole groups.
+        unsafe { kernel(dst, from(0), from(1), from(2), step.min(whole - at)) };
+    }
+    Some(out)
 }
 
 /// A contiguous or single-element operand as a stream.

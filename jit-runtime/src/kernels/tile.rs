@@ -145,7 +145,7 @@ impl Program {
 
 /// # Safety
 /// `value` is readable for `size` bytes, `to` writable for `n` times as many.
-unsafe fn fill(to: *mut u8, value: *const u8, size: usize, n: usize) {
+pub(super) unsafe fn fill(to: *mut u8, value: *const u8, size: usize, n: usize) {
     // SAFETY: by the caller; sizes of elements are 1, 4 and 8, and both sides are aligned.
     unsafe {
         match size {

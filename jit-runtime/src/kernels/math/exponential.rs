@@ -158,6 +158,13 @@ pub(super) fn silu(x: f64) -> f64 {
 }
 
 #[inline(always)]
+pub(super) fn gelu_tanh(x: f64) -> f64 {
+    let inner = 0.797_884_560_802_865_4 * (x + 0.044_715 * x * x * x);
+    // 0.5 (1 + tanh(t)) is sigmoid(2t); the other side of 0 loses no digits this way.
+    x * sigmoid(2.0 * inner)
+}
+
+#[inline(always)]
 pub(super) fn softplus(x: f64) -> f64 {
     let e = Exp::new(-x.abs(), 0.0);
     let (high, low) = (e.scale(e.high), e.scale(e.low));

@@ -20,9 +20,9 @@ const ERF: [f64; 11] = [
     -9.339_954_023_583_302e-10,
 ];
 
-/// e^(x^2 / 2) erfc(x / sqrt 2) (1 + x) / 2 in (6 - x) / (6 + x), for x from 0 to 40.
-const TAIL: [f64; 23] = [
-    0.453_455_200_271_127_96,
+/// e^(x^2 / 2) erfc(x / sqrt 2) (1 + x) / 2 in (6 - x) / (6 + x), for x from 0 to 40: the constant, the others.
+const CENTRE: f64 = 0.453_455_200_271_127_96;
+const TAIL: [f64; 22] = [
     0.085_025_362_305_770_72,
     0.039_811_424_562_429_82,
     0.004_373_386_779_593_226,
@@ -55,13 +55,23 @@ fn tail(a: f64, factor: f64) -> f64 {
     let e = Exp::new(-square, -square_low);
     let d = 1.0 + a;
     let d_low = if a > 1.0 { 1.0 - (d - a) } else { a - (d - 1.0) };
-    let p = horner((6.0 - a) / (6.0 + a), &TAIL);
+    // One division serves both quotients; what it costs in digits is made up for below, or hardly counts.
+    let inverse = 1.0 / ((6.0 + a) * d);
+    let (top, bottom, scale) = (6.0 - a, 6.0 + a, d * inverse);
+    let t = top * scale;
+    let t = (-t).mul_add(bottom, top).mul_add(scale, t);
+    let (p, p_low) = {
+        let rest = horner(t, &TAIL);
+        let sum = t.mul_add(rest, CENTRE);
+        (sum, t.mul_add(rest, CENTRE - sum))
+    };
+    let inverse = bottom * inverse;
     // factor p (high + low) / (d + d_low), the roundings on the way made up for.
     let product = factor * p;
-    let product_low = factor.mul_add(p, -product);
-    let q = product / d;
+    let product_low = factor.mul_add(p, -product) + factor * p_low;
+    let q = product * inverse;
     let rest = (-q).mul_add(d, product) + product_low - q * d_low;
-    let rest = rest / d;
+    let rest = rest * inverse;
     let y = q * e.high;
     let y_low = q.mul_add(e.high, -y) + q * e.low + rest * e.high;
     e.scale(y + y_low)

@@ -93,7 +93,7 @@ macro_rules! double {
 }
 
 impl Approx for f64 {
-    double!(f64: exp exp_m1 ln ln_1p log2 sinh cosh tanh sigmoid silu softplus; exponential);
+    double!(f64: exp exp_m1 ln ln_1p log2 sinh cosh tanh sigmoid silu gelu_tanh softplus; exponential);
     double!(f64: sin cos tan asin acos atan; trigonometric);
     double!(f64: erf gelu; gaussian);
     #[inline(always)]

@@ -116,9 +116,10 @@ pub(super) fn tan(x: f64) -> f64 {
     let odd = c.quadrant & 1 == 1;
     let (top, bottom) = if odd { (c.cos, c.sin) } else { (c.sin, c.cos) };
     let (top, top_low) = if odd { (-top.0, -top.1) } else { top };
-    let y = top / bottom.0;
+    let inverse = 1.0 / bottom.0;
+    let y = top * inverse;
     let rest = (-y).mul_add(bottom.0, top) + top_low - y * bottom.1;
-    let y = y + rest / bottom.0;
+    let y = rest.mul_add(inverse, y);
     if x.abs() < 1e-9 { x } else { y }
 }
 
@@ -142,8 +143,9 @@ fn angle(a: f64, b: f64) -> (f64, f64) {
     let base = if steep { HALF_PI[0] } else { 0.5 * HALF_PI[0] };
     let base_low = if steep { HALF_PI[1] } else { 0.5 * HALF_PI[1] };
     let (base, base_low) = if flat { (0.0, 0.0) } else { (base, base_low) };
+    let inverse = 1.0 / bottom;
     let t = top / bottom;
-    let t_low = ((-t).mul_add(bottom, top) + top_low - t * bottom_low) / bottom;
+    let t_low = ((-t).mul_add(bottom, top) + top_low - t * bottom_low) * inverse;
     // Where the quotient is so small that the remainder is not exact, there is none.
     let t_low = if t.abs() < 1e-270 { 0.0 } else { t_low };
     let z = t * t;
