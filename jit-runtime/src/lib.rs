@@ -27,6 +27,7 @@
 mod compile;
 mod error;
 mod exec;
+pub mod interop;
 mod kernels;
 mod script;
 mod tensor;

@@ -96,6 +96,8 @@ fn wide_silu(x: f64) -> f64 {
 }
 
 fn all() -> Vec<Case> {
+    // `JIT_FUNCTION=tan` runs that function alone.
+    let only = std::env::var("JIT_FUNCTION").ok();
     let cases = cases! {
         exp f64::exp, |x, p, c| x.exp(p, NEAREST, c);
         exp_m1 f64::exp_m1, |x, p, c| x.exp(p + 1100, NEAREST, c).sub(&big(1.0, p), p + 1100, NEAREST);
@@ -122,7 +124,7 @@ fn all() -> Vec<Case> {
         };
         rsqrt |x| 1.0 / x.sqrt(), |x, p, _| x.sqrt(p, NEAREST).reciprocal(p, NEAREST);
     };
-    cases.into_iter().collect()
+    cases.into_iter().filter(|case| only.as_ref().is_none_or(|name| name == case.name)).collect()
 }
 
 /// Distance from `exact`, which rounds to `near`, in units of the last place of `near`.

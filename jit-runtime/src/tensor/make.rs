@@ -36,7 +36,12 @@ impl<T: Elem> Tensor<T> {
             let message = format!("{} elements for shape {shape:?}", data.len());
             return Err(Error::Op { op: "from_vec", message, at: None });
         }
-        Ok(Tensor::from_raw(RawTensor::from_slice(&data, &shape)))
+        Ok(Tensor::from_raw(RawTensor::from_vec(data, &shape)))
+    }
+
+    /// As [`Tensor::from_vec`], for a shape that fits.
+    pub(crate) fn of_elements(data: Vec<T>, shape: &[usize]) -> Tensor<T> {
+        Tensor::from_raw(RawTensor::from_vec(data, shape))
     }
 
     /// A tensor of rank 0.
@@ -138,7 +143,7 @@ impl<T: Float> Tensor<T> {
 impl<T: Elem> From<Vec<T>> for Tensor<T> {
     fn from(data: Vec<T>) -> Tensor<T> {
         let n = data.len();
-        Tensor::from_raw(RawTensor::from_slice(&data, &[n]))
+        Tensor::from_raw(RawTensor::from_vec(data, &[n]))
     }
 }
 

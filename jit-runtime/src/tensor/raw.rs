@@ -72,6 +72,30 @@ impl RawTensor {
         out
     }
 
+    /// The elements of a vector in row-major order; a long one is adopted, not copied.
+    pub(crate) fn from_vec<T: Prim>(data: Vec<T>, shape: &[usize]) -> RawTensor {
+        const ADOPTED: usize = 32 << 10;
+        if size_of_val(data.as_slice()) < ADOPTED {
+            return RawTensor::from_slice(&data, shape);
+        }
+        RawTensor::in_buffer(T::DTYPE, shape, Buffer::of_vec(data))
+    }
+
+    /// Row-major from the start of a buffer, which holds as many elements.
+    pub(crate) fn in_buffer(dtype: DType, shape: &[usize], buffer: Buffer) -> RawTensor {
+        RawTensor { dtype, shape: shape.into(), strides: row_major(shape), offset: 0, buffer }
+    }
+
+    /// A copy of the elements that lie in these bytes, valid ones for the type.
+    #[cfg(feature = "safetensors")]
+    pub(crate) fn of_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> RawTensor {
+        let mut out = RawTensor::uninit(dtype, shape);
+        assert!(out.buffer.is_unique() && out.buffer.capacity() >= bytes.len());
+        // SAFETY: the buffer is fresh and has room, as was just checked.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.buffer.start(), bytes.len()) };
+        out
+    }
+
     /// A tensor whose element `i`, in row-major order, is `value(i)`.
     pub(crate) fn from_fn<T: Prim>(shape: &[usize], mut value: impl FnMut(usize) -> T) -> RawTensor {
         let mut out = RawTensor::uninit(T::DTYPE, shape);
@@ -117,6 +141,16 @@ impl RawTensor {
         // SAFETY: a contiguous tensor's elements lie in its buffer, were written as `T` when it was
         // made, and are written again only through a unique buffer.
         self.is_contiguous().then(|| unsafe { self.buffer.slice(self.offset, self.len()) })
+    }
+
+    /// The elements column by column, if a matrix lies so in memory.
+    pub(crate) fn as_columns<T: Prim>(&self) -> Option<&[T]> {
+        let [rows, columns] = self.shape[..] else { return None };
+        if self.strides[..] != [1, rows as isize] {
+            return None;
+        }
+        // SAFETY: as in `as_slice`: the elements of the view without gaps, in another order.
+        Some(unsafe { self.buffer.slice(self.offset, rows * columns) })
     }
 
     /// The elements for writing, after making the buffer unique and contiguous.

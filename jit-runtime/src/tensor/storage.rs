@@ -5,11 +5,14 @@
 //! thread: an aligned allocation costs more than the work on a few elements.
 
 use std::alloc::{Layout, alloc, dealloc};
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use jit_ir::Prim;
 
 use crate::error::{Error, fail};
 
@@ -30,6 +33,8 @@ const FREE_LIMIT: usize = 512 << 20;
 pub(crate) struct Block {
     start: NonNull<u8>,
     capacity: usize,
+    /// Who else's memory it is, if so: it is read only, and has no room to spare.
+    owner: Option<Box<dyn Any + Send + Sync>>,
 }
 
 // SAFETY: a block is plain memory, owned by one `Block`; shared access only reads.
@@ -83,7 +88,7 @@ impl Block {
         let to = if capacity >= RECYCLED { bytes + GRAIN } else { capacity };
         // SAFETY: `to` is at most the capacity, which is at least `bytes + GRAIN`.
         unsafe { start.as_ptr().add(from).write_bytes(0, to - from) };
-        Block { start, capacity }
+        Block { start, capacity, owner: None }
     }
 }
 
@@ -97,6 +102,9 @@ fn take_free(capacity: usize) -> Option<NonNull<u8>> {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        if self.owner.is_some() {
+            return;
+        }
         if self.capacity >= RECYCLED {
             let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
             if free.bytes + self.capacity <= FREE_LIMIT {
@@ -116,7 +124,7 @@ pub(crate) struct Buffer(ManuallyDrop<Arc<Block>>);
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let small = self.0.capacity < RECYCLED;
+        let small = self.0.capacity < RECYCLED && self.0.owner.is_none();
         let last = small && self.is_unique();
         // SAFETY: the buffer is going away and does not use the block again.
         let block = unsafe { ManuallyDrop::take(&mut self.0) };
@@ -147,6 +155,22 @@ impl Buffer {
         Buffer(ManuallyDrop::new(kept.unwrap_or_else(|| Arc::new(Block::new(capacity, bytes)))))
     }
 
+    /// The memory of a vector, without a copy. It is never written.
+    pub(crate) fn of_vec<T: Prim>(data: Vec<T>) -> Buffer {
+        let capacity = size_of_val(data.as_slice());
+        let start = NonNull::from(data.as_slice()).cast();
+        Buffer(ManuallyDrop::new(Arc::new(Block { start, capacity, owner: Some(Box::new(data)) })))
+    }
+
+    /// A range of a mapped file, without a copy. It is never written.
+    #[cfg(feature = "safetensors")]
+    pub(crate) fn of_map(map: &Arc<memmap2::Mmap>, range: std::ops::Range<usize>) -> Buffer {
+        let bytes = &map[range];
+        let (start, capacity) = (NonNull::from(bytes).cast(), bytes.len());
+        let owner: Box<dyn Any + Send + Sync> = Box::new(map.clone());
+        Buffer(ManuallyDrop::new(Arc::new(Block { start, capacity, owner: Some(owner) })))
+    }
+
     /// The first byte.
     pub(crate) fn start(&self) -> *mut u8 {
         self.0.start.as_ptr()
@@ -157,9 +181,9 @@ impl Buffer {
         self.0.capacity
     }
 
-    /// Whether nobody else holds the block.
+    /// Whether nobody else holds the block, and it may be written.
     pub(crate) fn is_unique(&mut self) -> bool {
-        let unique = Arc::strong_count(&self.0) == 1;
+        let unique = Arc::strong_count(&self.0) == 1 && self.0.owner.is_none();
         if unique {
             // What another thread did before it dropped its reference has happened.
             fence(Ordering::Acquire);
@@ -188,6 +212,14 @@ impl Buffer {
     }
 }
 
+/// A file's bytes as memory, read when they are touched.
+#[cfg(feature = "safetensors")]
+pub(crate) fn map(file: &std::fs::File) -> std::io::Result<memmap2::Mmap> {
+    // SAFETY: that nobody changes the file meanwhile is said to the user where it is opened; no more than numbers
+    // would change.
+    unsafe { memmap2::Mmap::map(file) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +235,18 @@ mod tests {
         let bytes = 7_654_321;
         let first = Buffer::new(bytes).start() as usize;
         assert_eq!(Buffer::new(bytes).start() as usize, first);
+    }
+
+    #[test]
+    fn adopted_memory_is_shared_and_never_written() {
+        let data = vec![1.0_f32, 2.0, 3.0];
+        let start = data.as_ptr() as usize;
+        let mut buffer = Buffer::of_vec(data);
+        assert_eq!((buffer.start() as usize, buffer.capacity()), (start, 12));
+        assert!(!buffer.is_unique());
+        drop(buffer.clone());
+        // SAFETY: three `f32` lie there.
+        assert_eq!(unsafe { buffer.slice::<f32>(0, 3) }, [1.0, 2.0, 3.0]);
     }
 
     #[test]
