@@ -152,9 +152,12 @@ impl Scalar {
         with_dtype!(dtype, T => T::from_scalar(self).to_scalar())
     }
 
-    /// The value as `i64` (sizes, indices).
+    /// The value as `i64` (sizes, indices); a size too large for one is too large for anything.
     pub fn as_i64(self) -> i64 {
-        i64::from_scalar(self)
+        match self {
+            Scalar::Usize(v) => i64::try_from(v).unwrap_or(i64::MAX),
+            other => i64::from_scalar(other),
+        }
     }
 
     /// Equality of type and bits, all NaNs alike.

@@ -61,37 +61,50 @@ fn pair(u: f64, v: f64) -> [f64; 2] {
     [radius * cos, radius * sin]
 }
 
+/// How many keys a key is split into, if it can be.
+///
+/// # Errors
+/// The number is negative, or of more keys than fit into memory.
+pub fn split_count(n: i64) -> Result<usize, String> {
+    u32::try_from(n).map(|n| n as usize).map_err(|_| format!("cannot split into {n} keys"))
+}
+
+/// The numbers of one block, and how many they are.
+type Numbers = ([Scalar; 4], usize);
+
+fn two([a, b]: [f64; 2]) -> Numbers {
+    ([Scalar::F64(a), Scalar::F64(b), Scalar::F64(0.0), Scalar::F64(0.0)], 2)
+}
+
 /// `n` numbers of the element type, uniform in 0..1: of f32 four to a block, of f64 two.
-pub fn uniform(key: i64, n: usize, dtype: DType) -> Vec<Scalar> {
-    let of = |words: [u32; 4]| match dtype {
-        DType::F32 => words.map(|w| Scalar::F32((w >> 8) as f32 * (0.5_f32).powi(24))).to_vec(),
-        _ => vec![Scalar::F64(unit(words[0], words[1])), Scalar::F64(unit(words[2], words[3]))],
+pub fn uniform(key: i64, n: usize, dtype: DType) -> impl Iterator<Item = Scalar> {
+    let of = move |w: [u32; 4]| match dtype {
+        DType::F32 => (w.map(|w| Scalar::F32((w >> 8) as f32 * (0.5_f32).powi(24))), 4),
+        _ => two([unit(w[0], w[1]), unit(w[2], w[3])]),
     };
-    filled(n, |i| of(block(key, i, Use::Uniform)))
+    numbers(n, move |i| of(block(key, i, Use::Uniform)))
 }
 
 /// `n` numbers of the element type, normal with mean 0 and variance 1: of f32 four to a block, of f64 two.
-pub fn normal(key: i64, n: usize, dtype: DType) -> Vec<Scalar> {
-    let of = |w: [u32; 4]| match dtype {
+pub fn normal(key: i64, n: usize, dtype: DType) -> impl Iterator<Item = Scalar> {
+    let of = move |w: [u32; 4]| match dtype {
         DType::F32 => {
             let word = |w: u32| f64::from(w) * (0.5_f64).powi(32);
             let (a, b) = (pair(word(w[0]), word(w[1])), pair(word(w[2]), word(w[3])));
-            [a[0], a[1], b[0], b[1]].map(|v| Scalar::F32(v as f32)).to_vec()
+            ([a[0], a[1], b[0], b[1]].map(|v| Scalar::F32(v as f32)), 4)
         }
-        _ => pair(unit(w[0], w[1]), unit(w[2], w[3])).map(Scalar::F64).to_vec(),
+        _ => two(pair(unit(w[0], w[1]), unit(w[2], w[3]))),
     };
-    filled(n, |i| of(block(key, i, Use::Normal)))
+    numbers(n, move |i| of(block(key, i, Use::Normal)))
 }
 
-fn filled(n: usize, of: impl Fn(usize) -> Vec<Scalar>) -> Vec<Scalar> {
-    let mut out = Vec::with_capacity(n + 3);
-    let mut i = 0;
-    while out.len() < n {
-        out.extend(of(i));
-        i += 1;
-    }
-    out.truncate(n);
-    out
+fn numbers(n: usize, of: impl Fn(usize) -> Numbers) -> impl Iterator<Item = Scalar> {
+    (0..)
+        .flat_map(move |i| {
+            let (all, count) = of(i);
+            all.into_iter().take(count)
+        })
+        .take(n)
 }
 
 #[cfg(test)]
@@ -116,18 +129,18 @@ mod tests {
                 let mean = values.iter().sum::<f64>() / n as f64;
                 (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64)
             };
-            let (mean, var) = moments(uniform(7, n, dtype));
+            let (mean, var) = moments(uniform(7, n, dtype).collect());
             assert!((mean - 0.5).abs() < 0.005 && (var - 1.0 / 12.0).abs() < 0.002, "{mean} {var}");
-            let (mean, var) = moments(normal(7, n, dtype));
+            let (mean, var) = moments(normal(7, n, dtype).collect());
             assert!(mean.abs() < 0.02 && (var - 1.0).abs() < 0.02, "{mean} {var}");
-            assert!(uniform(3, 1000, dtype).iter().all(|v| (0.0..1.0).contains(&f64::from_scalar(*v))));
+            assert!(uniform(3, 1000, dtype).all(|v| (0.0..1.0).contains(&f64::from_scalar(v))));
         }
     }
 
     #[test]
     fn a_prefix_does_not_depend_on_the_length() {
         let (long, short) = (normal(5, 11, DType::F32), normal(5, 6, DType::F32));
-        assert!(long.iter().zip(&short).all(|(a, b)| a.same_bits(*b)));
+        assert!(long.zip(short).all(|(a, b)| a.same_bits(b)));
         assert_ne!(split(1, 0), split(1, 1));
         assert_ne!(split(1, 0), split(2, 0));
     }

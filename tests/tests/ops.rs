@@ -50,23 +50,32 @@ fn name(value: &Value) -> String {
 
 /// Runs `op(args) attrs` everywhere and compares.
 fn check(op: Op, args: &[Value], attrs: &str) {
+    let text = text_of(op, args, attrs);
+    compare(&Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}")), args);
+}
+
+fn text_of(op: Op, args: &[Value], attrs: &str) -> String {
     let params: Vec<String> = args.iter().enumerate().map(|(i, v)| format!("%a{i}: {}", name(v))).collect();
     let uses: Vec<String> = (0..args.len()).map(|i| format!("%a{i}")).collect();
-    let text = format!(
+    format!(
         "fn f({}) -> _ {{\n  %r: _ = {}({}){attrs}\n  return %r\n}}\n",
         params.join(", "),
         op.name(),
         uses.join(", ")
-    );
-    let graph = Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    assert_eq!(Graph::parse(&graph.to_string()).as_ref(), Ok(&graph), "{text}");
-    let expected = interp::run(&graph, args, Some(&testing::approx));
+    )
+}
+
+/// Runs a graph of one op everywhere and compares.
+fn compare(graph: &Graph, args: &[Value]) {
+    let text = graph.to_string();
+    assert_eq!(Graph::parse(&text).as_ref(), Ok(graph), "{text}");
+    let expected = interp::run(graph, args, Some(&testing::approx));
     if let Ok(results) = &expected {
-        inferred(&graph, args, &results[0]);
+        inferred(graph, args, &results[0]);
     }
     for layout in Layout::ALL {
         for optimise in [true, false] {
-            let run = || testing::run(&graph, args, layout, optimise);
+            let run = || testing::run(graph, args, layout, optimise);
             // Each level of instructions with one of the layouts.
             let level = layout as usize;
             let got = if level < testing::levels() { testing::at_level(level, run) } else { run() };
@@ -538,4 +547,51 @@ fn products() {
         check(Op::Dot, &[tensor(dtype, &[70], 1), tensor(dtype, &[7], 2)], "");
         check(Op::Outer, &[tensor(dtype, &[3], 1), tensor(dtype, &[4], 2)], "");
     }
+}
+
+/// Random operands and attributes, most of which do not fit: both say so, or give the same, and neither panics.
+#[test]
+fn operands_that_do_not_fit() {
+    let mut state = 12345_u64;
+    let mut roll = move |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let mut ran = BTreeSet::new();
+    let plain =
+        |op: &&Op| op.info().class != Class::Structure && !matches!(op, Op::Host | Op::Powi | Op::List);
+    for op in Op::ALL.iter().filter(plain) {
+        let (least, most) = op.info().operands;
+        for _ in 0..300 {
+            let count = least + roll((most.min(least + 2) - least + 1) as u64) as usize;
+            let dtype = ALL[roll(6) as usize];
+            let mut args = Vec::new();
+            for i in 0..count {
+                // Mostly what the op may take: a tensor first, numbers after it.
+                let scalar = roll(4) > u64::from(i > 0) * 2;
+                let shape: Vec<usize> = (0..roll(5)).map(|_| roll(4) as usize).collect();
+                args.push(match (scalar && i > 0, roll(3)) {
+                    (true, 0) => Value::Scalar(Scalar::I64(roll(9) as i64 - 4)),
+                    (true, 1) => Value::Scalar(Scalar::Usize(roll(5) as usize)),
+                    (true, _) => Value::Scalar(Scalar::F64(roll(9) as f64 / 2.0 - 2.0).cast(dtype)),
+                    (false, 0) if i > 0 => indices(&shape, 4),
+                    (false, _) => tensor(dtype, &shape, roll(99) as usize),
+                });
+            }
+            let axes: Vec<String> = (0..roll(3)).map(|_| (roll(9) as i64 - 4).to_string()).collect();
+            let attrs = [
+                String::new(),
+                format!(" {{axes = [{}]}}", axes.join(", ")),
+                format!(" {{axes = [{}], keep}}", axes.join(", ")),
+                format!(" {{dtype = {}}}", ALL[roll(6) as usize]),
+                " {text = \"ij,jk\"}".to_string(),
+            ];
+            let text = text_of(*op, &args, &attrs[roll(5) as usize]);
+            if let Ok(graph) = Graph::parse(&text) {
+                compare(&graph, &args);
+                ran.insert(*op);
+            }
+        }
+    }
+    assert!(ran.len() > 100, "{} ops had a graph", ran.len());
 }

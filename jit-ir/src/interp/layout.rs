@@ -144,8 +144,8 @@ fn make(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value
             let key = operands[0].tensor()?.get(0).as_i64();
             let dtype = attrs.dtype.unwrap_or(DType::F32);
             match op {
-                Op::Uniform => made(dtype, to, &random::uniform(key, n, dtype)),
-                Op::Normal => made(dtype, to, &random::normal(key, n, dtype)),
+                Op::Uniform => made(dtype, to, &random::uniform(key, n, dtype).collect::<Vec<_>>()),
+                Op::Normal => made(dtype, to, &random::normal(key, n, dtype).collect::<Vec<_>>()),
                 _ => made(DType::I64, &[], &[Scalar::I64(random::split(key, scalar(1)?.as_i64() as usize))]),
             }
         }

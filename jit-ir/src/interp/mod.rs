@@ -283,7 +283,8 @@ fn listed(op: Op, operands: &[Value]) -> Result<Option<Value>, String> {
             return Err("takes a key".into());
         }
         let one = |i| crate::random::split(key.get(0).as_i64(), i);
-        let keys = (0..n.scalar()?.as_i64() as usize).map(|i| made(DType::I64, &[], &[Scalar::I64(one(i))]));
+        let keys = (0..crate::random::split_count(n.scalar()?.as_i64())?)
+            .map(|i| made(DType::I64, &[], &[Scalar::I64(one(i))]));
         return Ok(Some(Value::List(Arc::new(keys.collect()))));
     }
     let Some(Value::List(list)) = operands.first() else {

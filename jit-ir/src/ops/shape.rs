@@ -118,7 +118,10 @@ pub(super) fn count(dims: &[Dim]) -> Result<Option<usize>, String> {
     for d in dims {
         let Dim::Known(k) = d else { return Ok(None) };
         zero |= *k == 0;
-        n = n.checked_mul((*k).max(1)).ok_or_else(|| format!("{} has too many elements", show(dims)))?;
+        n = n
+            .checked_mul((*k).max(1))
+            .filter(|n| *n < isize::MAX as usize)
+            .ok_or_else(|| format!("{} has too many elements", show(dims)))?;
     }
     Ok(Some(if zero { 0 } else { n }))
 }

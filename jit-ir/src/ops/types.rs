@@ -26,6 +26,9 @@ pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) 
     if op.info().class == Class::Ask || (op.is_elementwise() && operands.iter().all(Type::is_scalar)) {
         return Ok(Type::Scalar(dtype));
     }
+    if dtype == DType::Usize {
+        return Err("no tensor holds usize".into());
+    }
     let dims = match shape::infer(op, operands, values, attrs) {
         Ok(shape) => shape.dims,
         Err(_) => None,
@@ -177,6 +180,9 @@ fn elementwise(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>
             return Err("the mask is a tensor of bool".into());
         }
         return common(&operands[1..]);
+    }
+    if matches!(op, Op::Shl | Op::Shr) && operands.iter().any(Type::is_tensor) {
+        return Err("is for host integers".into());
     }
     let Some(d) = common(operands)? else {
         return Ok(op.is_test().then_some(DType::Bool));

@@ -21,7 +21,7 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Option<Val>, 
         if key.rank() > 0 {
             return Err("takes a key".into());
         }
-        let (key, n) = (key.item().as_i64(), n.scalar()?.as_i64() as usize);
+        let (key, n) = (key.item().as_i64(), random::split_count(n.scalar()?.as_i64())?);
         let one = |i| Val::Tensor(RawTensor::scalar(Scalar::I64(random::split(key, i))));
         return Ok(Some(Val::List(Arc::new((0..n).map(one).collect()))));
     }

@@ -205,17 +205,19 @@ fn make(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTens
         Op::Uniform | Op::Normal | Op::SplitKey => {
             let key = args[0].tensor()?.item().as_i64();
             let (n, dtype) = (sizes.iter().product(), attrs.dtype.unwrap_or(DType::F32));
-            let values = match op {
-                Op::Uniform => random::uniform(key, n, dtype),
-                Op::Normal => random::normal(key, n, dtype),
-                _ => {
-                    return Ok(RawTensor::scalar(Scalar::I64(random::split(
-                        key,
-                        scalar(1)?.as_i64() as usize,
-                    ))));
+            if op == Op::SplitKey {
+                return Ok(RawTensor::scalar(Scalar::I64(random::split(key, scalar(1)?.as_i64() as usize))));
+            }
+            let mut out = RawTensor::uninit(dtype, sizes);
+            with_dtype!(dtype, T => {
+                let to = out.fresh::<T>().iter_mut();
+                if op == Op::Uniform {
+                    to.zip(random::uniform(key, n, dtype)).for_each(|(v, s)| *v = T::from_scalar(s));
+                } else {
+                    to.zip(random::normal(key, n, dtype)).for_each(|(v, s)| *v = T::from_scalar(s));
                 }
-            };
-            with_dtype!(dtype, T => RawTensor::from_fn(sizes, |i| T::from_scalar(values[i])))
+            });
+            out
         }
         Op::Full => {
             let value = scalar(args.len() - 1)?;

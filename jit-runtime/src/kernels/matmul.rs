@@ -4,8 +4,9 @@
 use std::marker::PhantomData;
 
 use faer::linalg::matmul::matmul as faer_matmul;
+use faer::reborrow::{Reborrow, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
-use jit_ir::numerics::CHAIN;
+use jit_ir::numerics::{CHAIN, chain};
 use jit_ir::ops::lanes::Int;
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
@@ -115,7 +116,7 @@ macro_rules! float_product {
                     // SAFETY: by the caller.
                     let to = unsafe { MatMut::from_raw_parts_mut(to, m, n, stride as isize, 1) };
                     let (a, b) = (MatRef::from_row_major_slice(a, m, k), MatRef::from_row_major_slice(b, k, n));
-                    return faer_matmul(to, Accum::Replace, a, b, 1.0, Par::Seq);
+                    return sequential(to, a, b);
                 }
                 for row in 0..m {
                     // SAFETY: by the caller.
@@ -157,12 +158,17 @@ fn add_products<T: Int>(row: &[T], matrix: &[T], sums: &mut [T]) {
 /// Float types.
 trait Float: Prim + faer::traits::ComplexField {
     const ONE: Self;
+    fn is_minus_zero(self) -> bool;
     fn fma(a: Self, b: Self, c: Self) -> Self;
     fn plus(a: Self, b: Self) -> Self;
 }
 
 impl Float for f32 {
     const ONE: f32 = 1.0;
+    #[inline(always)]
+    fn is_minus_zero(self) -> bool {
+        self.to_bits() == f32::to_bits(-0.0)
+    }
     #[inline(always)]
     fn fma(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
@@ -175,6 +181,10 @@ impl Float for f32 {
 
 impl Float for f64 {
     const ONE: f64 = 1.0;
+    #[inline(always)]
+    fn is_minus_zero(self) -> bool {
+        self.to_bits() == f64::to_bits(-0.0)
+    }
     #[inline(always)]
     fn fma(a: f64, b: f64, c: f64) -> f64 {
         a.mul_add(b, c)
@@ -222,25 +232,64 @@ fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
     let (m, k, n) = (x.nrows(), x.ncols(), y.ncols());
     let threads = threads::count();
     if threads == 1 || m * k * n < PARALLEL {
-        return faer_matmul(to, Accum::Replace, x, y, T::ONE, Par::Seq);
+        return sequential(to, x, y);
     }
     // Panels of fewer than two rows or columns would go another way through faer.
     if m >= n {
         let at = (m / 2).next_multiple_of(16).min(m - 2);
         let (top, bottom) = to.split_at_row_mut(at);
         let (x0, x1) = x.split_at_row(at);
-        threads::join(
-            || faer_matmul(top, Accum::Replace, x0, y, T::ONE, Par::Seq),
-            || faer_matmul(bottom, Accum::Replace, x1, y, T::ONE, Par::Seq),
-        );
+        threads::join(|| sequential(top, x0, y), || sequential(bottom, x1, y));
     } else {
         let at = (n / 2).next_multiple_of(16).min(n - 2);
         let (left, right) = to.split_at_col_mut(at);
         let (y0, y1) = y.split_at_col(at);
-        threads::join(
-            || faer_matmul(left, Accum::Replace, x, y0, T::ONE, Par::Seq),
-            || faer_matmul(right, Accum::Replace, x, y1, T::ONE, Par::Seq),
-        );
+        threads::join(|| sequential(left, x, y0), || sequential(right, x, y1));
+    }
+}
+
+/// Products of at most so many multiply-adds go another way through faer: there a chain starts by a product, here
+/// by adding it to 0. That is another result only where all products are -0.
+const BY_PRODUCT: usize = 16 * 16 * 16;
+
+/// Longer chains of such small products depend on the layout there.
+const SHORT: usize = 16;
+
+/// Row by row by our own kernel, on row-major copies.
+fn by_rows<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
+    let (k, n) = (x.ncols(), y.ncols());
+    let matrix: Vec<T> = (0..k).flat_map(|p| (0..n).map(move |j| y[(p, j)])).collect();
+    let mut out = vec![T::ZERO; n];
+    for i in 0..x.nrows() {
+        let row: Vec<T> = (0..k).map(|p| x[(i, p)]).collect();
+        row_times_matrix(&row, &matrix, &mut out);
+        for (j, v) in out.iter().enumerate() {
+            to[(i, j)] = *v;
+        }
+    }
+}
+
+/// One product on this thread.
+fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
+    let (m, k, n) = (x.nrows(), x.ncols(), y.ncols());
+    if m * k * n > BY_PRODUCT {
+        return faer_matmul(to, Accum::Replace, x, y, T::ONE, Par::Seq);
+    }
+    if k > SHORT {
+        return by_rows(to, x, y);
+    }
+    faer_matmul(to.rb_mut(), Accum::Replace, x, y, T::ONE, Par::Seq);
+    for i in 0..m {
+        for j in 0..n {
+            // SAFETY: in range by the loops, as is `p` below.
+            unsafe {
+                if T::is_minus_zero(*to.rb().get_unchecked(i, j)) {
+                    let products: Vec<(T, T)> =
+                        (0..k).map(|p| (*x.get_unchecked(i, p), *y.get_unchecked(p, j))).collect();
+                    *to.rb_mut().get_mut_unchecked(i, j) = chain(&products, T::ZERO, T::fma, T::plus);
+                }
+            }
+        }
     }
 }
 
@@ -341,6 +390,10 @@ fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     let (first_a, ..) = split(&a, true);
     let (first_b, ..) = split(&b, false);
     let (m, k, n) = (first_a.rows, first_a.columns, first_b.columns);
+    if k == 0 || out.len() == 0 {
+        out.fresh::<T>().fill(T::ZERO);
+        return;
+    }
     let mut jobs = Vec::new();
     for_batches(&a, &b, out, |i, x, y| {
         jobs.push((i, x.offset as usize - a.offset, y.offset as usize - b.offset))
@@ -357,10 +410,18 @@ fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jit_ir::numerics::chain;
 
     fn values(n: usize, seed: usize) -> Vec<f64> {
         (0..n).map(|i| (((i + seed) * 7919) % 1013) as f64 / 311.0 - 1.5).collect()
+    }
+
+    /// Products that are all -0: added to 0 they are 0, in every kernel.
+    fn zeros<T: Float>(m: usize, k: usize, n: usize) {
+        let ones = RawTensor::from_fn(&[m, k], |_| T::ONE);
+        let zeros = RawTensor::from_fn(&[k, n], |_| T::from_scalar(jit_ir::Scalar::F64(-0.0)));
+        let out = matmul(&ones, &zeros, &[m, n]).to_vec::<T>();
+        let bits = |v: &T| v.canonical_bits();
+        assert!(out.iter().all(|v| bits(v) == bits(&T::ZERO)), "[{m}, {k}] x [{k}, {n}]: {out:?}");
     }
 
     fn check<T: Float>(m: usize, k: usize, n: usize, transpose: (bool, bool), from: fn(f64) -> T) {
@@ -389,7 +450,9 @@ mod tests {
     /// faer chooses for itself.
     #[test]
     fn every_element_is_one_chain() {
-        for (m, k, n) in [
+        let small =
+            (2..9).flat_map(|m| (2..9).flat_map(move |n| [1, 2, 3, 7, 16, 17, 60].map(|k| (m, k, n))));
+        for (m, k, n) in small.chain([
             (1, 5, 3),
             (1, 513, 200),
             (3, 5, 1),
@@ -399,14 +462,24 @@ mod tests {
             (4, 4, 4),
             (7, 16, 9),
             (16, 16, 16),
+            (17, 2, 2),
+            (2, 700, 2),
+            (2, 1000, 2),
+            (2, 17, 2),
+            (2, 2, 17),
+            (16, 17, 16),
+            (40, 1, 3),
+            (3, 1, 40),
             (17, 33, 18),
             (2, 700, 3),
             (64, 784, 50),
             (33, 512, 33),
             (40, 1025, 40),
             (5, 2000, 70),
-        ] {
+        ]) {
             for transpose in [(false, false), (true, false), (false, true), (true, true)] {
+                zeros::<f32>(m, k, n);
+                zeros::<f64>(m, k, n);
                 for level in 0..super::super::levels().len() {
                     super::super::choose_level(Some(level));
                     check::<f32>(m, k, n, transpose, |v| v as f32);

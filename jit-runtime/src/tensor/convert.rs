@@ -37,20 +37,25 @@ pub trait IntoReshape {
 
 impl<const N: usize> IntoReshape for [usize; N] {
     fn into_reshape(self) -> Vec<i64> {
-        self.iter().map(|n| *n as i64).collect()
+        self.iter().map(|n| size(*n)).collect()
     }
 }
 
 impl IntoReshape for &[usize] {
     fn into_reshape(self) -> Vec<i64> {
-        self.iter().map(|n| *n as i64).collect()
+        self.iter().map(|n| size(*n)).collect()
     }
 }
 
 impl IntoReshape for Vec<usize> {
     fn into_reshape(self) -> Vec<i64> {
-        self.into_iter().map(|n| n as i64).collect()
+        self.iter().map(|n| size(*n)).collect()
     }
+}
+
+/// A size too large for an `i64` is too large for anything.
+fn size(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 macro_rules! signed_shapes {
