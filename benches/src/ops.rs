@@ -115,11 +115,14 @@ fn values<T: Number>(n: usize, seed: usize) -> Tensor<T> {
 #[derive(Default)]
 struct Flags {
     all: Vec<String>,
+    /// Whether something is so much slower that a change must have done it.
+    bad: bool,
 }
 
 impl Flags {
     /// `ours` may take `most` times as long as `other`.
     fn hold(&mut self, what: String, ours: f64, other: f64, most: f64) {
+        self.bad |= ours > 8.0 * most * other;
         if ours > most * other {
             self.all.push(format!("{what}: {:.2} times as long (at most {most})", ours / other));
         }
@@ -208,4 +211,8 @@ fn main() {
     sorting::<f64>(f64::total_cmp, budget, &mut flags);
     println!("\n{} slower than asked", flags.all.len());
     flags.all.iter().for_each(|flag| println!("  {flag}"));
+    if check && flags.bad {
+        eprintln!("something is many times slower than asked");
+        std::process::exit(1);
+    }
 }

@@ -53,7 +53,7 @@ fn the_table_of_ops() {
          What a graph consists of, made from the rows that declare the ops. Most have a `Tensor` method of their name. \
          *Fails* says by what a call can fail: by shapes that do not fit, or by values (indices, divisors). *Exact* ops \
          have one result in every mode and on every machine; how near the others come is said in \
-         [`accuracy`](super::accuracy).\n",
+         [`accuracy`](accuracy).\n",
     );
     let classes = [
         (

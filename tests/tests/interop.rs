@@ -22,7 +22,7 @@ fn long_vectors_are_adopted_and_never_written() {
             (&x * &x).sum().item(),
             (&Tensor::from(&expected[..]) * &Tensor::from(&expected[..])).sum().item()
         );
-        assert_eq!(x.gt(&x.flip(0)).to_vec().len(), n);
+        assert_eq!(x.gt(x.flip(0)).to_vec().len(), n);
         x += 1.0;
         x.set_slice(0, 0, &Tensor::from([5.0, 6.0]));
         assert_eq!((x[0], x[1], x[2]), (5.0, 6.0, expected[2] + 1.0));

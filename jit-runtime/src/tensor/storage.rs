@@ -34,8 +34,17 @@ pub(crate) struct Block {
     start: NonNull<u8>,
     capacity: usize,
     /// Who else's memory it is, if so: it is read only, and has no room to spare.
-    owner: Option<Box<dyn Any + Send + Sync>>,
+    owner: Option<Owner>,
 }
+
+/// Whoever frees the memory of a block that is not ours.
+struct Owner {
+    _kept: Box<dyn Any + Send + Sync>,
+}
+
+// It is dropped, and not used otherwise: a panic leaves nothing half done in it.
+impl std::panic::UnwindSafe for Owner {}
+impl std::panic::RefUnwindSafe for Owner {}
 
 // SAFETY: a block is plain memory, owned by one `Block`; shared access only reads.
 unsafe impl Send for Block {}
@@ -159,7 +168,11 @@ impl Buffer {
     pub(crate) fn of_vec<T: Prim>(data: Vec<T>) -> Buffer {
         let capacity = size_of_val(data.as_slice());
         let start = NonNull::from(data.as_slice()).cast();
-        Buffer(ManuallyDrop::new(Arc::new(Block { start, capacity, owner: Some(Box::new(data)) })))
+        Buffer(ManuallyDrop::new(Arc::new(Block {
+            start,
+            capacity,
+            owner: Some(Owner { _kept: Box::new(data) }),
+        })))
     }
 
     /// A range of a mapped file, without a copy. It is never written.
@@ -167,8 +180,8 @@ impl Buffer {
     pub(crate) fn of_map(map: &Arc<memmap2::Mmap>, range: std::ops::Range<usize>) -> Buffer {
         let bytes = &map[range];
         let (start, capacity) = (NonNull::from(bytes).cast(), bytes.len());
-        let owner: Box<dyn Any + Send + Sync> = Box::new(map.clone());
-        Buffer(ManuallyDrop::new(Arc::new(Block { start, capacity, owner: Some(owner) })))
+        let owner = Some(Owner { _kept: Box::new(map.clone()) });
+        Buffer(ManuallyDrop::new(Arc::new(Block { start, capacity, owner })))
     }
 
     /// The first byte.

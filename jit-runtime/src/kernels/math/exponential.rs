@@ -50,9 +50,9 @@ impl Exp {
     #[inline(always)]
     pub(super) fn new(x: f64, rest: f64) -> Exp {
         // Past these bounds the result is 0 or infinite.
-        let (t, power) = reduced(x.clamp(LEAST, 800.0), rest);
+        let (t, t_low, power) = reduced(x.clamp(LEAST, 800.0), rest);
         let high = 1.0 + t;
-        Exp { high, low: t - (high - 1.0), power }
+        Exp { high, low: t - (high - 1.0) + t_low, power }
     }
 
     /// `v 2^power`, in two steps so that results underflow gradually.
@@ -62,15 +62,17 @@ impl Exp {
     }
 }
 
-/// `e^r - 1` and `n` with `x + rest = r + n ln 2`.
+/// `e^r - 1` as a sum of two, and `n`, with `x + rest = r + n ln 2`.
 #[inline(always)]
-fn reduced(x: f64, rest: f64) -> (f64, i64) {
+fn reduced(x: f64, rest: f64) -> (f64, f64, i64) {
     let (n, power) = round(x * std::f64::consts::LOG2_E);
     let r = n.mul_add(-LN_2_HIGH, x);
     let low = n.mul_add(-LN_2_LOW, rest);
     let sum = r + low;
     let lost = low - (sum - r);
-    ((sum * sum).mul_add(horner(sum, &EXP), lost) + sum, power)
+    let tail = (sum * sum).mul_add(horner(sum, &EXP), lost);
+    let t = sum + tail;
+    (t, tail - (t - sum), power)
 }
 
 /// `v 2^n` for |n| < 2048.
@@ -95,23 +97,44 @@ fn half_exp(x: f64) -> f64 {
     scale(e.high, e.power - 1)
 }
 
+/// e^x - 1 as a sum of two, but for the largest x.
+#[inline(always)]
+fn less_one(x: f64) -> (f64, f64) {
+    let (t, t_low, n) = reduced(x.clamp(LEAST, 700.0), 0.0);
+    // 2^n t + (2^n - 1), whose rounding is made up for.
+    let (part, rest) = (scale(t, n), scale(1.0, n) - 1.0);
+    let sum = part + rest;
+    (sum, part - (sum - rest) + scale(t_low, n))
+}
+
 #[inline(always)]
 pub(super) fn exp_m1(x: f64) -> f64 {
-    let (t, n) = reduced(x.clamp(LEAST, 800.0), 0.0);
-    // 2^n t + (2^n - 1), halved so that the largest results do not overflow on the way.
-    let y = if n > 1000 { scale(t + 1.0, n) } else { scale(t, n) + (scale(1.0, n) - 1.0) };
+    let (high, low) = less_one(x);
+    let y = if x > 100.0 { exp(x) } else { high + low };
     // Near 0, and there with its sign, the result is x.
     if x.abs() < 1e-17 { x } else { y }
+}
+
+/// `(t + low) / (t + low + k)` as a sum of two.
+#[inline(always)]
+fn over_more((t, low): (f64, f64), k: f64) -> (f64, f64) {
+    let d = t + k;
+    let d_low = if t.abs() > k { k - (d - t) } else { t - (d - k) };
+    let inverse = 1.0 / d;
+    let q = t * inverse;
+    let rest = (-q).mul_add(d, t) + low - q * (d_low + low);
+    (q, rest * inverse)
 }
 
 #[inline(always)]
 pub(super) fn sinh(x: f64) -> f64 {
     let a = x.abs();
-    let t = exp_m1(a);
-    let near = 0.5 * (t + t / (t + 1.0));
+    let t = less_one(a);
+    let q = over_more(t, 1.0);
+    let sum = t.0 + q.0;
+    let near = 0.5 * (sum + (q.0 - (sum - t.0) + (t.1 + q.1)));
     let y = if a > 30.0 { half_exp(a) } else { near };
-    let y = y.copysign(x);
-    if a < 1e-9 { x } else { y }
+    if a < 1e-9 { x } else { y.copysign(x) }
 }
 
 #[inline(always)]
@@ -123,10 +146,11 @@ pub(super) fn cosh(x: f64) -> f64 {
 #[inline(always)]
 pub(super) fn tanh(x: f64) -> f64 {
     let a = x.abs();
-    let t = exp_m1(2.0 * a);
-    let (near, far) = (t / (t + 2.0), 1.0 - 2.0 / (t + 2.0));
-    let y = if a < 0.9 { near } else { far };
-    if a < 1e-9 { x } else { y.copysign(x) }
+    // Beyond, the result is 1.
+    let (q, low) = over_more(less_one(2.0 * a.min(40.0)), 2.0);
+    let y = (q + low).copysign(x);
+    let y = if a < 1e-9 { x } else { y };
+    if x.is_nan() { x } else { y }
 }
 
 /// `(numerator + n_low) / (1 + e)` for `e` of e^-|x|, its rounding made up for; both still without e's power.

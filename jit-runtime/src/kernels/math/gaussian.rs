@@ -3,7 +3,7 @@
 //! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
 
 use super::exponential::Exp;
-use super::horner;
+use super::{halves, horner};
 
 /// (erf(x) / x - 2 / sqrt pi) / x^2 in x^2, for |x| <= 0.8.
 const ERF: [f64; 11] = [
@@ -61,7 +61,7 @@ fn tail(a: f64, factor: f64) -> f64 {
     let t = top * scale;
     let t = (-t).mul_add(bottom, top).mul_add(scale, t);
     let (p, p_low) = {
-        let rest = horner(t, &TAIL);
+        let rest = halves(t, &TAIL);
         let sum = t.mul_add(rest, CENTRE);
         (sum, t.mul_add(rest, CENTRE - sum))
     };
@@ -79,7 +79,7 @@ fn tail(a: f64, factor: f64) -> f64 {
 
 #[inline(always)]
 pub(super) fn erf(x: f64) -> f64 {
-    const SLOPE: f64 = 1.128_379_167_095_512_6;
+    const SLOPE: f64 = std::f64::consts::FRAC_2_SQRT_PI;
     const SLOPE_LOW: f64 = 1.533_545_961_316_588e-17;
     let a = x.abs();
     let z = x * x;

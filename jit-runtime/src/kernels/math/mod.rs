@@ -135,6 +135,18 @@ fn horner<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
     y
 }
 
+/// As [`horner`] for a long polynomial, the even and the odd powers side by side.
+#[inline(always)]
+fn halves<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
+    const { assert!(N.is_multiple_of(2)) };
+    let (square, mut even, mut odd) = (x * x, coefficients[N - 2], coefficients[N - 1]);
+    for pair in coefficients[..N - 2].chunks_exact(2).rev() {
+        even = even.mul_add(square, pair[0]);
+        odd = odd.mul_add(square, pair[1]);
+    }
+    odd.mul_add(x, even)
+}
+
 /// The nearest integer of a number below 2^51, as a float and as an integer.
 #[inline(always)]
 fn round(x: f64) -> (f64, i64) {
