@@ -5,6 +5,7 @@
 //! [--json FILE] [--quick]`
 
 mod inputs;
+#[allow(dead_code, reason = "shared with another binary")]
 mod measure;
 
 use std::collections::BTreeMap;

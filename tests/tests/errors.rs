@@ -215,10 +215,11 @@ fn huge_shapes_are_errors() {
         fn large(n: usize, m: usize) -> Tensor {
             Tensor::<f32>::ones([n, m])
         }
+        let said = if sizes == [1 << 62, 3] { "has too many elements" } else { "does not fit into memory" };
         let error = large::try_call(sizes[0], sizes[1]).unwrap_err().to_string();
-        assert!(error.contains("does not fit into memory"), "{error}");
+        assert!(error.contains(said), "{error}");
         let eager = std::panic::catch_unwind(|| Tensor::<f32>::ones(sizes)).unwrap_err();
-        assert!(eager.downcast_ref::<String>().unwrap().contains("does not fit into memory"));
+        assert!(eager.downcast_ref::<String>().unwrap().contains(said));
         // A broadcast takes no memory until it is computed with.
         let wide = Tensor::scalar(1.0_f32).broadcast_to(sizes);
         assert!(std::panic::catch_unwind(|| &wide + 1.0).is_err());
@@ -265,7 +266,10 @@ fn parts_that_do_not_fit_are_errors_and_nothing_is_lost() {
     let two: Tensor = Tensor::zeros([2, 3]);
     let slice = |start, part: &Tensor| message(put_slice::try_call(&x, start, part).unwrap_err());
     assert_eq!(slice(1, &two), "set_slice: 2 positions from 1 on are out of range for size 2");
-    assert_eq!(slice(usize::MAX, &two), "set_slice: 2 positions from -1 on are out of range for size 2");
+    assert_eq!(
+        slice(usize::MAX, &two),
+        "set_slice: 2 positions from 9223372036854775807 on are out of range for size 2"
+    );
     assert_eq!(slice(0, &row), "set_slice: [3] is no part of [2, 3]: the ranks differ");
     // Eager, the tensor is what it was.
     let mut y = x.clone();

@@ -17,7 +17,7 @@ fn exact(values: impl Iterator<Item = f64>) -> f64 {
 #[test]
 fn ten_million_numbers() {
     let n = 10_000_000;
-    let x = Tensor::<f32>::uniform(&Key::new(3), [n]);
+    let x = Tensor::<f32>::uniform(Key::new(3), [n]);
     let values = x.to_vec();
     let sum = exact(values.iter().map(|v| f64::from(*v)));
     let error = |got: f32| ((f64::from(got) - sum) / sum).abs() / f64::from(f32::EPSILON);
@@ -29,7 +29,7 @@ fn ten_million_numbers() {
     assert!((f64::from(mean) - sum / n as f64).abs() <= 2e-7, "{mean}");
 
     // Of both signs the bound is on the sum of the sizes.
-    let signed = Tensor::<f64>::normal(&Key::new(4), [n]);
+    let signed = Tensor::<f64>::normal(Key::new(4), [n]);
     let values = signed.to_vec();
     let (sum, size) = (exact(values.iter().copied()), exact(values.iter().map(|v| v.abs())));
     let error = (signed.sum().item() - sum).abs() / (size * f64::EPSILON);
@@ -41,7 +41,7 @@ fn ten_million_numbers() {
 #[test]
 fn layouts_axes_and_threads_give_the_same_bits() {
     for (n, k) in [(7, 70_001), (1000, 513), (4097, 3)] {
-        let x = Tensor::<f32>::normal(&Key::new(9), [n, k]);
+        let x = Tensor::<f32>::normal(Key::new(9), [n, k]);
         let rows: Vec<u32> = (0..n).map(|i| x.index_axis(0, i).sum().item().to_bits()).collect();
         let bits = |x: Tensor| -> Vec<u32> { x.to_vec().iter().map(|v| v.to_bits()).collect() };
         let turned = Tensor::from_vec(x.t().to_vec(), [k, n]).unwrap();
