@@ -178,17 +178,17 @@ fn sorting<T: Number>(total: fn(&T, &T) -> std::cmp::Ordering, budget: Duration,
     println!("\n{} | ns per element, of std's sort, ratio", T::NAME);
     for n in [1_000, 1_000_000] {
         let key = Key::new(7);
-        let x = Tensor::<f32>::uniform(&key, [n]).cast::<T>();
+        let x = Tensor::<f32>::uniform(key, [n]).cast::<T>();
         let plain = x.to_vec();
         let std = || {
             let mut copy = plain.clone();
             copy.sort_by(total);
             drop(black_box(copy));
         };
-        let calls: [(&str, Box<dyn Fn()>); 3] = [
-            ("sort", Box::new(|| drop(black_box(x.sort(0))))),
-            ("argsort", Box::new(|| drop(black_box(x.argsort(0))))),
-            ("topk 10", Box::new(|| drop(black_box(x.topk(10, 0))))),
+        let calls: [(&str, &dyn Fn()); 3] = [
+            ("sort", &|| drop(black_box(x.sort(0)))),
+            ("argsort", &|| drop(black_box(x.argsort(0)))),
+            ("topk 10", &|| drop(black_box(x.topk(10, 0)))),
         ];
         for (name, call) in calls {
             let (ours, other) = race(call, std, budget);
