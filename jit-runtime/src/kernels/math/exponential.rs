@@ -2,6 +2,7 @@
 //!
 //! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
 
+use super::logistic::logistic;
 use super::{horner, round};
 
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
@@ -46,9 +47,14 @@ pub(super) struct Exp {
 }
 
 impl Exp {
+    #[inline(always)]
+    fn new(x: f64) -> Exp {
+        Exp::of_sum(x, 0.0)
+    }
+
     /// e^(x + rest); `rest` is small beside x.
     #[inline(always)]
-    pub(super) fn new(x: f64, rest: f64) -> Exp {
+    pub(super) fn of_sum(x: f64, rest: f64) -> Exp {
         // Past these bounds the result is 0 or infinite.
         let (t, t_low, power) = reduced(x.clamp(LEAST, 800.0), rest);
         let high = 1.0 + t;
@@ -86,14 +92,14 @@ fn scale(v: f64, n: i64) -> f64 {
 
 #[inline(always)]
 pub(super) fn exp(x: f64) -> f64 {
-    let e = Exp::new(x, 0.0);
+    let e = Exp::new(x);
     e.scale(e.high)
 }
 
 /// e^x / 2, where e^x alone might be infinite.
 #[inline(always)]
 fn half_exp(x: f64) -> f64 {
-    let e = Exp::new(x, 0.0);
+    let e = Exp::new(x);
     scale(e.high, e.power - 1)
 }
 
@@ -153,44 +159,11 @@ pub(super) fn tanh(x: f64) -> f64 {
     if x.is_nan() { x } else { y }
 }
 
-/// `(numerator + n_low) / (1 + e)` for `e` of e^-|x|, its rounding made up for; both still without e's power.
-#[inline(always)]
-fn over_one_plus(e: Exp, numerator: f64, n_low: f64) -> f64 {
-    let (high, low) = (e.scale(e.high), e.scale(e.low));
-    let d = 1.0 + high;
-    let d_low = high - (d - 1.0) + low;
-    let inverse = 1.0 / d;
-    let y = numerator * inverse;
-    let rest = (-y).mul_add(d, numerator) + n_low - y * d_low;
-    rest.mul_add(inverse, y)
-}
-
-/// 1 / (1 + e^-x), from the side where nothing cancels.
-#[inline(always)]
-pub(super) fn sigmoid(x: f64) -> f64 {
-    let e = Exp::new(-x.abs(), 0.0);
-    if x < 0.0 { e.scale(over_one_plus(e, e.high, e.low)) } else { over_one_plus(e, 1.0, 0.0) }
-}
-
-#[inline(always)]
-pub(super) fn silu(x: f64) -> f64 {
-    let e = Exp::new(-x.abs(), 0.0);
-    // Scaled after the product: the power alone may be too small for all digits.
-    let far = e.scale(x.max(LEAST) * over_one_plus(e, e.high, e.low));
-    let y = if x < 0.0 { far } else { x * over_one_plus(e, 1.0, 0.0) };
-    if x.is_nan() { x } else { y }
-}
-
-#[inline(always)]
-pub(super) fn gelu_tanh(x: f64) -> f64 {
-    let inner = 0.797_884_560_802_865_4 * (x + 0.044_715 * x * x * x);
-    // 0.5 (1 + tanh(t)) is sigmoid(2t); the other side of 0 loses no digits this way.
-    x * sigmoid(2.0 * inner)
-}
+logistic!(f64, least LEAST);
 
 #[inline(always)]
 pub(super) fn softplus(x: f64) -> f64 {
-    let e = Exp::new(-x.abs(), 0.0);
+    let e = Exp::new(-x.abs());
     let (high, low) = (e.scale(e.high), e.scale(e.low));
     let u = 1.0 + high;
     let tail = log(u, high - (u - 1.0) + low);

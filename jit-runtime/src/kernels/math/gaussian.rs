@@ -52,7 +52,7 @@ const TAIL: [f64; 22] = [
 fn tail(a: f64, factor: f64) -> f64 {
     let square = 0.5 * a * a;
     let square_low = (0.5 * a).mul_add(a, -square);
-    let e = Exp::new(-square, -square_low);
+    let e = Exp::of_sum(-square, -square_low);
     let d = 1.0 + a;
     let d_low = if a > 1.0 { 1.0 - (d - a) } else { a - (d - 1.0) };
     // One division serves both quotients; what it costs in digits is made up for below, or hardly counts.

@@ -6,6 +6,7 @@
 
 mod exponential;
 mod gaussian;
+mod logistic;
 mod single;
 mod trigonometric;
 

@@ -3,6 +3,7 @@
 //! Coefficients are minimax fits.
 
 use super::exponential;
+use super::logistic::logistic;
 
 /// Adding and subtracting this rounds a small float to the nearest integer.
 const MAGIC: f32 = 12_582_912.0;
@@ -46,18 +47,6 @@ impl Exp {
         let half = self.power >> 1;
         let power = |e: i32| f32::from_bits((e.wrapping_add(127) << 23) as u32);
         v * power(half) * power(self.power.wrapping_sub(half))
-    }
-
-    /// `(numerator + low) / (1 + e^x)`, its rounding made up for.
-    #[inline(always)]
-    fn under(self, numerator: f32, n_low: f32) -> f32 {
-        let (high, low) = (self.scale(self.high), self.scale(self.low));
-        let d = 1.0 + high;
-        let d_low = high - (d - 1.0) + low;
-        let inverse = 1.0 / d;
-        let y = numerator * inverse;
-        let rest = (-y).mul_add(d, numerator) + n_low - y * d_low;
-        rest.mul_add(inverse, y)
     }
 }
 
@@ -120,29 +109,7 @@ pub(super) fn tanh(x: f32) -> f32 {
     }
 }
 
-/// 1 / (1 + e^-x), from the side where nothing cancels.
-#[inline(always)]
-pub(super) fn sigmoid(x: f32) -> f32 {
-    let e = Exp::new(-x.abs());
-    let y = if x < 0.0 { e.scale(e.under(e.high, e.low)) } else { e.under(1.0, 0.0) };
-    if x.is_nan() { x } else { y }
-}
-
-#[inline(always)]
-pub(super) fn silu(x: f32) -> f32 {
-    let e = Exp::new(-x.abs());
-    // Scaled after the product: the power alone may be too small for all digits.
-    let far = e.scale(x.max(LEAST) * e.under(e.high, e.low));
-    let y = if x < 0.0 { far } else { x * e.under(1.0, 0.0) };
-    if x.is_nan() { x } else { y }
-}
-
-#[inline(always)]
-pub(super) fn gelu_tanh(x: f32) -> f32 {
-    let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
-    // 0.5 (1 + tanh(t)) is sigmoid(2t); the other side of 0 loses no digits this way.
-    x * sigmoid(2.0 * inner)
-}
+logistic!(f32, least LEAST);
 
 /// x^y by f64, which has digits to spare.
 #[inline(always)]
