@@ -74,23 +74,18 @@ fn compare(graph: &Graph, args: &[Value]) {
         inferred(graph, args, &results[0]);
     }
     for layout in Layout::ALL {
-        for optimise in [true, false] {
-            let run = || testing::run(graph, args, layout, optimise);
-            // Each level of instructions with one of the layouts.
-            let level = layout as usize;
-            let got = if level < testing::levels() { testing::at_level(level, run) } else { run() };
-            match (&expected, &got) {
-                (Ok(e), Ok(g)) => {
-                    assert!(
-                        e[0].same_bits(&g[0]),
-                        "{text}{args:?}\n{layout:?}: {:?}\nexpected {:?}",
-                        g[0],
-                        e[0]
-                    );
-                }
-                (Err(_), Err(_)) => {}
-                _ => panic!("{text}{layout:?}: {got:?}\nexpected {expected:?}"),
+        let same = |got: jit_runtime::Result<Vec<Value>>, how: &str| match (&expected, &got) {
+            (Ok(e), Ok(g)) => {
+                let differ = || format!("{text}{args:?}\n{layout:?}, {how}: {:?}\nexpected {:?}", g[0], e[0]);
+                assert!(e[0].same_bits(&g[0]), "{}", differ());
             }
+            (Err(_), Err(_)) => {}
+            _ => panic!("{text}{layout:?}, {how}: {got:?}\nexpected {expected:?}"),
+        };
+        same(testing::run(graph, args, layout, false), "as written");
+        for level in 0..testing::levels() {
+            let got = testing::at_level(level, || testing::run(graph, args, layout, true));
+            same(got, &format!("instruction level {level}"));
         }
     }
 }
