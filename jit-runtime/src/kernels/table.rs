@@ -8,7 +8,6 @@ use pulp::{Simd, WithSimd};
 
 use super::arch;
 use super::math::Approx;
-use super::tile::GROUP;
 
 /// `dst[i] = f(a[i], b[i], c[i])` for `i < n`; unused operands are not read.
 ///
@@ -46,41 +45,31 @@ trait Approximated<T>: Unary<T> {
     fn is_rare(a: T) -> bool;
 }
 
-struct ApproximatedLoop<'a, O: Unary<T>, T> {
-    dst: &'a mut [O::Out],
-    a: &'a [T],
-    op: PhantomData<O>,
-}
-
-impl<O: Approximated<T>, T: Copy> WithSimd for ApproximatedLoop<'_, O, T> {
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        for (dst, a) in self.dst.chunks_mut(GROUP).zip(self.a.chunks(GROUP)) {
-            let mut rare = false;
-            for (d, a) in dst.iter_mut().zip(a) {
-                *d = O::eval(*a);
-                rare |= O::is_rare(*a);
-            }
-            if rare {
-                for (d, a) in dst.iter_mut().zip(a).filter(|(_, a)| O::is_rare(**a)) {
-                    *d = O::Exact::eval(*a);
-                }
-            }
-        }
-    }
-}
+/// Elements after which rare arguments are looked for, while they are in the nearest cache.
+const LOOKED_AT: usize = 1024;
 
 unsafe fn approximated<O: Approximated<T>, T: Copy>(
     dst: *mut u8,
     a: *const u8,
-    _: *const u8,
-    _: *const u8,
+    b: *const u8,
+    c: *const u8,
     n: usize,
 ) {
-    // SAFETY: by the contract of `Kernel`.
-    let (dst, a) = unsafe { (slice_mut(dst, n), slice(a, n)) };
-    arch().dispatch(ApproximatedLoop::<O, T> { dst, a, op: PhantomData });
+    for start in (0..n).step_by(LOOKED_AT) {
+        let count = LOOKED_AT.min(n - start);
+        let (to, from) =
+            (dst.wrapping_add(start * size_of::<O::Out>()), a.wrapping_add(start * size_of::<T>()));
+        // SAFETY: by the contract of `Kernel`, for a part of the elements.
+        let (to, from) = unsafe {
+            unary::<O, T>(to, from, b, c, count);
+            (slice_mut::<O::Out>(to, count), slice::<T>(from, count))
+        };
+        if from.iter().fold(false, |rare, v| rare | O::is_rare(*v)) {
+            for (d, v) in to.iter_mut().zip(from).filter(|(_, v)| O::is_rare(**v)) {
+                *d = O::Exact::eval(*v);
+            }
+        }
+    }
 }
 
 struct BinaryLoop<'a, O: Binary<T>, T> {
