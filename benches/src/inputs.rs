@@ -1,7 +1,7 @@
 //! The inputs of the workloads: splitmix64 streams, the same in every system that is measured.
 
 /// Values of a stream in `lo..hi`, as f32.
-pub(crate) fn uniform(stream: u64, n: usize, lo: f64, hi: f64) -> Vec<f32> {
+pub fn uniform(stream: u64, n: usize, lo: f64, hi: f64) -> Vec<f32> {
     (1..=n as u64)
         .map(|i| {
             let mut z = stream.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15));

@@ -5,21 +5,30 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 /// One system's way to run a workload.
-pub(crate) struct Case<'a> {
-    pub(crate) system: &'static str,
-    pub(crate) call: Box<dyn FnMut() -> Vec<f32> + 'a>,
+pub struct Case<'a> {
+    /// The system's name in the tables.
+    pub system: &'static str,
+    /// One call, to the end; gives the result or a part of it.
+    pub call: Box<dyn FnMut() -> Vec<f32> + 'a>,
 }
 
 /// What was measured of a case.
 #[derive(Clone, Debug)]
-pub(crate) struct Figures {
-    pub(crate) system: &'static str,
-    pub(crate) first: f64,
-    pub(crate) min: f64,
-    pub(crate) median: f64,
-    pub(crate) cpu_min: f64,
-    pub(crate) sum: f64,
-    pub(crate) abs_sum: f64,
+pub struct Figures {
+    /// The system's name in the tables.
+    pub system: &'static str,
+    /// Seconds of the first call.
+    pub first: f64,
+    /// Fewest seconds of a call.
+    pub min: f64,
+    /// The middle of the seconds of calls.
+    pub median: f64,
+    /// Fewest CPU seconds of a call, all threads together.
+    pub cpu_min: f64,
+    /// The sum of the result's elements.
+    pub sum: f64,
+    /// The sum of their distances from 0.
+    pub abs_sum: f64,
 }
 
 /// CPU seconds of this process, all its threads.
@@ -68,7 +77,7 @@ impl<'a> Sampler<'a> {
 }
 
 /// Measures the cases in turns for `budget` each.
-pub(crate) fn measure(cases: Vec<Case<'_>>, budget: Duration) -> Vec<Figures> {
+pub fn measure(cases: Vec<Case<'_>>, budget: Duration) -> Vec<Figures> {
     let mut samplers: Vec<Sampler> = cases.into_iter().map(Sampler::new).collect();
     let start = Instant::now();
     let total = budget * samplers.len() as u32;
@@ -90,7 +99,7 @@ pub(crate) fn measure(cases: Vec<Case<'_>>, budget: Duration) -> Vec<Figures> {
 }
 
 /// The shortest times of two ways to do the same, in turns: seconds for one call of each.
-pub(crate) fn race(mut a: impl FnMut(), mut b: impl FnMut(), budget: Duration) -> (f64, f64) {
+pub fn race(mut a: impl FnMut(), mut b: impl FnMut(), budget: Duration) -> (f64, f64) {
     let mut calls = 1;
     let batch = |f: &mut dyn FnMut(), calls: usize| {
         let start = Instant::now();

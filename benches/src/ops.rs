@@ -3,14 +3,11 @@
 //!
 //! `cargo run --release -p jit-benches --bin ops`; with `--check` few rounds, and it fails if a ratio is far off.
 
-#[allow(dead_code, reason = "shared with another binary")]
-mod measure;
-
 use std::hint::black_box;
 use std::time::Duration;
 
 use jit_runtime::prelude::*;
-use measure::race;
+use jit_benches::measure::race;
 
 /// A kind of element to measure with.
 trait Number: Float + 'static {

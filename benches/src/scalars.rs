@@ -2,14 +2,11 @@
 //!
 //! `cargo run --release -p jit-benches --bin scalars`
 
-#[allow(dead_code, reason = "shared with another binary")]
-mod measure;
-
 use std::hint::black_box;
 use std::time::Duration;
 
 use jit_runtime::prelude::*;
-use measure::{Case, measure};
+use jit_benches::measure::{Case, measure};
 
 /// The same code as a script and as plain Rust.
 macro_rules! both {

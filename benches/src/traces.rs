@@ -2,15 +2,12 @@
 //!
 //! `cargo run --release -p jit-benches --bin traces`; with `--check` it fails if a ratio is far off.
 
-#[allow(dead_code, reason = "shared with another binary")]
-mod measure;
-
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use jit_runtime::eager;
 use jit_runtime::prelude::*;
-use measure::{Case, measure};
+use jit_benches::measure::{Case, measure};
 
 /// The same body as a script and as a traced function.
 macro_rules! both {
