@@ -6,8 +6,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use jit_runtime::prelude::*;
 use jit_benches::measure::race;
+use jit_runtime::prelude::*;
 
 /// A kind of element to measure with.
 trait Number: Float + 'static {

@@ -5,8 +5,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use jit_runtime::prelude::*;
 use jit_benches::measure::{Case, measure};
+use jit_runtime::prelude::*;
 
 /// The same code as a script and as plain Rust.
 macro_rules! both {

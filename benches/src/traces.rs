@@ -5,9 +5,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use jit_benches::measure::{Case, measure};
 use jit_runtime::eager;
 use jit_runtime::prelude::*;
-use jit_benches::measure::{Case, measure};
 
 /// The same body as a script and as a traced function.
 macro_rules! both {

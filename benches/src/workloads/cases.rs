@@ -11,7 +11,11 @@ use crate::{plain, scripts};
 
 /// A result's elements for the checksum the first time; later its last one, so that it is made in any case.
 fn seen(values: &[f32], whole: &mut bool) -> Vec<f32> {
-    if std::mem::replace(whole, false) { values.to_vec() } else { values.last().copied().into_iter().collect() }
+    if std::mem::replace(whole, false) {
+        values.to_vec()
+    } else {
+        values.last().copied().into_iter().collect()
+    }
 }
 
 fn shown(tensors: &[Tensor], whole: &mut bool) -> Vec<f32> {

@@ -22,7 +22,6 @@ pub(crate) fn layernorm(x: &Tensor, gamma: &Tensor, beta: &Tensor) -> Tensor {
     x.layer_norm(gamma, beta, 1e-5)
 }
 
-
 #[script]
 pub(crate) fn mlp(
     x: &Tensor,

@@ -4,6 +4,7 @@ use jit_ir::DType;
 use pulp::{Simd, WithSimd};
 
 use super::arch;
+use super::turn::{BLOCK, Turn};
 use crate::tensor::raw::{RawTensor, row_major};
 
 /// A row-major copy.
@@ -58,11 +59,7 @@ unsafe fn strided<T: Copy>(x: &RawTensor, dst: *mut T) {
             if step == 1 {
                 std::ptr::copy_nonoverlapping(from, to, inner);
             } else {
-                match step {
-                    2 => stepped::<2, T>(from, to, inner),
-                    -1 => stepped::<-1, T>(from, to, inner),
-                    _ => (0..inner).for_each(|i| *to.add(i) = *from.offset(i as isize * step)),
-                }
+                stepped(from, step, to, inner);
             }
         }
         for axis in (0..rank - 1).rev() {
@@ -77,28 +74,38 @@ unsafe fn strided<T: Copy>(x: &RawTensor, dst: *mut T) {
     }
 }
 
-/// Every `STEP`-th element.
+/// Every `step`-th element.
 ///
 /// # Safety
 /// `n` elements can be read and written so.
-unsafe fn stepped<const STEP: isize, T: Copy>(from: *const T, to: *mut T, n: usize) {
-    struct Stepped<const STEP: isize, T>(*const T, *mut T, usize);
-    impl<const STEP: isize, T: Copy> WithSimd for Stepped<STEP, T> {
+pub(super) unsafe fn stepped<T: Copy>(from: *const T, step: isize, to: *mut T, n: usize) {
+    // SAFETY: by the caller.
+    unsafe {
+        match step {
+            2 => every::<2, T>(from, to, n),
+            -1 => every::<-1, T>(from, to, n),
+            _ => (0..n).for_each(|i| *to.add(i) = *from.offset(i as isize * step)),
+        }
+    }
+}
+
+/// # Safety
+/// As [`stepped`].
+unsafe fn every<const STEP: isize, T: Copy>(from: *const T, to: *mut T, n: usize) {
+    struct Every<const STEP: isize, T>(*const T, *mut T, usize);
+    impl<const STEP: isize, T: Copy> WithSimd for Every<STEP, T> {
         type Output = ();
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) {
-            let Stepped(from, to, n) = self;
+            let Every(from, to, n) = self;
             for i in 0..n {
                 // SAFETY: by the caller.
                 unsafe { *to.add(i) = *from.offset(i as isize * STEP) };
             }
         }
     }
-    arch().dispatch(Stepped::<STEP, T>(from, to, n));
+    arch().dispatch(Every::<STEP, T>(from, to, n));
 }
-
-/// Rows and columns of the squares in which a matrix is turned: a line of the nearest cache.
-const BLOCK: usize = 16;
 
 /// As [`strided`], for a view whose elements follow each other along `axis`, not along the last one.
 ///
@@ -121,73 +128,14 @@ unsafe fn turned<T: Copy>(x: &RawTensor, axis: usize, src: *const T, dst: *mut T
         let size = [x.shape[axis], x.shape[rank - 1]];
         // SAFETY: offsets of indices in range, of the view and of the row-major copy.
         unsafe {
-            let turn =
-                Turn { src: src.offset(from_at), step: x.strides[rank - 1], dst: dst.offset(to_at), size };
-            arch().dispatch(Turned { turn, to: to[axis] });
-        }
-    }
-}
-
-/// A matrix whose columns lie in memory as rows: element `(i, j)` at `i + j step`.
-struct Turn<T> {
-    src: *const T,
-    step: isize,
-    dst: *mut T,
-    size: [usize; 2],
-}
-
-/// A [`Turn`] into rows that are `to` apart.
-struct Turned<T> {
-    turn: Turn<T>,
-    to: isize,
-}
-
-impl<T: Copy> WithSimd for Turned<T> {
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Turned { turn: Turn { src, step, dst, size: [rows, columns] }, to } = self;
-        // SAFETY: every `(i, j)` below is in range on both sides.
-        unsafe {
-            for j in (0..columns).step_by(BLOCK) {
-                for i in (0..rows).step_by(BLOCK) {
-                    let (from, into) = (
-                        src.offset(i as isize + j as isize * step),
-                        dst.offset(i as isize * to + j as isize),
-                    );
-                    if size_of::<T>() == 4 && i + BLOCK <= rows && j + BLOCK <= columns {
-                        pairs(from.cast(), step, into.cast(), to);
-                        continue;
-                    }
-                    for k in 0..BLOCK.min(rows - i) {
-                        for j in 0..BLOCK.min(columns - j) {
-                            *into.offset(k as isize * to + j as isize) =
-                                *from.offset(k as isize + j as isize * step);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A square of 4-byte elements turned two by two, so that each load and each store moves two of them.
-///
-/// # Safety
-/// A square of [`BLOCK`] rows and columns can be read and written so.
-#[inline(always)]
-unsafe fn pairs(from: *const u32, step: isize, into: *mut u32, to: isize) {
-    // SAFETY: by the caller.
-    unsafe {
-        for j in (0..BLOCK as isize).step_by(2) {
-            for i in (0..BLOCK as isize).step_by(2) {
-                let left = from.offset(i + j * step).cast::<u64>().read_unaligned().to_le();
-                let right = from.offset(i + (j + 1) * step).cast::<u64>().read_unaligned().to_le();
-                let upper = left & 0xffff_ffff | right << 32;
-                let lower = left >> 32 | right & 0xffff_ffff_0000_0000;
-                into.offset(i * to + j).cast::<u64>().write_unaligned(upper.to_le());
-                into.offset((i + 1) * to + j).cast::<u64>().write_unaligned(lower.to_le());
-            }
+            let turn = Turn {
+                src: src.offset(from_at),
+                step: x.strides[rank - 1],
+                dst: dst.offset(to_at),
+                to: to[axis],
+                size,
+            };
+            turn.run();
         }
     }
 }

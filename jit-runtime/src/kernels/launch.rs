@@ -3,9 +3,10 @@
 use jit_ir::{DType, Prim, Scalar, with_dtype};
 use smallvec::SmallVec;
 
-use super::copy;
 use std::mem::MaybeUninit;
 
+use super::copy;
+use super::nest::Nest;
 use super::table::Kernel;
 use super::tile::{self, GROUP, Program, Stream};
 use crate::exec::threads;
@@ -36,6 +37,14 @@ impl<'a> Operand<'a> {
         match self {
             Operand::Tensor(t) => &t.shape,
             Operand::Scalar(_) => &[],
+        }
+    }
+
+    /// As a view of the shape `sizes`, unless it is one element for all.
+    fn over(&self, sizes: &[usize]) -> Option<RawTensor> {
+        match self {
+            Operand::Tensor(t) if t.rank() > 0 => Some(broadcast_view(t, sizes)),
+            _ => None,
         }
     }
 }
@@ -73,22 +82,20 @@ pub(crate) fn launch(
         let streams: SmallVec<[Stream; 6]> = operands.iter().map(|o| stream(o, n)).collect();
         return run_flat(program, &streams, results, n, cost);
     }
-    let mut copies: Vec<Option<RawTensor>> = vec![None; operands.len()];
-    let mut nest = Nest::new(operands, &copies, sizes);
-    let inner = nest.inner();
-    for (i, o) in operands.iter().enumerate() {
-        let Operand::Tensor(t) = o else { continue };
-        let step = nest.inner_stride(i);
-        if inner < SHORT_ROW && nest.loops() > 1 {
-            copies[i] = (t.rank() > 0).then(|| copy::contiguous_copy(&broadcast_view(t, sizes)));
-        } else if step != 0 && step != 1 {
-            copies[i] = Some(copy::contiguous_copy(t));
-        }
+    let views: SmallVec<[Option<RawTensor>; 6]> = operands.iter().map(|o| o.over(sizes)).collect();
+    let nest = Nest::new(&views, sizes);
+    if nest.inner() < SHORT_ROW && nest.loops() > 1 {
+        let copies: SmallVec<[Option<RawTensor>; 6]> =
+            views.iter().map(|v| v.as_ref().map(copy::contiguous_copy)).collect();
+        let streams: SmallVec<[Stream; 6]> = operands
+            .iter()
+            .zip(&copies)
+            .map(|(o, c)| stream(c.as_ref().map(Operand::Tensor).as_ref().unwrap_or(o), n))
+            .collect();
+        return run_flat(program, &streams, results, n, cost);
     }
-    if copies.iter().any(Option::is_some) {
-        nest = Nest::new(operands, &copies, sizes);
-    }
-    nest.run(program, operands, &copies, results);
+    let streams: SmallVec<[Stream; 6]> = operands.iter().map(|o| stream(o, 1)).collect();
+    nest.run(program, &streams, results);
 }
 
 /// Elements of a splat that are written out for a kernel at a time.
@@ -223,122 +230,6 @@ pub(crate) fn broadcast_view(x: &RawTensor, sizes: &[usize]) -> RawTensor {
         })
         .collect();
     x.view(sizes.into(), strides, x.offset)
-}
-
-/// The loops over a broadcast shape, neighbours merged where all operands allow.
-struct Nest {
-    sizes: Sizes,
-    /// For each operand its stride in each loop.
-    strides: SmallVec<[Strides; 6]>,
-}
-
-impl Nest {
-    fn new(operands: &[Operand], copies: &[Option<RawTensor>], sizes: &Sizes) -> Nest {
-        let views: SmallVec<[Strides; 6]> = operands
-            .iter()
-            .zip(copies)
-            .map(|(o, c)| match (o, c) {
-                (_, Some(copy)) => broadcast_view(copy, sizes).strides,
-                (Operand::Tensor(t), None) => broadcast_view(t, sizes).strides,
-                (Operand::Scalar(_), None) => SmallVec::from_elem(0, sizes.len()),
-            })
-            .collect();
-        let mut nest =
-            Nest { sizes: Sizes::new(), strides: SmallVec::from_elem(Strides::new(), views.len()) };
-        for axis in 0..sizes.len() {
-            if sizes[axis] == 1 {
-                continue;
-            }
-            let step = |v: &Strides| v[axis];
-            let merges = nest.sizes.last().is_some()
-                && views
-                    .iter()
-                    .zip(&nest.strides)
-                    .all(|(v, s)| s.last().is_some_and(|outer| *outer == step(v) * sizes[axis] as isize));
-            if merges {
-                *nest.sizes.last_mut().expect("checked above") *= sizes[axis];
-                for (v, s) in views.iter().zip(&mut nest.strides) {
-                    *s.last_mut().expect("as long as sizes") = step(v);
-                }
-            } else {
-                nest.sizes.push(sizes[axis]);
-                for (v, s) in views.iter().zip(&mut nest.strides) {
-                    s.push(step(v));
-                }
-            }
-        }
-        if nest.sizes.is_empty() {
-            nest.sizes.push(1);
-            nest.strides.iter_mut().for_each(|s| s.push(0));
-        }
-        nest
-    }
-
-    fn loops(&self) -> usize {
-        self.sizes.len()
-    }
-
-    fn inner(&self) -> usize {
-        self.sizes[self.sizes.len() - 1]
-    }
-
-    fn inner_stride(&self, operand: usize) -> isize {
-        self.strides[operand][self.sizes.len() - 1]
-    }
-
-    fn run(
-        &self,
-        program: &Program,
-        operands: &[Operand],
-        copies: &[Option<RawTensor>],
-        results: &mut [RawTensor],
-    ) {
-        let outer = self.loops() - 1;
-        let inner = self.inner();
-        let rows: usize = self.sizes[..outer].iter().product();
-        let base: SmallVec<[Stream; 6]> = operands
-            .iter()
-            .zip(copies)
-            .enumerate()
-            .map(|(i, (o, c))| {
-                let from = c.as_ref().map(Operand::Tensor);
-                let splat = self.inner_stride(i) == 0;
-                Stream { splat, ..stream(from.as_ref().unwrap_or(o), 1) }
-            })
-            .collect();
-        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer);
-        for row in 0..rows {
-            let streams: SmallVec<[Stream; 6]> = base
-                .iter()
-                .enumerate()
-                .map(|(i, s)| {
-                    let steps = index.iter().zip(&self.strides[i]).map(|(k, step)| *k as isize * step);
-                    let bytes = steps.sum::<isize>() * program.inputs[i] as isize;
-                    Stream {
-                        start: s.start.wrapping_offset(bytes),
-                        splat: s.splat,
-                        readable: s.readable.wrapping_add_signed(-bytes),
-                    }
-                })
-                .collect();
-            let outputs: SmallVec<[*mut u8; 2]> = results
-                .iter()
-                .zip(&program.outputs)
-                .map(|(r, size)| r.buffer.start().wrapping_add(row * inner * size))
-                .collect();
-            // SAFETY: each operand's row is contiguous or a splat, and lies in its buffer. A row's
-            // last group may reach into the next row of the result, which is written later, or
-            // into the buffer's padding.
-            unsafe { program.run(&streams, &outputs, inner) };
-            for axis in (0..outer).rev() {
-                index[axis] += 1;
-                if index[axis] < self.sizes[axis] {
-                    break;
-                }
-                index[axis] = 0;
-            }
-        }
-    }
 }
 
 /// An op on integers that has no value for a zero divisor.

@@ -6,10 +6,12 @@ pub(crate) mod copy;
 pub(crate) mod launch;
 pub(crate) mod math;
 pub(crate) mod matmul;
+mod nest;
 pub(crate) mod reduce;
 pub(crate) mod scalar;
 pub(crate) mod table;
 pub(crate) mod tile;
+mod turn;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 
+use smallvec::SmallVec;
+
 use super::table::Kernel;
 
 /// Tiles are multiples of this many elements, and every access is to whole multiples.
@@ -67,70 +69,93 @@ impl Program {
     /// Runs over `n` elements.
     ///
     /// # Safety
-    /// Each input is aligned and readable for `n` elements (one if it is a splat), each output
-    /// writable for `n` rounded up to a multiple of [`GROUP`]. Outputs overlap neither inputs nor
-    /// each other, and nobody writes the inputs or uses the outputs meanwhile.
+    /// As [`Runner::run`].
     pub(crate) unsafe fn run(&self, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
-        debug_assert!(inputs.len() == self.inputs.len() && outputs.len() == self.outputs.len());
-        let len = tile_len(self).min(n.next_multiple_of(GROUP));
-        let sizes = self.tiles.iter().chain(&self.inputs);
+        // SAFETY: passed on.
+        unsafe { Runner::new(self, n).run(inputs, outputs, n) };
+    }
+}
+
+type Pointers<P> = SmallVec<[P; 12]>;
+
+/// A program with the memory of its tiles, for any number of runs on one thread.
+pub(crate) struct Runner<'a> {
+    program: &'a Program,
+    /// Elements in a tile.
+    len: usize,
+    scratch: Vec<u64>,
+    tiles: Pointers<*mut u8>,
+    /// For each input memory for a copy of a tile.
+    copies: Pointers<*mut u8>,
+    /// The value with which each copy is filled, if so.
+    filled: Pointers<*const u8>,
+    /// Where each input's present tile is read.
+    reads: Pointers<*const u8>,
+}
+
+impl Drop for Runner<'_> {
+    fn drop(&mut self) {
+        let scratch = std::mem::take(&mut self.scratch);
+        let _ = SCRATCH.try_with(|s| *s.borrow_mut() = scratch);
+    }
+}
+
+impl Runner<'_> {
+    /// For runs over at most `n` elements each, or longer ones tile by tile.
+    pub(crate) fn new(program: &Program, n: usize) -> Runner<'_> {
+        let len = tile_len(program).min(n.next_multiple_of(GROUP));
+        let sizes = program.tiles.iter().chain(&program.inputs);
         // A cache line between tiles keeps them from falling on the same sets.
         let words: usize = sizes.map(|s| len * s / 8 + 8).sum::<usize>() + 8;
         let mut scratch = SCRATCH.with(|s| std::mem::take(&mut *s.borrow_mut()));
         if scratch.len() < words {
             scratch.resize(words, 0);
         }
-        // SAFETY: passed on; the scratch has room for all tiles and input copies.
-        unsafe { self.run_in(scratch.as_mut_ptr(), inputs, outputs, n, len) };
-        SCRATCH.with(|s| *s.borrow_mut() = scratch);
-    }
-
-    /// # Safety
-    /// As [`Program::run`]; `scratch` has room for every tile and a copy of every input, with a
-    /// line between them.
-    unsafe fn run_in(&self, scratch: *mut u64, inputs: &[Stream], outputs: &[*mut u8], n: usize, len: usize) {
-        let mut next = scratch.cast::<u8>();
+        let mut next = scratch.as_mut_ptr().cast::<u8>();
         next = next.wrapping_add(next.align_offset(64));
-        let mut room = |size: usize| {
+        let mut room = |size: &usize| {
             let start = next;
             next = next.wrapping_add(len * size + 64);
             start
         };
-        let tiles: smallvec::SmallVec<[*mut u8; 12]> = self.tiles.iter().map(|s| room(*s)).collect();
-        let copies: smallvec::SmallVec<[*mut u8; 12]> = self.inputs.iter().map(|s| room(*s)).collect();
+        let tiles = program.tiles.iter().map(&mut room).collect();
+        let copies = program.inputs.iter().map(&mut room).collect();
+        let filled: Pointers<*const u8> = SmallVec::from_elem(std::ptr::null(), program.inputs.len());
+        let reads = filled.clone();
+        Runner { program, len, scratch, tiles, copies, filled, reads }
+    }
+
+    /// Runs over `n` elements.
+    ///
+    /// # Safety
+    /// Each input is aligned and readable for `n` elements (one if it is a splat), each output
+    /// writable for `n` rounded up to a multiple of [`GROUP`]. Outputs overlap neither inputs nor
+    /// each other, and nobody writes the inputs or uses the outputs meanwhile. A splat's value does not change
+    /// while the runner lives.
+    pub(crate) unsafe fn run(&mut self, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
+        let program = self.program;
+        debug_assert!(inputs.len() == program.inputs.len() && outputs.len() == program.outputs.len());
         for (i, input) in inputs.iter().enumerate() {
-            if input.splat {
+            if input.splat && self.filled[i] != input.start {
                 // SAFETY: one element is readable, the copy has room for a tile.
-                unsafe { fill(copies[i], input.start, self.inputs[i], len) };
+                unsafe { fill(self.copies[i], input.start, program.inputs[i], self.len) };
+                self.filled[i] = input.start;
             }
         }
-        let mut pointers: smallvec::SmallVec<[*const u8; 12]> =
-            smallvec::SmallVec::from_elem(std::ptr::null(), inputs.len());
         let mut at = 0;
         while at < n {
-            let m = len.min(n - at);
+            let m = self.len.min(n - at);
             let whole = m.next_multiple_of(GROUP);
             for (i, input) in inputs.iter().enumerate() {
-                let size = self.inputs[i];
-                pointers[i] = if input.splat {
-                    copies[i]
-                } else if (at + whole) * size <= input.readable && (size > 1 || whole == m) {
-                    input.start.wrapping_add(at * size)
-                } else {
-                    // Bytes past the end may be no bools, so that a copy ends in zeros.
-                    // SAFETY: `m` elements are readable from there, the copy has room for `whole`.
-                    unsafe {
-                        std::ptr::copy_nonoverlapping(input.start.add(at * size), copies[i], m * size);
-                        copies[i].add(m * size).write_bytes(0, (whole - m) * size);
-                    }
-                    copies[i]
-                };
+                // SAFETY: `m` elements of a stream are readable from there.
+                self.reads[i] = unsafe { self.input(i, input, at, m) };
             }
-            for step in &self.code {
+            let (reads, tiles) = (&self.reads[..], &self.tiles[..]);
+            for step in &program.code {
                 let read = |p: Place| match p {
-                    Place::Input(i) => pointers[i as usize],
+                    Place::Input(i) => reads[i as usize],
                     Place::Tile(i) => tiles[i as usize],
-                    Place::Output(i) => outputs[i as usize].wrapping_add(at * self.outputs[i as usize]),
+                    Place::Output(i) => outputs[i as usize].wrapping_add(at * program.outputs[i as usize]),
                 };
                 let to = read(step.to).cast_mut();
                 let [a, b, c] = step.from.map(read);
@@ -140,6 +165,30 @@ impl Program {
             }
             at += m;
         }
+    }
+
+    /// Where `m` elements of an input from `at` on can be read as whole groups.
+    ///
+    /// # Safety
+    /// They are readable.
+    #[inline]
+    unsafe fn input(&mut self, i: usize, input: &Stream, at: usize, m: usize) -> *const u8 {
+        let size = self.program.inputs[i];
+        let whole = m.next_multiple_of(GROUP);
+        if input.splat {
+            return self.copies[i];
+        }
+        if (at + whole) * size <= input.readable && (size > 1 || whole == m) {
+            return input.start.wrapping_add(at * size);
+        }
+        self.filled[i] = std::ptr::null();
+        // Bytes past the end may be no bools, so that a copy ends in zeros.
+        // SAFETY: by the caller; the copy has room for `whole`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(input.start.add(at * size), self.copies[i], m * size);
+            self.copies[i].add(m * size).write_bytes(0, (whole - m) * size);
+        }
+        self.copies[i]
     }
 }
 
