@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use crate::data::Const;
 use crate::graph::{Graph, Node};
 use crate::ids::{RegionId, ValueId};
-use crate::ops::{Class, Op, types};
+use crate::ops::{Class, Op, rows, types};
 use crate::types::{DType, Type};
 
 type Result = std::result::Result<(), String>;
@@ -257,11 +257,11 @@ impl Check<'_> {
     fn fused(&self, node: &Node) -> Result {
         let region = &self.graph.regions[node.regions[0]];
         let plain = region.nodes.iter().map(|n| self.graph.nodes[*n].op);
-        let plain = plain.into_iter().all(|op| op.is_elementwise() || op == Op::Const);
+        let plain = plain.into_iter().all(|op| op.is_elementwise() || rows::is_fold(op) || op == Op::Const);
         if plain && region.args.is_empty() && region.results.len() == node.results.len() {
             Ok(())
         } else {
-            Err("holds other than elementwise ops, or has other results".into())
+            Err("holds other than elementwise ops and reductions, or has other results".into())
         }
     }
 }

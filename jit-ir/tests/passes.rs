@@ -114,15 +114,12 @@ fn chains_fuse() {
               %0: f32[n0] = fused {
                 %1: f32[n0] = mul(%x, %a)
                 %2: f32[n0] = add(%1, %1)
-                yield %2
+                %3: f32[] = sum(%2)
+                %4: f32[n0] = sub(%2, %3)
+                %5: f32[n0] = exp(%4)
+                yield %5
               }
-              %3: f32[] = sum(%0)
-              %4: f32[n0] = fused {
-                %5: f32[n0] = sub(%0, %3)
-                %6: f32[n0] = exp(%5)
-                yield %6
-              }
-              return %4
+              return %0
             }
         "#]],
     );
@@ -217,18 +214,70 @@ fn independent_groups_merge_where_they_meet() {
 }
 
 #[test]
-fn groups_around_a_reduction_do_not_merge() {
+fn groups_around_a_reduction_down_the_columns_do_not_merge() {
     let graph = optimised(
-        "fn f(%x: f32[n0]) -> f32[*] {
+        "fn f(%x: f32[n0, n1]) -> f32[*] {
   %0: f32[*] = mul(%x, %x)
   %1: f32[*] = exp(%0)
-  %2: f32[] = sum(%1)
+  %2: f32[*] = sum(%1) {axes = [0]}
   %3: f32[*] = sin(%x)
   %4: f32[*] = cos(%3)
   %5: f32[*] = mul(%4, %2)
   %6: f32[*] = add(%5, %1)
   %7: f32[*] = add(%6, %4)
   return %7
+}",
+    );
+    assert_eq!(graph.count_ops(jit_ir::Op::Fused), 2, "{graph}");
+}
+
+#[test]
+fn reductions_along_rows_join_what_is_around_them() {
+    check(
+        "fn f(%x: f32[n0, n1], %b: f32[n1]) -> (f32[*], f32[*]) {
+  %0: f32[*] = add(%x, %b)
+  %1: f32[*] = softmax(%0) {axes = [-1]}
+  %2: f32[*] = mul(%1, 2.0_f32)
+  %3: f32[*] = exp(%2)
+  %4: f32[*] = sum(%3) {axes = [1]}
+  return %2, %4
+}",
+        expect![[r#"
+            fn f(%x: f32[n0, n1], %b: f32[n1]) -> (f32[n0, n1], f32[n0]) {
+              %0: f32[n0, n1], %1: f32[n0, 1] = fused {
+                %2: f32[n0, n1] = add(%x, %b)
+                %3: f32[n0, 1] = max(%2) {axes = [-1], keep}
+                %4: bool[n0, 1] = is_finite(%3)
+                %5: bool[n0, 1] = is_nan(%3)
+                %6: bool[n0, 1] = or(%4, %5)
+                %7: f32[n0, 1] = select(%6, %3, 0.0_f32)
+                %8: f32[n0, n1] = sub(%2, %7)
+                %9: f32[n0, n1] = exp(%8)
+                %10: f32[n0, 1] = sum(%9) {axes = [-1], keep}
+                %11: f32[n0, 1] = recip(%10)
+                %12: f32[n0, n1] = mul(%9, %11)
+                %13: f32[n0, n1] = mul(%12, 2.0_f32)
+                %14: f32[n0, n1] = exp(%13)
+                %15: f32[n0, 1] = sum(%14) {axes = [-1], keep}
+                yield %13, %15
+              }
+              %16: f32[n0] = squeeze(%1) {axes = [-1]}
+              return %0, %16
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn reductions_over_different_extents_stay_apart() {
+    let graph = optimised(
+        "fn f(%x: f32[n0, n1]) -> (f32[*], f32[*]) {
+  %0: f32[*] = mul(%x, %x)
+  %1: f32[*] = max(%0) {axes = [-1], keep}
+  %2: f32[*] = sub(%0, %1)
+  %3: f32[*] = sum(%2)
+  %4: f32[*] = div(%2, %3)
+  return %2, %4
 }",
     );
     assert_eq!(graph.count_ops(jit_ir::Op::Fused), 2, "{graph}");

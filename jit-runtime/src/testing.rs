@@ -74,8 +74,12 @@ pub fn without_passes<R>(body: impl FnOnce() -> R) -> R {
 pub fn run(graph: &Graph, args: &[Value], layout: Layout, optimise: bool) -> Result<Vec<Value>> {
     let vals: Vec<Val> = args.iter().map(|v| to_val(v, layout)).collect();
     let compiled = compile::compile(graph, &argument_types(&vals))?;
-    let outcome =
-        if optimise { run::run(&compiled.plan, vals) } else { run::run(&compile::plain(&compiled)?, vals) };
+    let plain = |vals| compile::plain(&compiled).map_err(Halt::Error).and_then(|plan| run::run(&plan, vals));
+    // An optimised run that fails says nothing: the graph as it was written decides.
+    let outcome = match optimise.then(|| run::run(&compiled.plan, vals.clone())) {
+        Some(Err(Halt::Error(_))) | None => plain(vals),
+        Some(other) => other,
+    };
     let values = outcome.map_err(|halt| match halt {
         Halt::Error(e) => e,
         Halt::Guard => Error::msg("a guard does not hold"),

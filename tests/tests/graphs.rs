@@ -139,14 +139,14 @@ fn optimised() {
               %y: f32[n0], %it: i32 = loop(%x, 0_i32) while (%y.1: f32[n0], %it.1: i32) {
                 %0: bool = lt(%it.1, 50_i32)
                 %1: bool = if %0 {
-                  %2: f32[n0] = fused {
+                  %2: f32[] = fused {
                     %3: f32[n0] = mul(%y.1, %y.1)
                     %4: f32[n0] = sub(%3, %x)
                     %5: f32[n0] = abs(%4)
-                    yield %5
+                    %6: f32[] = max(%5)
+                    yield %6
                   }
-                  %6: f32[] = max(%2)
-                  %7: f32 = item(%6) {text = ">"}
+                  %7: f32 = item(%2) {text = ">"}
                   %8: bool = gt(%7, 1e-5_f32)
                   yield %8
                 } else {

@@ -172,7 +172,8 @@ pub(super) fn along(op: Op, x: &TensorData, attrs: &Attrs, approx: Option<Approx
             }
             Op::Softmax => {
                 let (exps, total, _) = exps(&values, dtype, approx)?;
-                exps.iter().map(|e| apply(Op::Div, *e, total)).collect::<Result<_>>()?
+                let share = element(Op::Recip, &[total], None, None)?;
+                exps.iter().map(|e| apply(Op::Mul, *e, share)).collect::<Result<_>>()?
             }
             _ => {
                 let (_, total, shift) = exps(&values, dtype, approx)?;

@@ -103,13 +103,13 @@ impl Composite {
     }
 }
 
-/// `x / sqrt(mean(x²) + eps)` along the last axis.
+/// `x · rsqrt(mean(x²) + eps)` along the last axis.
 fn normalised<B: Build>(b: &mut B, x: &B::Value, eps: &B::Value) -> Result<B::Value, B::Error> {
     let squares = b.op(Op::Square, &[x], Attrs::default())?;
     let mean = b.op(Op::Mean, &[&squares], last())?;
     let mean = b.op(Op::Add, &[&mean, eps], Attrs::default())?;
-    let root = b.op(Op::Sqrt, &[&mean], Attrs::default())?;
-    b.op(Op::Div, &[x, &root], Attrs::default())
+    let scale = b.op(Op::Rsqrt, &[&mean], Attrs::default())?;
+    b.op(Op::Mul, &[x, &scale], Attrs::default())
 }
 
 fn attention<B: Build>(b: &mut B, args: &[B::Value]) -> Result<B::Value, B::Error> {

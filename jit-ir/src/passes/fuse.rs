@@ -1,6 +1,8 @@
-//! `fuse`: elementwise nodes that feed each other become one `fused` node, which runs as one kernel.
+//! `fuse`: elementwise nodes that feed each other become one `fused` node, which runs as one kernel. Reductions
+//! over the last axis, or over everything, stand in such a group with what is before and after them: it runs row by
+//! row.
 //!
-//! Grouping looks at ops and element types only, never at sizes. A node joins the group of one of
+//! Grouping looks at ops, element types and ranks only, never at sizes. A node joins the group of one of
 //! its producers unless a path from that group to the node leads through a node outside.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -9,8 +11,8 @@ use fixedbitset::FixedBitSet;
 
 use crate::graph::{Graph, Node};
 use crate::ids::{NodeId, RegionId, ValueId};
-use crate::ops::{Attrs, Op};
-use crate::types::Type;
+use crate::ops::{Attrs, Op, rows};
+use crate::types::{Dim, Type};
 
 /// Groups the elementwise nodes of every region.
 pub fn fuse(graph: &mut Graph) -> usize {
@@ -22,8 +24,42 @@ pub fn fuse(graph: &mut Graph) -> usize {
     changes
 }
 
+/// What the reductions of a group run over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Extent {
+    /// The last axis.
+    Last,
+    /// All elements.
+    All,
+}
+
+/// What an op on floats that reduces, or is made of reductions, runs over, if a group can hold it.
+pub(super) fn extent(graph: &Graph, node: &Node) -> Option<Extent> {
+    if !rows::is_fold(node.op) && rows::steps(node.op).is_none() {
+        return None;
+    }
+    let Type::Tensor(dtype, Some(dims)) = graph.ty(*node.operands.first()?) else { return None };
+    // Of no elements a reduction may have no value, of one it has nothing to do.
+    let short = |d: &Dim| matches!(d, Dim::Known(0 | 1));
+    if !dtype.is_float() || dims.is_empty() || short(&dims[dims.len() - 1]) || dims.contains(&Dim::Known(0)) {
+        return None;
+    }
+    let reduced = crate::ops::shape::reduced(&node.attrs.axes, dims.len()).ok()?;
+    match node.attrs.axes {
+        Some(_) if reduced.iter().filter(|r| **r).count() == 1 => {
+            (reduced[dims.len() - 1]).then_some(Extent::Last)
+        }
+        _ => (reduced.iter().all(|r| *r) && !node.attrs.keep).then_some(Extent::All),
+    }
+}
+
+/// The extent of a reduction that a group can hold as it is.
+fn fold_extent(graph: &Graph, node: &Node) -> Option<Extent> {
+    extent(graph, node).filter(|e| rows::is_fold(node.op) && node.attrs.keep == (*e == Extent::Last))
+}
+
 /// Whether a node may stand in a group: elementwise on tensors, and never failing by value.
-fn fusible(graph: &Graph, node: &Node) -> bool {
+pub(super) fn fusible(graph: &Graph, node: &Node) -> bool {
     let integer = node.operands.iter().any(|v| graph.ty(*v).dtype().is_some_and(|d| d.is_int()));
     let typed = node.operands.iter().chain(&node.results).all(|v| *graph.ty(*v) != Type::Hole);
     node.op.is_elementwise()
@@ -41,6 +77,8 @@ struct Groups {
     behind: Vec<FixedBitSet>,
     /// For each node outside, the groups on which it depends.
     reach: Vec<FixedBitSet>,
+    /// For each group what its reductions run over, if it has any.
+    extents: Vec<Option<Extent>>,
 }
 
 /// What makes a value.
@@ -71,8 +109,9 @@ impl Groups {
                     None => {}
                 }
             }
-            let made = if fusible(graph, node) {
-                groups.join(*id, &direct, behind);
+            let fold = fold_extent(graph, node);
+            let made = if fold.is_some() || fusible(graph, node) {
+                groups.join(*id, &direct, behind, fold);
                 Producer::Member(*id)
             } else {
                 direct.iter().for_each(|g| behind.grow_and_insert(*g));
@@ -84,15 +123,21 @@ impl Groups {
         groups
     }
 
-    fn join(&mut self, id: NodeId, direct: &BTreeSet<usize>, mut behind: FixedBitSet) {
+    fn join(&mut self, id: NodeId, direct: &BTreeSet<usize>, mut behind: FixedBitSet, fold: Option<Extent>) {
+        let agree = |a: Option<Extent>, b: Option<Extent>| a.is_none() || b.is_none() || a == b;
         // The latest producer's group is the one that the fewest nodes stand between.
-        let home = direct.iter().rev().find(|g| !behind.contains(**g)).copied();
+        let home =
+            direct.iter().rev().find(|g| !behind.contains(**g) && agree(self.extents[**g], fold)).copied();
         let group = home.unwrap_or_else(|| {
             self.behind.push(FixedBitSet::new());
+            self.extents.push(None);
             self.behind.len() - 1
         });
+        self.extents[group] = self.extents[group].or(fold);
         for other in direct.iter().filter(|g| **g != group) {
-            let apart = !self.behind[*other].contains(group) && !self.behind[group].contains(*other);
+            let apart = !self.behind[*other].contains(group)
+                && !self.behind[group].contains(*other)
+                && agree(self.extents[*other], self.extents[group]);
             if apart && !behind.contains(*other) && !behind.contains(group) {
                 self.merge(*other, group);
             } else {
@@ -109,6 +154,7 @@ impl Groups {
     /// Moves the members of one group to another; no path leads from one to the other outside.
     fn merge(&mut self, from: usize, to: usize) {
         self.of.values_mut().filter(|g| **g == from).for_each(|g| *g = to);
+        self.extents[to] = self.extents[to].or(self.extents[from]);
         let moved = std::mem::take(&mut self.behind[from]);
         self.behind[to].union_with(&moved);
         for set in self.behind.iter_mut().chain(self.reach.iter_mut()) {

@@ -7,6 +7,7 @@
 
 mod cse;
 mod dce;
+mod expand;
 mod fold;
 mod fuse;
 mod licm;
@@ -14,6 +15,7 @@ mod simplify;
 
 pub use cse::cse;
 pub use dce::dce;
+pub use expand::expand;
 pub use fold::fold;
 pub use fuse::fuse;
 pub use licm::licm;
@@ -33,6 +35,7 @@ pub const PIPELINE: &[(&str, Pass)] = &[
     ("simplify", simplify),
     ("cse", cse),
     ("dce", dce),
+    ("expand", expand),
     ("licm", licm),
     ("fold", fold),
     ("cse", cse),

@@ -45,6 +45,10 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                     ops.join(" ")
                 );
             }
+            Kind::Rows(group) => {
+                let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();
+                let _ = writeln!(out, "{pad}one kernel, row by row: {}{at}", ops.join(" "));
+            }
             Kind::Host(_) => {
                 let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());
             }

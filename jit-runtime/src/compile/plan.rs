@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jit_ir::ops::Attrs;
+use jit_ir::ops::{Attrs, rows};
 use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId};
 use smallvec::SmallVec;
 
 use super::program;
 use crate::error::{Error, Place, Result};
 use crate::exec::group::{Arg, Group, Member};
+use crate::exec::rows::Rows;
 use crate::kernels::scalar::Program;
 use crate::tensor::raw::Val;
 use crate::trace;
@@ -28,6 +29,8 @@ pub(crate) enum Kind {
     Host(Attrs),
     /// A group of elementwise ops.
     Group(Box<Group>),
+    /// A group with reductions.
+    Rows(Box<Rows>),
     If(Box<[Block; 2]>),
     Loop(Box<LoopPlan>),
     /// A loop over scalars and elements.
@@ -188,9 +191,9 @@ impl Builder<'_> {
                 None => self.repeat(node)?,
             },
             Op::Fused => {
-                let (group, inputs) = self.group(node)?;
+                let (kind, inputs) = self.group(node)?;
                 args = inputs;
-                Kind::Group(Box::new(group))
+                kind
             }
             Op::Guard => Kind::Guard(node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const)),
             Op::Path => Kind::Path(match node.attrs.value {
@@ -290,12 +293,13 @@ impl Builder<'_> {
     }
 
     /// The group of a `fused` node and what it reads.
-    fn group(&mut self, node: &Node) -> Result<(Group, SmallVec<[Ref; 4]>)> {
+    fn group(&mut self, node: &Node) -> Result<(Kind, SmallVec<[Ref; 4]>)> {
         let graph = self.graph;
         let region = &graph.regions[node.regions[0]];
         let mut members: Vec<Member> = Vec::new();
         let mut position: HashMap<ValueId, usize> = HashMap::new();
         let mut inputs: Vec<ValueId> = Vec::new();
+        let mut folds = Vec::new();
         let broken =
             |message: String| Error::Compile { message, at: node.location.as_ref().map(Place::from) };
         for id in &region.nodes {
@@ -314,14 +318,24 @@ impl Builder<'_> {
                 })),
             });
             let args = args.collect();
+            if rows::is_fold(inner.op) {
+                // Reductions that keep their axis are over the last one, others over everything.
+                folds.push(inner.attrs.keep);
+            }
             let member = self.member(inner, args).ok_or_else(|| broken("a group with open types".into()))?;
             position.insert(inner.results[0], members.len());
             members.push(member);
         }
         let dtypes = inputs.iter().map(|v| graph.ty(*v).dtype().unwrap_or(DType::F32)).collect();
         let outputs = region.results.iter().map(|v| position[v]).collect();
-        let group = Group::new(members, dtypes, outputs).map_err(broken)?;
-        Ok((group, inputs.iter().map(|v| self.place(*v)).collect()))
+        let kind = match folds.first() {
+            Some(keep) => {
+                let group = Rows::new(members, dtypes, outputs, !keep).map_err(broken)?;
+                Kind::Rows(Box::new(group))
+            }
+            None => Kind::Group(Box::new(Group::new(members, dtypes, outputs).map_err(broken)?)),
+        };
+        Ok((kind, inputs.iter().map(|v| self.place(*v)).collect()))
     }
 }
 

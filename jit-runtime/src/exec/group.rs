@@ -80,6 +80,10 @@ impl Group {
         Ok(Group { members, inputs, outputs, program, depends, cost, splits: Mutex::default() })
     }
 
+    pub(super) fn into_program(self) -> Program {
+        self.program
+    }
+
     /// Kernel calls for each tile.
     pub(crate) fn instructions(&self) -> usize {
         self.program.code.len()
@@ -432,6 +436,6 @@ fn needed(members: &[Member], outputs: &[usize]) -> Vec<bool> {
     needed
 }
 
-fn single(m: &Member) -> Result<Kernel, String> {
+pub(super) fn single(m: &Member) -> Result<Kernel, String> {
     table::kernel(m.op, m.from, m.to).ok_or_else(|| format!("is not defined for {}", m.from))
 }

@@ -7,6 +7,7 @@ pub(crate) mod lists;
 pub(crate) mod ops;
 mod pick;
 mod reduce;
+pub(crate) mod rows;
 pub(crate) mod run;
 mod sort;
 pub(crate) mod threads;

@@ -1,7 +1,7 @@
 //! Reductions, and ops along an axis.
 
 use jit_ir::ops::lanes::{Add, And, Binary, Maximum, Minimum, Mul, Or};
-use jit_ir::ops::{Attrs, shape};
+use jit_ir::ops::{Attrs, rows, shape};
 use jit_ir::{DType, Op, Prim, Scalar};
 use smallvec::SmallVec;
 
@@ -9,8 +9,8 @@ use super::ops::{apply, tensor};
 use super::views;
 use crate::kernels::copy::contiguous_copy;
 use crate::kernels::launch;
-use crate::kernels::reduce::{Fold, fold, fold_columns};
-use crate::tensor::raw::{RawTensor, Val};
+use crate::kernels::reduce::{Fold, fold, fold_columns, fold_rows};
+use crate::tensor::raw::{RawTensor, Val, row_major};
 
 pub(super) fn eval(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Result<RawTensor, String> {
     match op {
@@ -21,8 +21,11 @@ pub(super) fn eval(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Res
             let count = Val::Scalar(Scalar::Usize(n).cast(x.dtype));
             tensor(apply(Op::Div, &Attrs::default(), &[&total, &count])?)
         }
-        Op::Var | Op::Std => var(op, attrs, x),
-        Op::LogSumExp => logsumexp(attrs, x, sizes),
+        Op::Var | Op::Std => in_steps(op, attrs, x, sizes),
+        Op::LogSumExp if x.len() == 0 => {
+            Ok(launch::filled(Scalar::F64(f64::NEG_INFINITY).cast(x.dtype), sizes))
+        }
+        Op::LogSumExp => in_steps(op, attrs, x, sizes),
         _ => {
             let layout = Layout::new(x, attrs)?;
             Ok(match x.dtype {
@@ -117,9 +120,7 @@ impl Layout {
         if self.reduced == 0 {
             to.fill(nothing);
         } else if self.inner == 1 {
-            for (o, row) in to.iter_mut().zip(values.chunks(self.reduced)) {
-                *o = fold::<O, T>(row).unwrap_or(nothing);
-            }
+            fold_rows::<O, T>(values, self.reduced, to);
         } else if self.inner > 0 {
             for (o, rows) in to.chunks_mut(self.inner).zip(values.chunks(self.reduced * self.inner)) {
                 fold_columns::<O, T>(rows, self.reduced, self.inner, o);
@@ -150,51 +151,40 @@ impl Layout {
     }
 }
 
-fn none() -> Attrs {
-    Attrs::default()
+/// An op that is made of others.
+fn in_steps(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Result<RawTensor, String> {
+    let steps = rows::steps(op).ok_or("is not made of others")?;
+    let last = x.rank().checked_sub(1);
+    let along_last = shape::reduced(&attrs.axes, x.rank())?.iter().rposition(|r| *r) == last
+        && (attrs.axes.as_ref().is_some_and(|a| a.len() == 1) || x.rank() == 1);
+    let value = if along_last && last.is_some() {
+        super::rows::along_last(op, steps, x)?
+    } else {
+        one_by_one(steps, attrs, x)?
+    };
+    let value = value.contiguous();
+    Ok(value.view(sizes.into(), row_major(sizes), value.offset))
 }
 
-/// An op on tensors that fit.
-fn on(op: Op, args: &[&RawTensor]) -> Result<RawTensor, String> {
-    let values: SmallVec<[Val; 3]> = args.iter().map(|t| Val::Tensor((*t).clone())).collect();
-    let refs: SmallVec<[&Val; 3]> = values.iter().collect();
-    tensor(apply(op, &none(), &refs)?)
-}
-
-/// A reduction that keeps the reduced axes.
-fn keeping(op: Op, attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, String> {
-    tensor(apply(op, &Attrs { keep: true, ..attrs.clone() }, &[&Val::Tensor(x.clone())])?)
-}
-
-fn var(op: Op, attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, String> {
-    let distance = on(Op::Sub, &[x, &keeping(Op::Mean, attrs, x)?])?;
-    let squares = Val::Tensor(on(Op::Mul, &[&distance, &distance])?);
-    let var = tensor(apply(Op::Mean, attrs, &[&squares])?)?;
-    if op == Op::Var { Ok(var) } else { on(Op::Sqrt, &[&var]) }
-}
-
-/// What is subtracted before exp: the largest element, or 0 where that is infinite.
-fn shift(attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, String> {
-    let max = keeping(Op::Max, attrs, x)?;
-    let finite = on(Op::Or, &[&on(Op::IsFinite, &[&max])?, &on(Op::IsNan, &[&max])?])?;
-    let zero = RawTensor::scalar(Scalar::U8(0).cast(x.dtype));
-    on(Op::Select, &[&finite, &max, &zero])
-}
-
-fn logsumexp(attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Result<RawTensor, String> {
-    let flags = shape::reduced(&attrs.axes, x.rank())?;
-    if x.shape.iter().zip(&flags).any(|(n, r)| *r && *n == 0) {
-        return Ok(launch::filled(Scalar::F64(f64::NEG_INFINITY).cast(x.dtype), sizes));
+fn one_by_one(steps: &[rows::Step], attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, String> {
+    let x = Val::Tensor(x.clone());
+    let zero = Val::Scalar(Scalar::U8(0).cast(x.tensor()?.dtype));
+    let (reduction, none) = (Attrs { keep: true, ..attrs.clone() }, Attrs::default());
+    let mut made: SmallVec<[Val; 12]> = SmallVec::new();
+    for (op, parts) in steps {
+        let value = {
+            let args = parts.iter().map(|part| match part {
+                rows::Part::X => &x,
+                rows::Part::Zero => &zero,
+                rows::Part::Step(k) => &made[*k],
+            });
+            let args: SmallVec<[&Val; 3]> = args.collect();
+            let attrs = if rows::is_fold(*op) { &reduction } else { &none };
+            apply(*op, attrs, &args)?
+        };
+        made.push(value);
     }
-    let all = logsumexp_keeping(attrs, x)?;
-    let x = all.contiguous();
-    Ok(x.view(sizes.into(), crate::tensor::raw::row_major(sizes), x.offset))
-}
-
-fn logsumexp_keeping(attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, String> {
-    let shift = shift(attrs, x)?;
-    let total = keeping(Op::Sum, attrs, &on(Op::Exp, &[&on(Op::Sub, &[x, &shift])?])?)?;
-    on(Op::Add, &[&on(Op::Ln, &[&total])?, &shift])
+    tensor(made.pop().ok_or("has no steps")?)
 }
 
 /// `cumsum`, `softmax`, `log_softmax`.
@@ -203,11 +193,7 @@ pub(super) fn along(op: Op, attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, S
         return Ok(x.contiguous());
     }
     match op {
-        Op::Softmax => {
-            let exps = on(Op::Exp, &[&on(Op::Sub, &[x, &shift(attrs, x)?])?])?;
-            on(Op::Div, &[&exps, &keeping(Op::Sum, attrs, &exps)?])
-        }
-        Op::LogSoftmax => on(Op::Sub, &[x, &logsumexp_keeping(attrs, x)?]),
+        Op::Softmax | Op::LogSoftmax => in_steps(op, attrs, x, &x.shape),
         _ => {
             let layout = Layout::new(x, attrs)?;
             macro_rules! run {

@@ -6,6 +6,7 @@ use jit_ir::ops::{Attrs, host};
 use jit_ir::{Op, Scalar};
 use smallvec::SmallVec;
 
+use super::group::{Failure, Member};
 use super::{lists, ops};
 use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step};
 use crate::error::Error;
@@ -70,6 +71,11 @@ pub(crate) fn run_path(plan: &Plan, args: Vec<Val>) -> Result<(Vec<Val>, usize),
             Err(halt)
         }
     }
+}
+
+/// A member of a group failed.
+fn failed(members: &[Member], (k, message): Failure) -> Halt {
+    Halt::Error(Error::op(members[k].op, message, members[k].at.clone()))
 }
 
 struct Machine<'a> {
@@ -158,10 +164,11 @@ impl Machine<'_> {
                 self.set(step, [Val::Scalar(value)]);
             }
             Kind::Group(group) => {
-                let results = group.run(&self.gather(step)).map_err(|(k, message)| {
-                    let member = &group.members[k];
-                    Halt::Error(Error::op(member.op, message, member.at.clone()))
-                })?;
+                let results = group.run(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
+                self.set(step, results.into_iter().map(Val::Tensor));
+            }
+            Kind::Rows(group) => {
+                let results = group.run(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
                 self.set(step, results.into_iter().map(Val::Tensor));
             }
             Kind::Apply(attrs) if step.op.writes() => {
@@ -227,10 +234,12 @@ impl Machine<'_> {
     /// What depends on a value that was never set was never set either, and has no effect.
     fn poison(&mut self, step: &Step) -> Result<(), Halt> {
         if let Kind::Group(group) = &step.kind {
-            let results = group.run_poisoned(&self.gather(step)).map_err(|(k, message)| {
-                let member = &group.members[k];
-                Halt::Error(Error::op(member.op, message, member.at.clone()))
-            })?;
+            let results = group.run_poisoned(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
+            self.set(step, results);
+            return Ok(());
+        }
+        if let Kind::Rows(group) = &step.kind {
+            let results = group.values(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
             self.set(step, results);
             return Ok(());
         }

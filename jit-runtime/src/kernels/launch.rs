@@ -13,7 +13,7 @@ use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides, Val};
 
 /// Work below so many additions stays on one thread (about 100 microseconds).
-const PARALLEL: usize = 2_000_000;
+pub(crate) const PARALLEL: usize = 2_000_000;
 /// Rows shorter than this are not worth a loop of their own: broadcast operands are copied out.
 const SHORT_ROW: usize = 64;
 
@@ -149,7 +149,7 @@ pub(crate) fn single(
 }
 
 /// A contiguous or single-element operand as a stream.
-fn stream(operand: &Operand, n: usize) -> Stream {
+pub(crate) fn stream(operand: &Operand, n: usize) -> Stream {
     match operand {
         Operand::Scalar(word) => Stream { start: word.as_ptr().cast(), splat: true, readable: 8 },
         Operand::Tensor(t) => {
@@ -218,6 +218,11 @@ impl Job<'_> {
         // SAFETY: as in `run_flat`, for the elements `from..to`; `from` is a multiple of GROUP.
         unsafe { program.run(&streams, &outputs, to - from) };
     }
+}
+
+/// Whether a shape broadcasts to another.
+pub(crate) fn fits(shape: &[usize], sizes: &[usize]) -> bool {
+    shape.len() <= sizes.len() && shape.iter().rev().zip(sizes.iter().rev()).all(|(a, b)| a == b || *a == 1)
 }
 
 /// A view with axes of stride 0 for what is broadcast.

@@ -8,10 +8,12 @@ pub(crate) mod math;
 pub(crate) mod matmul;
 mod nest;
 pub(crate) mod reduce;
+pub(crate) mod rows;
 pub(crate) mod scalar;
 pub(crate) mod table;
 pub(crate) mod tile;
 mod turn;
+mod wide;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

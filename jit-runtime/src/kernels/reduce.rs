@@ -6,27 +6,49 @@ use pulp::{Simd, WithSimd};
 use std::marker::PhantomData;
 
 use super::arch;
+use super::wide::{double, single};
 
 /// A combining op with the value that its lanes begin with.
 pub(crate) trait Fold<T>: Binary<T, Out = T> {
     /// Combined with any value it gives that value.
     const IDENTITY: T;
+
+    /// The rows combined, lane by lane.
+    #[inline(always)]
+    fn lanes<S: Simd>(_: S, rows: &[[T; LANES]]) -> [T; LANES]
+    where
+        T: Copy,
+    {
+        let mut lanes = [Self::IDENTITY; LANES];
+        for row in rows {
+            for (lane, v) in lanes.iter_mut().zip(row) {
+                *lane = Self::eval(*lane, *v);
+            }
+        }
+        lanes
+    }
 }
 
 macro_rules! folds {
-    ($($V:ident $T:ident $identity:expr;)*) => {$(
+    ($($V:ident $T:ident $identity:expr $(, $lanes:path)?;)*) => {$(
         impl Fold<$T> for $V {
             const IDENTITY: $T = $identity;
+            $(
+                #[inline(always)]
+                fn lanes<S: Simd>(simd: S, rows: &[[$T; LANES]]) -> [$T; LANES] {
+                    $lanes(simd, rows)
+                }
+            )?
         }
     )*};
 }
 
 folds! {
-    Add f32 -0.0; Add f64 -0.0; Add u8 0; Add i32 0; Add i64 0;
+    Add f32 -0.0, single::sum; Add f64 -0.0, double::sum; Add u8 0; Add i32 0; Add i64 0;
     Mul f32 1.0; Mul f64 1.0; Mul u8 1; Mul i32 1; Mul i64 1;
-    Maximum f32 f32::NEG_INFINITY; Maximum f64 f64::NEG_INFINITY;
+    Maximum f32 f32::NEG_INFINITY, single::max; Maximum f64 f64::NEG_INFINITY, double::max;
     Maximum u8 0; Maximum i32 i32::MIN; Maximum i64 i64::MIN;
-    Minimum f32 f32::INFINITY; Minimum f64 f64::INFINITY;
+    Minimum f32 f32::INFINITY, single::min; Minimum f64 f64::INFINITY, double::min;
     Minimum u8 u8::MAX; Minimum i32 i32::MAX; Minimum i64 i64::MAX;
     And bool true; Or bool false;
 }
@@ -39,14 +61,9 @@ struct Block<'a, O, T> {
 impl<O: Fold<T>, T: Copy> WithSimd for Block<'_, O, T> {
     type Output = T;
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> T {
-        let mut lanes = [O::IDENTITY; LANES];
+    fn with_simd<S: Simd>(self, simd: S) -> T {
         let (rows, tail) = self.values.as_chunks::<LANES>();
-        for row in rows {
-            for (lane, v) in lanes.iter_mut().zip(row) {
-                *lane = O::eval(*lane, *v);
-            }
-        }
+        let mut lanes = O::lanes(simd, rows);
         for (lane, v) in lanes.iter_mut().zip(tail) {
             *lane = O::eval(*lane, *v);
         }
@@ -90,6 +107,44 @@ pub(crate) fn fold<O: Fold<T>, T: Copy>(values: &[T]) -> Option<T> {
     for values in values.chunks(BLOCK) {
         pairs.push(arch().dispatch(Block::<O, T> { values, op: PhantomData }), O::eval);
     }
+    pairs.finish(O::eval)
+}
+
+/// Each of the rows of `n` values combined, where a row is one block.
+struct Rows<'a, O, T> {
+    values: &'a [T],
+    n: usize,
+    out: &'a mut [T],
+    op: PhantomData<O>,
+}
+
+impl<O: Fold<T>, T: Copy> WithSimd for Rows<'_, O, T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (o, values) in self.out.iter_mut().zip(self.values.chunks_exact(self.n)) {
+            *o = Block::<O, T> { values, op: PhantomData }.with_simd(simd);
+        }
+    }
+}
+
+/// As [`fold`] of each row of `n` values, of which there are some.
+pub(crate) fn fold_rows<O: Fold<T>, T: Copy>(values: &[T], n: usize, out: &mut [T]) {
+    debug_assert!(n > 0 && values.len() == n * out.len());
+    if n <= BLOCK {
+        return arch().dispatch(Rows::<O, T> { values, n, out, op: PhantomData });
+    }
+    for (o, row) in out.iter_mut().zip(values.chunks_exact(n)) {
+        if let Some(value) = fold::<O, T>(row) {
+            *o = value;
+        }
+    }
+}
+
+/// The values of blocks combined as their whole is; there is at least one.
+pub(crate) fn join_blocks<O: Fold<T>, T: Copy>(blocks: &[T]) -> Option<T> {
+    let mut pairs = Pairs { stack: Vec::with_capacity(48) };
+    blocks.iter().for_each(|b| pairs.push(*b, O::eval));
     pairs.finish(O::eval)
 }
 
@@ -175,6 +230,13 @@ mod tests {
             let x = values(n);
             let expected = tree(&x, -0.0, |a, b| a + b);
             assert_eq!(fold::<Add, f32>(&x).map(f32::to_bits), expected.map(f32::to_bits), "{n}");
+            let mut rows = vec![0.0; usize::from(n > 0) * 3];
+            if n > 0 {
+                fold_rows::<Add, f32>(&x.repeat(3), n, &mut rows);
+            }
+            assert!(rows.iter().all(|r| Some(r.to_bits()) == expected.map(f32::to_bits)), "{n}");
+            let blocks: Vec<f32> = x.chunks(BLOCK).filter_map(fold::<Add, f32>).collect();
+            assert_eq!(join_blocks::<Add, f32>(&blocks).map(f32::to_bits), expected.map(f32::to_bits), "{n}");
         }
         assert!(fold::<Maximum, f32>(&[1.0, f32::NAN, 2.0]).unwrap().is_nan());
     }

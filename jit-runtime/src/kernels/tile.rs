@@ -3,8 +3,10 @@
 
 use std::cell::RefCell;
 
+use pulp::{Simd, WithSimd};
 use smallvec::SmallVec;
 
+use super::arch;
 use super::table::Kernel;
 
 /// Tiles are multiples of this many elements, and every access is to whole multiples.
@@ -53,6 +55,22 @@ pub(crate) struct Stream {
     pub(crate) splat: bool,
     /// Bytes that may be read from `start` on.
     pub(crate) readable: usize,
+}
+
+impl Stream {
+    /// Its first value for all elements.
+    pub(crate) fn splat(self) -> Stream {
+        Stream { splat: true, ..self }
+    }
+
+    /// From so many bytes on.
+    pub(crate) fn skip(self, bytes: usize) -> Stream {
+        Stream {
+            start: self.start.wrapping_add(bytes),
+            readable: self.readable.saturating_sub(bytes),
+            ..self
+        }
+    }
 }
 
 thread_local! {
@@ -192,6 +210,19 @@ impl Runner<'_> {
     }
 }
 
+/// A value written many times.
+struct Fill<'a, T>(&'a mut [T], T);
+
+impl<T: Copy> WithSimd for Fill<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for to in self.0 {
+            *to = self.1;
+        }
+    }
+}
+
 /// # Safety
 /// `value` is readable for `size` bytes, `to` writable for `n` times as many.
 pub(super) unsafe fn fill(to: *mut u8, value: *const u8, size: usize, n: usize) {
@@ -199,8 +230,8 @@ pub(super) unsafe fn fill(to: *mut u8, value: *const u8, size: usize, n: usize) 
     unsafe {
         match size {
             1 => std::slice::from_raw_parts_mut(to, n).fill(*value),
-            4 => std::slice::from_raw_parts_mut(to.cast::<u32>(), n).fill(*value.cast()),
-            _ => std::slice::from_raw_parts_mut(to.cast::<u64>(), n).fill(*value.cast()),
+            4 => arch().dispatch(Fill(std::slice::from_raw_parts_mut(to.cast::<u32>(), n), *value.cast())),
+            _ => arch().dispatch(Fill(std::slice::from_raw_parts_mut(to.cast::<u64>(), n), *value.cast())),
         }
     }
 }

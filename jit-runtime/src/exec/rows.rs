@@ -1,0 +1,369 @@
+//! Groups with reductions: from members to a schedule that runs row by row.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use jit_ir::ops::{Attrs, rows};
+use jit_ir::{DType, Op, Scalar};
+use smallvec::SmallVec;
+
+use super::group::{self, Arg, Failure, Group, Member, broadcast};
+use super::{counters, ops};
+use crate::kernels;
+use crate::kernels::launch::{self, Operand};
+use crate::kernels::rows::{Feed, Fold, Part, Schedule, Slot, Source, Stage};
+use crate::tensor::raw::{RawTensor, Sizes, Val};
+
+/// How many values a member has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Level {
+    /// One for each row.
+    Row,
+    /// One for each element.
+    Full,
+}
+
+type Levels = SmallVec<[Level; 16]>;
+
+/// A group of elementwise ops and of reductions over the last axis, or over everything.
+pub(crate) struct Rows {
+    pub(crate) members: Vec<Member>,
+    inputs: Vec<DType>,
+    outputs: Vec<usize>,
+    /// Whether reductions run over everything; else over the last axis, which they keep.
+    whole: bool,
+    /// Rough cost of an element, in additions.
+    cost: usize,
+    schedules: Mutex<Vec<(Levels, Arc<Schedule>)>>,
+}
+
+impl Rows {
+    /// A group that gives the values of the members `outputs`.
+    ///
+    /// # Errors
+    /// A member that has no kernel for its element type.
+    pub(crate) fn new(
+        members: Vec<Member>,
+        inputs: Vec<DType>,
+        outputs: Vec<usize>,
+        whole: bool,
+    ) -> Result<Rows, String> {
+        let elementwise: Vec<&Member> = members.iter().filter(|m| !rows::is_fold(m.op)).collect();
+        elementwise.iter().try_for_each(|m| group::single(m).map(drop))?;
+        let cost = members.iter().map(|m| group::cost(m.op)).sum();
+        Ok(Rows { members, inputs, outputs, whole, cost, schedules: Mutex::default() })
+    }
+
+    /// Runs the group; gives one tensor for each output.
+    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 2]>, Failure> {
+        let operands: SmallVec<[Operand; 6]> = inputs
+            .iter()
+            .zip(&self.inputs)
+            .map(|(v, dtype)| Operand::new(v, *dtype))
+            .collect::<Result<_, _>>()
+            .map_err(|e| (0, e))?;
+        let Some((full, row, levels)) = self.levels(&operands) else { return self.one_by_one(inputs) };
+        let schedule = self.schedule(&levels);
+        let n = if self.whole { full.iter().product() } else { full[full.len() - 1] };
+        let rows = row.iter().product();
+        let copies: SmallVec<[Option<RawTensor>; 6]> =
+            operands.iter().map(|o| laid_out(o, &full, &row, self.whole)).collect();
+        let feeds: SmallVec<[Feed; 6]> =
+            operands.iter().zip(&copies).map(|(o, c)| feed(o, c.as_ref(), &full, &row)).collect();
+        let sizes: SmallVec<[usize; 6]> = self.inputs.iter().map(|d| d.size()).collect();
+        let sized = |k: &usize| if levels[*k] == Level::Full { &full } else { &row };
+        let mut results: SmallVec<[RawTensor; 2]> =
+            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sized(k))).collect();
+        counters::kernel(results.len());
+        kernels::rows::run(&schedule, &feeds, &sizes, &mut results, (rows, n), self.cost);
+        Ok(results)
+    }
+
+    /// The shape of whole rows, that of a value for each row, and which members have which; `None` if there are others.
+    fn levels(&self, operands: &[Operand]) -> Option<(Sizes, Sizes, Levels)> {
+        let mut shapes: SmallVec<[Sizes; 16]> = SmallVec::new();
+        let mut full: Option<Sizes> = None;
+        for m in &self.members {
+            let of = |arg: &Arg| match arg {
+                Arg::Input(i) => operands[*i].shape(),
+                Arg::Member(k) => &shapes[*k],
+            };
+            let mut shape = Sizes::from_slice(of(&m.args[0]));
+            if rows::is_fold(m.op) {
+                if full.as_ref().is_some_and(|f| *f != shape) {
+                    return None;
+                }
+                full = Some(shape.clone());
+                match shape.last_mut() {
+                    _ if self.whole => shape.clear(),
+                    Some(n) => *n = 1,
+                    None => return None,
+                }
+            } else {
+                for arg in &m.args[1..] {
+                    if *of(arg) != shape[..] {
+                        shape = broadcast(&shape, of(arg)).ok()?;
+                    }
+                }
+            }
+            shapes.push(shape);
+        }
+        let full = full?;
+        let mut row = full.clone();
+        let n: usize = if self.whole { full.iter().product() } else { *full.last()? };
+        if n < 2 || full.contains(&0) {
+            return None;
+        }
+        if self.whole {
+            row.clear()
+        } else {
+            *row.last_mut()? = 1
+        }
+        let level = |s: &Sizes| {
+            if *s == full { Some(Level::Full) } else { (*s == row).then_some(Level::Row) }
+        };
+        let levels: Levels = shapes.iter().map(level).collect::<Option<_>>()?;
+        Some((full, row, levels))
+    }
+
+    fn schedule(&self, levels: &Levels) -> Arc<Schedule> {
+        let mut known = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, schedule)) = known.iter().find(|(l, _)| l == levels) {
+            return schedule.clone();
+        }
+        let schedule = Arc::new(Planner::new(self, levels).plan());
+        known.push((levels.clone(), schedule.clone()));
+        schedule
+    }
+
+    /// The attributes of a reduction.
+    fn reduction(&self) -> Attrs {
+        if self.whole { Attrs::default() } else { Attrs { keep: true, ..Attrs::axes([-1]) } }
+    }
+
+    /// Runs the members one after the other; what depends on values that were never set is not set either.
+    pub(crate) fn values(&self, inputs: &[&Val]) -> Result<Vec<Val>, Failure> {
+        let mut made: Vec<Val> = Vec::with_capacity(self.members.len());
+        for (k, m) in self.members.iter().enumerate() {
+            let value = self.value(m, |a| match a {
+                Arg::Input(i) => inputs[i],
+                Arg::Member(j) => &made[j],
+            });
+            let value = value.map_err(|e| (k, e))?;
+            made.push(value);
+        }
+        Ok(self.outputs.iter().map(|k| made[*k].clone()).collect())
+    }
+
+    fn value<'a>(&self, m: &Member, get: impl Fn(Arg) -> &'a Val) -> Result<Val, String> {
+        let args: SmallVec<[&Val; 3]> = m.args.iter().map(|a| get(*a)).collect();
+        if args.iter().any(|v| matches!(v, Val::Undef)) {
+            return Ok(Val::Undef);
+        }
+        let attrs = match m.op {
+            op if rows::is_fold(op) => self.reduction(),
+            Op::Cast => Attrs::dtype(m.to),
+            _ => Attrs::default(),
+        };
+        ops::apply(m.op, &attrs, &args)
+    }
+
+    fn one_by_one(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 2]>, Failure> {
+        let values = self.values(inputs)?;
+        values.iter().zip(&self.outputs).map(|(v, k)| v.tensor().cloned().map_err(|e| (*k, e))).collect()
+    }
+}
+
+/// An op of floats along the last axis that is made of others, as a group; the last axis of a reduction has size 1.
+pub(super) fn along_last(op: Op, steps: &'static [rows::Step], x: &RawTensor) -> Result<RawTensor, String> {
+    type Known = Vec<((Op, DType), Arc<Rows>)>;
+    static KNOWN: RwLock<Known> = RwLock::new(Vec::new());
+    let key = (op, x.dtype);
+    let find = |known: &Known| known.iter().find(|(k, _)| *k == key).map(|(_, g)| g.clone());
+    let known = find(&KNOWN.read().unwrap_or_else(PoisonError::into_inner));
+    let group = match known {
+        Some(group) => group,
+        None => {
+            let group = Arc::new(of_steps(steps, x.dtype)?);
+            KNOWN.write().unwrap_or_else(PoisonError::into_inner).push((key, group.clone()));
+            group
+        }
+    };
+    let zero = Val::Scalar(Scalar::U8(0).cast(x.dtype));
+    let mut results = group.run(&[&Val::Tensor(x.clone()), &zero]).map_err(|(_, message)| message)?;
+    results.pop().ok_or_else(|| "gave no result".into())
+}
+
+/// The group of steps whose inputs are the op's operand and 0.
+fn of_steps(steps: &[rows::Step], dtype: DType) -> Result<Rows, String> {
+    let member = |(op, parts): &rows::Step| {
+        let args = parts.iter().map(|p| match p {
+            rows::Part::X => Arg::Input(0),
+            rows::Part::Zero => Arg::Input(1),
+            rows::Part::Step(k) => Arg::Member(*k),
+        });
+        // All but masks are of the operand's type.
+        let mask = |op: Op| op.is_test() || op == Op::Or;
+        let from = if *op == Op::Or { DType::Bool } else { dtype };
+        let to = if mask(*op) { DType::Bool } else { dtype };
+        Member { op: *op, args: args.collect(), from, to, at: None }
+    };
+    Rows::new(steps.iter().map(member).collect(), vec![dtype, dtype], vec![steps.len() - 1], false)
+}
+
+/// A copy of an operand that cannot be read in place.
+fn laid_out(operand: &Operand, full: &Sizes, row: &Sizes, whole: bool) -> Option<RawTensor> {
+    let Operand::Tensor(t) = operand else { return None };
+    let same_in_all = !whole && t.len() == full[full.len() - 1] && t.shape.last() == full.last();
+    if t.len() == 1 || (t.is_contiguous() && (t.shape == *full || t.shape == *row || same_in_all)) {
+        return None;
+    }
+    if same_in_all {
+        return Some(t.contiguous());
+    }
+    // What broadcasts to a value for each row is read as one by the members that have one.
+    let to = if launch::fits(&t.shape, row) { row } else { full };
+    Some(launch::broadcast_view(t, to).contiguous())
+}
+
+fn feed(operand: &Operand, copy: Option<&RawTensor>, full: &Sizes, row: &Sizes) -> Feed {
+    let copied = copy.map(Operand::Tensor);
+    let operand = copied.as_ref().unwrap_or(operand);
+    let stream = launch::stream(operand, 1);
+    match operand {
+        Operand::Scalar(_) => Feed::Splat(stream),
+        Operand::Tensor(t) if t.len() == 1 => Feed::Splat(stream.splat()),
+        Operand::Tensor(t) if t.shape == *full => Feed::Full(stream),
+        Operand::Tensor(t) if t.shape == *row => Feed::Row(stream),
+        Operand::Tensor(_) => Feed::Repeated(stream),
+    }
+}
+
+/// From members with levels to stages.
+struct Planner<'a> {
+    group: &'a Rows,
+    levels: &'a Levels,
+    /// For each member the stage in which it runs.
+    stages: Vec<usize>,
+    /// For each member the slot of its value, if it has one.
+    slots: Vec<Option<usize>>,
+    schedule: Schedule,
+}
+
+impl<'a> Planner<'a> {
+    fn new(group: &'a Rows, levels: &'a Levels) -> Planner<'a> {
+        let mut stages: Vec<usize> = Vec::with_capacity(group.members.len());
+        for m in &group.members {
+            let ready = |arg: &Arg| match arg {
+                Arg::Input(_) => 0,
+                Arg::Member(k) => stages[*k] + usize::from(rows::is_fold(group.members[*k].op)),
+            };
+            stages.push(m.args.iter().map(ready).max().unwrap_or(0));
+        }
+        let slots = vec![None; group.members.len()];
+        Planner { group, levels, stages, slots, schedule: Schedule::default() }
+    }
+
+    fn plan(mut self) -> Schedule {
+        for k in 0..self.group.members.len() {
+            self.slots[k] = self.slot(k);
+        }
+        let last = self.stages.iter().copied().max().unwrap_or(0);
+        for stage in 0..=last {
+            let row = self.part(stage, Level::Row);
+            let full = self.part(stage, Level::Full);
+            let folds = (0..self.group.members.len()).filter(|k| self.stages[*k] == stage);
+            let folds = folds.filter_map(|k| self.fold(k)).collect();
+            self.schedule.stages.push(Stage { row, full, folds });
+        }
+        self.schedule
+    }
+
+    fn is_fold(&self, k: usize) -> bool {
+        rows::is_fold(self.group.members[k].op)
+    }
+
+    /// Whether a member's value is read outside of the part that makes it, and whether in a later stage.
+    fn readers(&self, k: usize) -> (bool, bool) {
+        let mut seen = (false, false);
+        for (j, m) in self.group.members.iter().enumerate().filter(|(_, m)| m.args.contains(&Arg::Member(k)))
+        {
+            let later = self.stages[j] > self.stages[k];
+            let beside = later || rows::is_fold(m.op) || self.levels[j] != self.levels[k];
+            seen = (seen.0 | beside, seen.1 | later);
+        }
+        seen
+    }
+
+    fn slot(&mut self, k: usize) -> Option<usize> {
+        let output = self.group.outputs.iter().position(|o| *o == k);
+        let (outside, later) = self.readers(k);
+        if output.is_none() && !outside && !self.is_fold(k) {
+            return None;
+        }
+        let slots = match self.levels[k] {
+            Level::Row => &mut self.schedule.rows,
+            Level::Full => &mut self.schedule.full,
+        };
+        let size = self.group.members[k].to.size();
+        slots.push(Slot { size, output, passing: output.is_none() && !later });
+        Some(slots.len() - 1)
+    }
+
+    fn source(&self, arg: Arg) -> Source {
+        match arg {
+            Arg::Input(i) => Source::Input(i),
+            Arg::Member(k) => {
+                let slot = self.slots[k].expect("what is read elsewhere has a slot");
+                if self.levels[k] == Level::Row { Source::Row(slot) } else { Source::Full(slot) }
+            }
+        }
+    }
+
+    fn dtype(&self, arg: Arg) -> DType {
+        match arg {
+            Arg::Input(i) => self.group.inputs[i],
+            Arg::Member(k) => self.group.members[k].to,
+        }
+    }
+
+    /// The elementwise members of a stage and a level.
+    fn part(&self, stage: usize, level: Level) -> Option<Part> {
+        let mut members: Vec<Member> = Vec::new();
+        let mut position: Vec<Option<usize>> = vec![None; self.group.members.len()];
+        let mut inputs: Vec<Arg> = Vec::new();
+        for (k, m) in self.group.members.iter().enumerate() {
+            if self.stages[k] != stage || self.levels[k] != level || self.is_fold(k) {
+                continue;
+            }
+            let args = m.args.iter().map(|arg| match arg {
+                Arg::Member(j) if position[*j].is_some() => Arg::Member(position[*j].unwrap_or(0)),
+                outside => Arg::Input(inputs.iter().position(|i| i == outside).unwrap_or_else(|| {
+                    inputs.push(*outside);
+                    inputs.len() - 1
+                })),
+            });
+            let member = Member { args: args.collect(), ..m.clone() };
+            position[k] = Some(members.len());
+            members.push(member);
+        }
+        let given: Vec<usize> =
+            (0..position.len()).filter(|k| position[*k].is_some() && self.slots[*k].is_some()).collect();
+        if given.is_empty() {
+            return None;
+        }
+        let dtypes = inputs.iter().map(|a| self.dtype(*a)).collect();
+        let outputs = given.iter().filter_map(|k| position[*k]).collect();
+        let group = Group::new(members, dtypes, outputs).expect("its members have kernels");
+        Some(Part {
+            program: group.into_program(),
+            from: inputs.iter().map(|a| self.source(*a)).collect(),
+            to: given.iter().filter_map(|k| self.slots[*k]).collect(),
+        })
+    }
+
+    fn fold(&self, k: usize) -> Option<Fold> {
+        let m = &self.group.members[k];
+        let to = self.slots[k].filter(|_| self.is_fold(k))?;
+        Some(Fold { op: m.op, dtype: m.from, from: self.source(m.args[0]), to })
+    }
+}

@@ -1,0 +1,170 @@
+//! Reductions with the elementwise ops before and after them, row by row: what one reads another has just written, in
+//! the nearest cache.
+//!
+//! A schedule has stages. In each, elementwise programs run over a block of rows, and reductions give one value for
+//! each row, which later stages read. A row longer than [`BLOCK`] is its own block, and is run through piece by piece.
+
+mod frame;
+mod long;
+
+use std::cell::RefCell;
+
+use frame::Frame;
+use jit_ir::numerics::BLOCK;
+use jit_ir::{DType, Op};
+use smallvec::SmallVec;
+
+use super::launch::PARALLEL;
+use super::tile::{GROUP, Program, Stream};
+use crate::exec::threads;
+use crate::tensor::raw::RawTensor;
+
+/// Elements of a block of rows.
+const BLOCK_OF_ROWS: usize = 4096;
+
+/// What a part of a stage reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    /// An input.
+    Input(usize),
+    /// A slot with a value for each element.
+    Full(usize),
+    /// A slot with a value for each row.
+    Row(usize),
+}
+
+/// Elementwise ops of a stage.
+pub(crate) struct Part {
+    pub(crate) program: Program,
+    pub(crate) from: Vec<Source>,
+    /// The slots of its results.
+    pub(crate) to: Vec<usize>,
+}
+
+/// A reduction of rows.
+pub(crate) struct Fold {
+    /// `sum`, `mean`, `max` or `min`.
+    pub(crate) op: Op,
+    pub(crate) dtype: DType,
+    pub(crate) from: Source,
+    /// The slot of its values, one for each row.
+    pub(crate) to: usize,
+}
+
+/// What runs between reductions.
+#[derive(Default)]
+pub(crate) struct Stage {
+    /// Ops on values of which there is one for each row.
+    pub(crate) row: Option<Part>,
+    /// Ops on values of which there is one for each element.
+    pub(crate) full: Option<Part>,
+    pub(crate) folds: Vec<Fold>,
+}
+
+/// Where values are kept.
+pub(crate) struct Slot {
+    /// Bytes of a value.
+    pub(crate) size: usize,
+    /// The result that it is, if it is one.
+    pub(crate) output: Option<usize>,
+    /// Whether it is read in its own stage only: then a piece of a row is enough.
+    pub(crate) passing: bool,
+}
+
+/// Stages and the slots between them.
+#[derive(Default)]
+pub(crate) struct Schedule {
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) full: Vec<Slot>,
+    pub(crate) rows: Vec<Slot>,
+}
+
+/// An input's memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Feed {
+    /// One value for all.
+    Splat(Stream),
+    /// One for each element.
+    Full(Stream),
+    /// One for each row.
+    Row(Stream),
+    /// A row that is the same in all.
+    Repeated(Stream),
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs a schedule over `rows` rows of `n` elements, at least one. Feeds are as long as their kinds say, results are
+/// fresh, and as long as their slots say. Every slot that a part reads is written in an earlier stage, or in the same
+/// one by a part before it. `sizes` are the bytes of an element of each input, `cost` the rough cost of an element, in
+/// additions.
+pub(crate) fn run(
+    schedule: &Schedule,
+    feeds: &[Feed],
+    sizes: &[usize],
+    results: &mut [RawTensor],
+    (rows, n): (usize, usize),
+    cost: usize,
+) {
+    debug_assert!(results.iter_mut().all(|r| r.buffer.is_unique()));
+    let outputs: SmallVec<[*mut u8; 2]> = results.iter().map(|r| r.buffer.start()).collect();
+    let job = Job { schedule, feeds, sizes, outputs: &outputs, rows, n };
+    // SAFETY: by what this function asks for; buffers have room for whole groups.
+    unsafe { job.run(cost) };
+}
+
+/// A schedule over memory.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    schedule: &'a Schedule,
+    feeds: &'a [Feed],
+    sizes: &'a [usize],
+    /// The results' memory.
+    outputs: &'a [*mut u8],
+    rows: usize,
+    n: usize,
+}
+
+// SAFETY: inputs are only read, and each thread writes rows, or pieces of rows, of its own.
+unsafe impl Send for Job<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Job<'_> {}
+
+impl Job<'_> {
+    /// Runs all rows.
+    ///
+    /// # Safety
+    /// Feeds can be read and results written as their kinds say, results for whole groups of 64 elements; they do not
+    /// overlap, and nobody else uses them meanwhile. Every slot that a part reads is written in an earlier stage, or in
+    /// the same one by a part before it.
+    unsafe fn run(self, cost: usize) {
+        let work = self.rows.saturating_mul(self.n).saturating_mul(cost);
+        let threads = if work >= PARALLEL { threads::count() } else { 1 };
+        // Ranges of whole groups of rows, so that no two threads touch one group of a result.
+        let share = self.rows.div_ceil(threads).next_multiple_of(GROUP);
+        // SAFETY: passed on.
+        unsafe { self.split(0, self.rows, if self.n > BLOCK { self.rows } else { share }, threads) };
+    }
+
+    /// # Safety
+    /// As [`Job::run`], for the rows `from..to`.
+    unsafe fn split(self, from: usize, to: usize, share: usize, threads: usize) {
+        if to - from > share {
+            let middle = from + (to - from).div_ceil(2).next_multiple_of(share);
+            if middle < to {
+                // SAFETY: two ranges that do not meet.
+                unsafe {
+                    threads::join(
+                        || self.split(from, middle, share, threads),
+                        || self.split(middle, to, share, threads),
+                    );
+                }
+                return;
+            }
+        }
+        // SAFETY: passed on.
+        unsafe { Frame::new(self, threads).run(from, to) };
+    }
+}
