@@ -13,7 +13,7 @@ fn tensor(dtype: DType, shape: &[usize], seed: usize) -> Value {
     let value = |i: usize| {
         let k = (i + seed) * 7919 % 10_007;
         // Few enough that most rows have none.
-        let float = if k % 997 == 0 { special[k / 997 % 5] } else { k as f64 / 999.0 - 5.0 };
+        let float = if k.is_multiple_of(997) { special[k / 997 % 5] } else { k as f64 / 999.0 - 5.0 };
         Scalar::F64(float).cast(dtype)
     };
     let scalars: Vec<Scalar> = (0..n).map(value).collect();
