@@ -68,6 +68,15 @@ impl Exp {
     }
 }
 
+impl Exp {
+    /// High and low part times 2^power, or some number as small where that is below the normal ones.
+    #[inline(always)]
+    fn parts(self) -> (f64, f64) {
+        let power = f64::from_bits(((self.power.max(-1022) + 1023) as u64) << 52);
+        (self.high * power, self.low * power)
+    }
+}
+
 /// `e^r - 1` as a sum of two, and `n`, with `x + rest = r + n ln 2`.
 #[inline(always)]
 fn reduced(x: f64, rest: f64) -> (f64, f64, i64) {

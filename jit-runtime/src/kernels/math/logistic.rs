@@ -1,11 +1,11 @@
-//! `sigmoid` and its relatives, of an `Exp` with `new`, `high`, `low` and `scale`: the same for both widths.
+//! `sigmoid` and its relatives, of an `Exp` with `new`, `high`, `low`, `parts` and `scale`: the same for both widths.
 
 macro_rules! logistic {
     ($T:ident, least $least:expr) => {
         /// `(numerator + low) / (1 + e)`, its rounding made up for; numerator and result without e's power.
         #[inline(always)]
         fn over_one_plus(e: Exp, numerator: $T, n_low: $T) -> $T {
-            let (high, low) = (e.scale(e.high), e.scale(e.low));
+            let (high, low) = e.parts();
             let d = 1.0 + high;
             let d_low = high - (d - 1.0) + low;
             let inverse = 1.0 / d;
@@ -14,12 +14,19 @@ macro_rules! logistic {
             rest.mul_add(inverse, y)
         }
 
-        /// 1 / (1 + e^-x), from the side where nothing cancels.
+        /// 1 / (1 + e^-|x|) where x is positive, e^-|x| / (1 + e^-|x|) without the power where it is not: from the side
+        /// where nothing cancels.
+        #[inline(always)]
+        fn share(x: $T, e: Exp) -> $T {
+            let (n, n_low) = if x < 0.0 { (e.high, e.low) } else { (1.0, 0.0) };
+            over_one_plus(e, n, n_low)
+        }
+
         #[inline(always)]
         pub(super) fn sigmoid(x: $T) -> $T {
             let e = Exp::new(-x.abs());
-            let y =
-                if x < 0.0 { e.scale(over_one_plus(e, e.high, e.low)) } else { over_one_plus(e, 1.0, 0.0) };
+            let y = share(x, e);
+            let y = if x < 0.0 { e.scale(y) } else { y };
             if x.is_nan() { x } else { y }
         }
 
@@ -27,8 +34,8 @@ macro_rules! logistic {
         pub(super) fn silu(x: $T) -> $T {
             let e = Exp::new(-x.abs());
             // Scaled after the product: the power alone may be too small for all digits.
-            let far = e.scale(x.max($least) * over_one_plus(e, e.high, e.low));
-            let y = if x < 0.0 { far } else { x * over_one_plus(e, 1.0, 0.0) };
+            let y = x.max($least) * share(x, e);
+            let y = if x < 0.0 { e.scale(y) } else { y };
             if x.is_nan() { x } else { y }
         }
 

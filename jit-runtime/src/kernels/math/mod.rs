@@ -110,8 +110,8 @@ impl Approx for f64 {
 impl Approx for f32 {
     double!(f32: exp_m1 ln_1p log2 sinh cosh softplus; exponential);
     double!(f32: sin cos tan asin acos atan; trigonometric);
-    double!(f32: erf gelu; gaussian);
-    double!(f32: exp ln tanh sigmoid silu gelu_tanh; single);
+    double!(f32: gelu; gaussian);
+    double!(f32: erf exp ln tanh sigmoid silu gelu_tanh; single);
     #[inline(always)]
     fn atan2(self, x: f32) -> f32 {
         trigonometric::atan2(f64::from(self), f64::from(x)) as f32

@@ -50,6 +50,15 @@ impl Exp {
     }
 }
 
+impl Exp {
+    /// High and low part times 2^power, or some number as small where that is below the normal ones.
+    #[inline(always)]
+    fn parts(self) -> (f32, f32) {
+        let power = f32::from_bits(((self.power.max(-126) + 127) << 23) as u32);
+        (self.high * power, self.low * power)
+    }
+}
+
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     let e = Exp::new(x);
@@ -98,7 +107,8 @@ pub(super) fn tanh(x: f32) -> f32 {
     p = p.mul_add(u, 0.133_314_91);
     p = p.mul_add(u, -0.333_332_84);
     let near = (x * u).mul_add(p, x).copysign(x);
-    let far = 1.0 - 2.0 / (exp(2.0 * a) + 1.0);
+    // Beyond, the result is 1.
+    let far = 1.0 - 2.0 / (Exp::new(2.0 * a.min(20.0)).parts().0 + 1.0);
     let far = far.copysign(x);
     if a < 0.625 {
         near
@@ -110,6 +120,31 @@ pub(super) fn tanh(x: f32) -> f32 {
 }
 
 logistic!(f32, least LEAST);
+
+/// erf x: an odd polynomial near 0, 1 - erfc(|x|) by a polynomial for its logarithm elsewhere.
+#[inline(always)]
+pub(super) fn erf(x: f32) -> f32 {
+    let u = x * x;
+    let mut p = -0.000_599_085_3_f32;
+    p = p.mul_add(u, 0.004_993_180_3);
+    p = p.mul_add(u, -0.026_766_617);
+    p = p.mul_add(u, 0.112_818_16);
+    p = p.mul_add(u, -0.376_124_95);
+    p = p.mul_add(u, 0.128_379_15);
+    let near = x.mul_add(p, x);
+    // Beyond, the result is 1.
+    let a = x.abs().min(4.0);
+    let mut q = 1.091_283_6e-5_f32;
+    q = q.mul_add(a, -0.000_319_624_9);
+    q = q.mul_add(a, 0.003_629_571_5);
+    q = q.mul_add(a, -0.023_734_892);
+    q = q.mul_add(a, 0.106_205_44);
+    q = q.mul_add(a, 0.635_170_3);
+    q = q.mul_add(a, 0.128_643_84);
+    let far = 1.0 - Exp::new(-a.mul_add(q, a)).parts().0;
+    let y = if x.abs() < 0.921_875 { near } else { far.copysign(x) };
+    if x.is_nan() { x } else { y }
+}
 
 /// x^y by f64, which has digits to spare.
 #[inline(always)]
