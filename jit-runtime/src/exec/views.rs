@@ -189,13 +189,15 @@ fn triangle(op: Op, x: &RawTensor, k: i64) -> RawTensor {
     let mut out = copy::contiguous_copy(x);
     let rank = x.rank();
     let (rows, columns) = (x.shape[rank - 2], x.shape[rank - 1]);
+    if out.len() == 0 {
+        return out;
+    }
     with_dtype!(x.dtype, T => {
-        for (i, v) in out.fresh::<T>().iter_mut().enumerate() {
-            let diagonal = (i % columns) as i64 - (i / columns % rows) as i64;
-            let keep = if op == Op::Triu { diagonal >= k } else { diagonal <= k };
-            if !keep {
-                *v = T::ZERO;
-            }
+        for (i, row) in out.fresh::<T>().chunks_exact_mut(columns).enumerate() {
+            // Where the diagonal, or what is right of it, begins.
+            let first = ((i % rows) as i64).saturating_add(k).saturating_add(i64::from(op == Op::Tril));
+            let (left, right) = row.split_at_mut(first.clamp(0, columns as i64) as usize);
+            if op == Op::Triu { left.fill(T::ZERO) } else { right.fill(T::ZERO) }
         }
     });
     out
