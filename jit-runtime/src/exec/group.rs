@@ -57,6 +57,7 @@ pub(crate) struct Group {
     depends: Vec<u64>,
     /// Rough cost of an element, in additions.
     cost: usize,
+    only: Option<(Kernel, SmallVec<[usize; 3]>)>,
     splits: Mutex<Vec<Split>>,
 }
 
@@ -77,7 +78,8 @@ impl Group {
             depends.push(bits.fold(0, |x, y| x | y));
         }
         let cost = members.iter().map(|m| cost(m.op)).sum();
-        Ok(Group { members, inputs, outputs, program, depends, cost, splits: Mutex::default() })
+        let only = only(&program);
+        Ok(Group { members, inputs, outputs, program, depends, cost, only, splits: Mutex::default() })
     }
 
     pub(super) fn into_program(self) -> Program {
@@ -145,10 +147,13 @@ impl Group {
             if shape.is_empty() {
                 continue;
             }
-            if full.is_some_and(|f| f != shape) {
-                return None;
+            match full {
+                Some(f) if f == shape => {}
+                Some(f) if !launch::same_but_for_ones(f, shape) => return None,
+                // What depends on the operands of fewer axes alone has fewer axes.
+                Some(f) if f.len() > shape.len() => continue,
+                _ => (full, bits) = (Some(shape), 0),
             }
-            full = Some(shape);
             bits |= 1 << i.min(63);
         }
         let uniform = bits == 0 || (operands.len() < 64 && self.depends.iter().all(|d| d & bits != 0));
@@ -173,6 +178,17 @@ impl Group {
     }
 
     fn launch(&self, operands: &[Operand], sizes: &Sizes) -> SmallVec<[RawTensor; 2]> {
+        if let Some((kernel, order)) = &self.only
+            && operands.iter().all(|o| o.is_flat(sizes))
+        {
+            let given: SmallVec<[&Operand; 3]> = order.iter().map(|i| &operands[*i]).collect();
+            let dtypes: SmallVec<[DType; 3]> = order.iter().map(|i| self.inputs[*i]).collect();
+            let to = (self.members[self.outputs[0]].to, sizes);
+            if let Some(result) = launch::single(*kernel, &given, &dtypes, to, self.cost) {
+                counters::kernel(1);
+                return SmallVec::from_iter([result]);
+            }
+        }
         let mut results: SmallVec<[RawTensor; 2]> =
             self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
         counters::kernel(results.len());
@@ -256,6 +272,13 @@ impl Group {
         let group = Group::new(members, dtypes, outputs).expect("its members have kernels already");
         Part { group, inputs, members: given }
     }
+}
+
+/// The only instruction's kernel with its operands in order, if there is one that gives the only result.
+fn only(program: &Program) -> Option<(Kernel, SmallVec<[usize; 3]>)> {
+    let ([step], [_]) = (&program.code[..], &program.outputs[..]) else { return None };
+    let input = |p: &Place| if let Place::Input(i) = p { Some(usize::from(*i)) } else { None };
+    Some((step.kernel, step.from.iter().map(input).collect::<Option<_>>()?))
 }
 
 /// Rough cost of an element, in additions.

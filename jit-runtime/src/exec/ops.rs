@@ -143,10 +143,12 @@ fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
         if t.rank() == 0 {
             continue;
         }
-        if !t.is_contiguous() || sizes.is_some_and(|s| *s != t.shape) {
+        if !t.is_contiguous() || sizes.is_some_and(|s| !launch::same_but_for_ones(s, &t.shape)) {
             return None;
         }
-        sizes = Some(&t.shape);
+        if sizes.is_none_or(|s| s.len() < t.rank()) {
+            sizes = Some(&t.shape);
+        }
     }
     let mut dtypes: SmallVec<[DType; 3]> = SmallVec::from_elem(from, args.len());
     if op == Op::Select {
@@ -156,6 +158,7 @@ fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
         args.iter().zip(&dtypes).map(|(v, d)| launch::Operand::new(v, *d).ok()).collect::<Option<_>>()?;
     let kernel = table::kernel(op, from, to)?;
     let none = Sizes::new();
+    let operands: SmallVec<[&launch::Operand; 3]> = operands.iter().collect();
     let result = launch::single(kernel, &operands, &dtypes, (to, sizes.unwrap_or(&none)), group::cost(op))?;
     counters::kernel(1);
     Some(result)

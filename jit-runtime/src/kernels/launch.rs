@@ -40,6 +40,15 @@ impl<'a> Operand<'a> {
         }
     }
 
+    /// Whether its elements stand in the order of a result of the shape `sizes`, to which it broadcasts; a single element
+    /// stands for all.
+    pub(crate) fn is_flat(&self, sizes: &[usize]) -> bool {
+        match self {
+            Operand::Tensor(t) => t.rank() == 0 || (t.len() == sizes.iter().product() && t.is_contiguous()),
+            Operand::Scalar(_) => true,
+        }
+    }
+
     /// As a view of the shape `sizes`, unless it is one element for all.
     fn over(&self, sizes: &[usize]) -> Option<RawTensor> {
         match self {
@@ -74,11 +83,7 @@ pub(crate) fn launch(
     if n == 0 {
         return;
     }
-    let plain = |o: &Operand| match o {
-        Operand::Tensor(t) => t.rank() == 0 || (t.shape == *sizes && t.is_contiguous()),
-        Operand::Scalar(_) => true,
-    };
-    if operands.iter().all(plain) {
+    if operands.iter().all(|o| o.is_flat(sizes)) {
         let streams: SmallVec<[Stream; 6]> = operands.iter().map(|o| stream(o, n)).collect();
         return run_flat(program, &streams, results, n, cost);
     }
@@ -105,7 +110,7 @@ const SPLAT: usize = 512;
 /// elements of type `to`. `None` where that does not pay, or does not fit.
 pub(crate) fn single(
     kernel: Kernel,
-    operands: &[Operand],
+    operands: &[&Operand],
     dtypes: &[DType],
     (to, sizes): (DType, &Sizes),
     cost: usize,
@@ -146,6 +151,13 @@ pub(crate) fn single(
         unsafe { kernel(dst, from(0), from(1), from(2), step.min(whole - at)) };
     }
     Some(out)
+}
+
+/// Whether two shapes differ in leading axes of size 1 at most.
+pub(crate) fn same_but_for_ones(a: &[usize], b: &[usize]) -> bool {
+    let (long, short) = if a.len() < b.len() { (b, a) } else { (a, b) };
+    let (ones, rest) = long.split_at(long.len() - short.len());
+    rest == short && ones.iter().all(|n| *n == 1)
 }
 
 /// A contiguous or single-element operand as a stream.
