@@ -16,6 +16,7 @@
 
 mod copy;
 pub mod data;
+pub mod form;
 pub mod graph;
 pub mod ids;
 pub mod infer;

@@ -91,9 +91,6 @@ pub(crate) fn mandelbrot(cr: &Tensor, ci: &Tensor) -> Tensor {
         let zr2 = &zr * &zr;
         let zi2 = &zi * &zi;
         let inside = (&zr2 + &zi2).le(4.0);
-        if !inside.any().item() {
-            break;
-        }
         count = count + inside.cast::<f32>();
         zi = inside.select(2.0 * &zr * &zi + ci, &zi);
         zr = inside.select(zr2 - zi2 + cr, &zr);

@@ -12,6 +12,7 @@ use crate::signature;
 use entries::{Entry, Given, Gives};
 
 mod entries;
+mod native;
 mod trace;
 
 pub(crate) use trace::{trace, trace_method};
@@ -482,6 +483,7 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
     let emitted = parts.module("script", &quote! { ::jit_runtime::Compiled }, &own, &entries, &call);
     let impls = parts.impls(Takes::Tensors);
     let script_name = name.to_string();
+    let kernels = native::kernels(&texts.instances);
     let (instances, open) = (&texts.instances, texts.open.clone().unwrap_or_default());
     let links = texts.links.iter().map(|(name, link)| parts.link(name, link));
     quote! {
@@ -492,8 +494,13 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
             #[allow(unused_variables, unused_mut, unreachable_code, clippy::all, clippy::pedantic)]
             impl #PRIVATE::Scripted for #module::Handle {
                 fn script() -> &'static #PRIVATE::Script {
+                    // Not optimised they would be slower than the tiles.
+                    #[cfg(not(debug_assertions))]
+                    const KERNELS: &[#PRIVATE::native::Native] = #kernels;
+                    #[cfg(debug_assertions)]
+                    const KERNELS: &[#PRIVATE::native::Native] = &[];
                     static SCRIPT: #PRIVATE::Script =
-                        #PRIVATE::Script::new(#script_name, &[#(#instances),*], #open, &[#(#links),*]);
+                        #PRIVATE::Script::new(#script_name, &[#(#instances),*], #open, &[#(#links),*], KERNELS);
                     &SCRIPT
                 }
             }

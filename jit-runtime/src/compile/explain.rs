@@ -38,12 +38,11 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
         match &step.kind {
             Kind::Group(group) => {
                 let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();
-                let _ = writeln!(
-                    out,
-                    "{pad}one kernel of {} instructions, tile by tile: {}{at}",
-                    group.instructions(),
-                    ops.join(" ")
-                );
+                let how = match group.is_native() {
+                    true => "one native kernel".into(),
+                    false => format!("one kernel of {} instructions, tile by tile", group.instructions()),
+                };
+                let _ = writeln!(out, "{pad}{how}: {}{at}", ops.join(" "));
             }
             Kind::Rows(group) => {
                 let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();

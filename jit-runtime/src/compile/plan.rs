@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jit_ir::form::Form;
 use jit_ir::ops::{Attrs, rows};
 use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId};
 use smallvec::SmallVec;
@@ -296,44 +297,44 @@ impl Builder<'_> {
     fn group(&mut self, node: &Node) -> Result<(Kind, SmallVec<[Ref; 4]>)> {
         let graph = self.graph;
         let region = &graph.regions[node.regions[0]];
-        let mut members: Vec<Member> = Vec::new();
-        let mut position: HashMap<ValueId, usize> = HashMap::new();
-        let mut inputs: Vec<ValueId> = Vec::new();
-        let mut folds = Vec::new();
         let broken =
             |message: String| Error::Compile { message, at: node.location.as_ref().map(Place::from) };
-        for id in &region.nodes {
-            let inner = &graph.nodes[*id];
+        let mut locations = Vec::new();
+        let mut folds = Vec::new();
+        for inner in region.nodes.iter().map(|id| &graph.nodes[*id]) {
             if inner.op == Op::Const {
                 let value = inner.attrs.value.as_ref().map_or(Val::Undef, Val::from_const);
                 self.constants.push(value);
                 self.places.insert(inner.results[0], Ref::Const(self.constants.len() as u32 - 1));
                 continue;
             }
-            let args = inner.operands.iter().map(|v| match position.get(v) {
-                Some(k) => Arg::Member(*k),
-                None => Arg::Input(inputs.iter().position(|i| i == v).unwrap_or_else(|| {
-                    inputs.push(*v);
-                    inputs.len() - 1
-                })),
-            });
-            let args = args.collect();
             if rows::is_fold(inner.op) {
                 // Reductions that keep their axis are over the last one, others over everything.
                 folds.push(inner.attrs.keep);
             }
-            let member = self.member(inner, args).ok_or_else(|| broken("a group with open types".into()))?;
-            position.insert(inner.results[0], members.len());
-            members.push(member);
+            locations.push(inner.location.as_ref().map(Place::from));
         }
-        let dtypes = inputs.iter().map(|v| graph.ty(*v).dtype().unwrap_or(DType::F32)).collect();
-        let outputs = region.results.iter().map(|v| position[v]).collect();
+        let (form, inputs) =
+            Form::of(graph, node.regions[0]).ok_or_else(|| broken("a group with open types".into()))?;
+        let members: Vec<Member> = form
+            .members
+            .iter()
+            .zip(locations)
+            .map(|(m, at)| Member {
+                op: m.op,
+                args: SmallVec::from_slice(&m.args),
+                from: m.from,
+                to: m.to,
+                at,
+            })
+            .collect();
+        let dtypes = form.inputs.iter().map(|i| i.dtype).collect();
+        let outputs = form.outputs.clone();
         let kind = match folds.first() {
-            Some(keep) => {
-                let group = Rows::new(members, dtypes, outputs, !keep).map_err(broken)?;
-                Kind::Rows(Box::new(group))
+            Some(keep) => Kind::Rows(Box::new(Rows::new(members, dtypes, outputs, !keep).map_err(broken)?)),
+            None => {
+                Kind::Group(Box::new(Group::new(members, dtypes, outputs).map_err(broken)?.native(&form)))
             }
-            None => Kind::Group(Box::new(Group::new(members, dtypes, outputs).map_err(broken)?)),
         };
         Ok((kind, inputs.iter().map(|v| self.place(*v)).collect()))
     }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use jit_ir::form::Arg;
+use jit_ir::form::Form;
 use jit_ir::ops::shape;
 use jit_ir::{DType, Dim, Op};
 use smallvec::SmallVec;
@@ -9,16 +11,10 @@ use smallvec::SmallVec;
 use super::counters;
 use crate::error::Place as Line;
 use crate::kernels::launch::{self, Operand};
+use crate::kernels::native;
 use crate::kernels::table::{self, Kernel};
 use crate::kernels::tile::{Instruction, Place, Program};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
-
-/// An operand of a member: an input of the group or an earlier member.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Arg {
-    Input(usize),
-    Member(usize),
-}
 
 /// One op of a group.
 #[derive(Clone, Debug)]
@@ -80,6 +76,20 @@ impl Group {
         let cost = members.iter().map(|m| cost(m.op)).sum();
         let only = only(&program);
         Ok(Group { members, inputs, outputs, program, depends, cost, only, splits: Mutex::default() })
+    }
+
+    /// The same group with the native kernel of its form, if one is known.
+    pub(crate) fn native(mut self, form: &Form) -> Group {
+        self.program.native = native::find(form);
+        if self.program.native.is_some() {
+            self.only = None;
+        }
+        self
+    }
+
+    /// Whether it runs by a native kernel.
+    pub(crate) fn is_native(&self) -> bool {
+        self.program.native.is_some()
     }
 
     pub(super) fn into_program(self) -> Program {

@@ -44,7 +44,9 @@ impl<'a> Operand<'a> {
     /// stands for all.
     pub(crate) fn is_flat(&self, sizes: &[usize]) -> bool {
         match self {
-            Operand::Tensor(t) => t.rank() == 0 || (t.len() == sizes.iter().product() && t.is_contiguous()),
+            Operand::Tensor(t) => {
+                t.rank() == 0 || (t.len() == sizes.iter().product::<usize>() && t.is_contiguous())
+            }
             Operand::Scalar(_) => true,
         }
     }

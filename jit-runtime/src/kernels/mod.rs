@@ -6,6 +6,7 @@ pub(crate) mod copy;
 pub(crate) mod launch;
 pub(crate) mod math;
 pub(crate) mod matmul;
+pub mod native;
 mod nest;
 pub(crate) mod reduce;
 pub(crate) mod rows;

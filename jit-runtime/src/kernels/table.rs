@@ -96,7 +96,7 @@ unsafe fn binary<O: Binary<T>, T: Copy>(dst: *mut u8, a: *const u8, b: *const u8
 }
 
 /// An op of three operands of which the first may be of another type.
-trait Ternary<A, T> {
+pub(super) trait Ternary<A, T> {
     fn eval(a: A, b: T, c: T) -> T;
 }
 
@@ -144,7 +144,7 @@ unsafe fn slice<'a, T>(start: *const u8, n: usize) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(start.cast(), n) }
 }
 
-struct Select;
+pub(super) struct Select;
 impl<T> Ternary<bool, T> for Select {
     #[inline(always)]
     fn eval(mask: bool, a: T, b: T) -> T {
@@ -152,8 +152,8 @@ impl<T> Ternary<bool, T> for Select {
     }
 }
 
-struct MulAdd;
-struct Clamp;
+pub(super) struct MulAdd;
+pub(super) struct Clamp;
 impl Ternary<f32, f32> for MulAdd {
     #[inline(always)]
     fn eval(a: f32, b: f32, c: f32) -> f32 {
@@ -180,7 +180,7 @@ impl<T: PartialOrd> Ternary<T, T> for Clamp {
 }
 
 /// Conversion as Rust's `as`.
-struct Cast<U>(PhantomData<U>);
+pub(super) struct Cast<U>(PhantomData<U>);
 impl<T: Prim, U: Prim> Unary<T> for Cast<U> {
     type Out = U;
     #[inline(always)]
@@ -256,15 +256,17 @@ macro_rules! kernels {
         bits { $($bi:ident $bi_name:ident $bi_doc:literal |$bia:ident, $bib:ident| $bif:expr)* }
     ) => {
         /// The approximated rows, as the runtime computes them.
-        mod approximated {
+        pub mod approximated {
             use super::{Approx, Approximated, Binary, Op, Unary, lanes};
             $(
-                pub(super) struct $ua;
+                #[doc = $ua_doc]
+                pub struct $ua;
                 approximated!(Unary $ua $ua_name f32);
                 approximated!(Unary $ua $ua_name f64);
             )*
             $(
-                pub(super) struct $bf;
+                #[doc = $bf_doc]
+                pub struct $bf;
                 approximated!(Binary $bf $bf_name f32);
                 approximated!(Binary $bf $bf_name f64);
             )*

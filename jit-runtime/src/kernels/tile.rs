@@ -3,10 +3,12 @@
 
 use std::cell::RefCell;
 
+use jit_ir::form::Input;
 use pulp::{Simd, WithSimd};
 use smallvec::SmallVec;
 
 use super::arch;
+use super::native::Loop;
 use super::table::Kernel;
 
 /// Tiles are multiples of this many elements, and every access is to whole multiples.
@@ -45,6 +47,8 @@ pub(crate) struct Program {
     pub(crate) outputs: Vec<usize>,
     /// Bytes of an element of each tile.
     pub(crate) tiles: Vec<usize>,
+    /// One kernel that does what the code does.
+    pub(crate) native: Option<Loop>,
 }
 
 /// An input's memory.
@@ -153,6 +157,10 @@ impl Runner<'_> {
     pub(crate) unsafe fn run(&mut self, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
         let program = self.program;
         debug_assert!(inputs.len() == program.inputs.len() && outputs.len() == program.outputs.len());
+        if let Some(native) = &program.native {
+            // SAFETY: passed on.
+            return unsafe { self.run_native(native, inputs, outputs, n) };
+        }
         for (i, input) in inputs.iter().enumerate() {
             if input.splat && self.filled[i] != input.start {
                 // SAFETY: one element is readable, the copy has room for a tile.
@@ -181,6 +189,41 @@ impl Runner<'_> {
                 // operand does (checked when the program is made).
                 unsafe { (step.kernel)(to, a, b, c, whole) };
             }
+            at += m;
+        }
+    }
+
+    /// The program's one kernel; it writes `n` elements and no more.
+    ///
+    /// # Safety
+    /// As [`Runner::run`].
+    unsafe fn run_native(&mut self, native: &Loop, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
+        // A tensor of one element is read as one of many; where there is none, one call does all.
+        let mut step = n;
+        for (i, (input, given)) in inputs.iter().zip(&native.inputs).enumerate() {
+            if input.splat && !given.scalar {
+                step = self.len;
+                // SAFETY: one element is readable, the copy has room for a tile.
+                unsafe { fill(self.copies[i], input.start, self.program.inputs[i], self.len) };
+            }
+        }
+        let mut at = 0;
+        while at < n {
+            let m = step.min(n - at);
+            let read = |(i, (input, given)): (usize, (&Stream, &Input))| match (input.splat, given.scalar) {
+                (true, false) => self.copies[i].cast_const(),
+                (true, true) => input.start,
+                (false, _) => input.start.wrapping_add(at * self.program.inputs[i]),
+            };
+            let reads: Pointers<*const u8> =
+                inputs.iter().zip(&native.inputs).enumerate().map(read).collect();
+            let writes: Pointers<*mut u8> = outputs
+                .iter()
+                .zip(&self.program.outputs)
+                .map(|(o, size)| o.wrapping_add(at * size))
+                .collect();
+            // SAFETY: by the caller, for the elements from `at` on.
+            unsafe { native.run(&reads, &writes, m) };
             at += m;
         }
     }

@@ -5,6 +5,7 @@ mod script;
 mod shape;
 mod trace;
 
+pub use crate::kernels::native;
 pub use crate::script::{
     Argument, Callee, Compiled, Inputs, Leaves, Link, Outputs, Results, Returns, Script, Stats,
 };

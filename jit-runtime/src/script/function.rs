@@ -14,6 +14,7 @@ use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
 use crate::exec::counters;
 use crate::exec::run::{self, Halt};
+use crate::kernels::native::{self, Native};
 use crate::tensor::Any;
 use crate::tensor::raw::Val;
 use crate::trace::{self, ActiveScript, Step};
@@ -57,6 +58,8 @@ pub struct Script {
     /// The one that leaves element types open.
     open: &'static str,
     links: Links,
+    /// For groups of its body.
+    kernels: &'static [Native],
     graphs: OnceLock<Result<Vec<Graph>>>,
     /// Of a function that is not generic.
     linked: OnceLock<Result<Graph>>,
@@ -88,19 +91,21 @@ impl Library for Script {
 }
 
 impl Script {
-    /// A script from the texts of its graph; used by `#[script]`.
+    /// A script from the texts of its graph, with kernels for its groups; used by `#[script]`.
     #[doc(hidden)]
     pub const fn new(
         name: &'static str,
         texts: &'static [&'static str],
         open: &'static str,
         links: Links,
+        kernels: &'static [Native],
     ) -> Script {
         Script {
             name,
             texts,
             open,
             links,
+            kernels,
             graphs: OnceLock::new(),
             linked: OnceLock::new(),
             trees: OnceLock::new(),
@@ -128,7 +133,10 @@ impl Script {
 
     fn graphs(&self) -> &Result<Vec<Graph>> {
         let parse = |text: &&str| Graph::parse(text).map_err(Error::from);
-        self.graphs.get_or_init(|| self.texts.iter().map(parse).collect())
+        self.graphs.get_or_init(|| {
+            native::register(self.kernels);
+            self.texts.iter().map(parse).collect()
+        })
     }
 
     /// What the script has done so far.

@@ -1,0 +1,157 @@
+//! Native kernels: the groups that a script's body seems to have, each written out as one loop.
+//!
+//! The passes that make groups look at ops and element types, so that most of them are known at build time. A kernel
+//! whose group turns out otherwise is never called; a group without a kernel runs tile by tile.
+
+use std::collections::BTreeSet;
+
+use jit_ir::form::{Arg, Form};
+use jit_ir::{DType, Graph, Op, Tree, Type};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::PRIVATE;
+
+/// Members of a group that a kernel is written for, at most.
+const LONGEST: usize = 64;
+/// Approximated functions in one kernel, at most: beyond, tiles are faster, as more of them overlap.
+const APPROXIMATED: usize = 3;
+
+/// The kernels for the groups of captured graphs, as a list.
+pub(super) fn kernels(texts: &[String]) -> TokenStream {
+    let mut known = BTreeSet::new();
+    let forms = texts.iter().filter_map(|t| Graph::parse(t).ok()).flat_map(|g| forms(&g).unwrap_or_default());
+    let forms: Vec<Form> = forms.filter(|f| known.insert(f.to_string())).collect();
+    let kernels = forms.iter().enumerate().filter_map(|(k, form)| kernel(k, form));
+    let (names, items): (Vec<_>, Vec<_>) = kernels.unzip();
+    let values = names.iter().map(|name| quote! { #PRIVATE::native::Native::of::<#name>() });
+    quote! {
+        {
+            #(#items)*
+            &[#(#values),*]
+        }
+    }
+}
+
+/// The forms of the groups that the passes make; `None` if the graph has values that only linking knows.
+fn forms(graph: &Graph) -> Option<Vec<Form>> {
+    let leaf = |ty: &Type| match ty {
+        Type::Tensor(..) | Type::Scalar(_) => Some(Tree::Leaf(ty.clone())),
+        _ => None,
+    };
+    let params: Vec<Tree<Type>> = graph.params().iter().map(|v| leaf(graph.ty(*v))).collect::<Option<_>>()?;
+    let mut graph = jit_ir::link::link(graph, &params, None, &jit_ir::link::Empty).ok()?;
+    jit_ir::infer::infer(&mut graph).ok()?;
+    for (_, pass) in jit_ir::passes::PIPELINE {
+        pass(&mut graph);
+    }
+    let fused = graph.nodes.ids().filter(|n| graph.nodes[*n].op == Op::Fused);
+    Some(fused.filter_map(|n| Form::of(&graph, graph.nodes[n].regions[0])).map(|(form, _)| form).collect())
+}
+
+fn element(dtype: DType) -> Option<TokenStream> {
+    Some(match dtype {
+        DType::F32 => quote! { f32 },
+        DType::F64 => quote! { f64 },
+        DType::Bool => quote! { bool },
+        _ => return None,
+    })
+}
+
+/// One kernel; `None` for groups that tiles run as fast, or for which there is no code here.
+fn kernel(k: usize, form: &Form) -> Option<(proc_macro2::Ident, TokenStream)> {
+    let approximated = form.members.iter().filter(|m| m.op.info().approx).count();
+    if form.members.len() > LONGEST || approximated > APPROXIMATED || form.outputs.len() > 8 {
+        return None;
+    }
+    let name = format_ident!("Kernel{k}");
+    let text = form.to_string();
+    let input = |i: usize| format_ident!("i{i}");
+    let output = |k: usize| format_ident!("o{k}");
+    let member = |k: usize| format_ident!("m{k}");
+    let mut inputs = Vec::new();
+    for (i, given) in form.inputs.iter().enumerate() {
+        let (name, ty) = (input(i), element(given.dtype)?);
+        inputs.push(match given.scalar {
+            true => quote! { let #name = tile.scalar::<#ty>(#i); },
+            false => quote! { let #name = &tile.input::<#ty>(#i)[..n]; },
+        });
+    }
+    let mut outputs = Vec::new();
+    for (j, k) in form.outputs.iter().enumerate() {
+        let (name, ty) = (output(j), element(form.members[*k].to)?);
+        outputs.push(quote! { let #name = &mut tile.output::<#ty>(#j)[..n]; });
+    }
+    let mut steps = Vec::new();
+    for (k, m) in form.members.iter().enumerate() {
+        let args: Vec<TokenStream> = m
+            .args
+            .iter()
+            .map(|arg| match arg {
+                Arg::Input(i) if form.inputs[*i].scalar => {
+                    let name = input(*i);
+                    quote! { #name }
+                }
+                Arg::Input(i) => {
+                    let name = input(*i);
+                    quote! { #name[j] }
+                }
+                Arg::Member(k) => {
+                    let name = member(*k);
+                    quote! { #name }
+                }
+            })
+            .collect();
+        let typed = m.args.iter().enumerate().all(|(at, arg)| {
+            let dtype = match arg {
+                Arg::Input(i) => form.inputs[*i].dtype,
+                Arg::Member(k) => form.members[*k].to,
+            };
+            dtype == m.from || (m.op == Op::Select && at == 0)
+        });
+        let (value, name) = (call(m.op, m.from, m.to, &args).filter(|_| typed)?, member(k));
+        steps.push(quote! { let #name = #value; });
+    }
+    let stores = form.outputs.iter().enumerate().map(|(j, k)| {
+        let (name, value) = (output(j), member(*k));
+        quote! { #name[j] = #value; }
+    });
+    let item = quote! {
+        struct #name;
+        impl #PRIVATE::native::Kernel for #name {
+            const FORM: &'static str = #text;
+            #[inline(always)]
+            fn run(mut tile: #PRIVATE::native::Tile<'_>) {
+                let n = tile.len();
+                #(#inputs)*
+                #(#outputs)*
+                for j in 0..n {
+                    #(#steps)*
+                    #(#stores)*
+                }
+            }
+        }
+    };
+    Some((name, item))
+}
+
+/// An op's value as an expression.
+fn call(op: Op, from: DType, to: DType, args: &[TokenStream]) -> Option<TokenStream> {
+    let native = quote! { #PRIVATE::native };
+    let (from, to) = (element(from)?, element(to)?);
+    let marker = format_ident!("{op:?}");
+    Some(match op {
+        Op::Select => quote! { #native::select(#(#args),*) },
+        Op::MulAdd => quote! { #native::mul_add(#(#args),*) },
+        Op::Clamp => quote! { #native::clamp(#(#args),*) },
+        Op::Cast => quote! { #native::cast::<#from, #to>(#(#args),*) },
+        // Those whose loops are vector code from end to end.
+        Op::Exp | Op::Ln | Op::Tanh | Op::Sigmoid | Op::Silu | Op::GeluTanh | Op::Erf => {
+            quote! { #native::unary::<#native::approximated::#marker, #from>(#(#args),*) }
+        }
+        _ if op.info().approx || matches!(op, Op::Rem | Op::RemEuclid | Op::DivEuclid) => return None,
+        _ if args.len() == 1 => quote! { #native::unary::<#native::exact::#marker, #from>(#(#args),*) },
+        _ if args.len() == 2 => quote! { #native::binary::<#native::exact::#marker, #from>(#(#args),*) },
+        _ => return None,
+    })
+}

@@ -1,0 +1,188 @@
+//! Native kernels: groups of elementwise ops that a macro wrote as one loop, whose values stay in registers.
+//!
+//! A script brings kernels for the groups that its own body seems to have. They are found by the groups' form, so that
+//! every graph that has a group of that form profits.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use jit_ir::form::{Form, Input};
+use jit_ir::ops::lanes::{Binary, Unary};
+use jit_ir::{DType, Prim};
+use pulp::{Simd, WithSimd};
+
+use super::arch;
+use super::table::{self, Ternary};
+
+pub use super::table::approximated;
+pub use jit_ir::ops::lanes as exact;
+
+/// The ops of a group over some elements, written out.
+pub trait Kernel {
+    /// The text of the group's form.
+    const FORM: &'static str;
+    /// Runs over the elements.
+    fn run(tile: Tile<'_>);
+}
+
+/// The memory of a kernel's inputs and outputs.
+pub struct Tile<'a> {
+    inputs: &'a [(Input, *const u8)],
+    outputs: &'a [(DType, *mut u8)],
+    n: usize,
+    /// Which outputs were handed out.
+    taken: u64,
+}
+
+impl<'a> Tile<'a> {
+    /// How many elements.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Whether there are none.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// The elements of an input.
+    #[inline(always)]
+    pub fn input<T: Prim>(&self, i: usize) -> &'a [T] {
+        let (input, start) = self.inputs[i];
+        assert!(input.dtype == T::DTYPE && !input.scalar);
+        // SAFETY: whoever makes a tile says that `n` elements of this type can be read there.
+        unsafe { std::slice::from_raw_parts(start.cast(), self.n) }
+    }
+
+    /// The value of an input that is the same for all elements.
+    #[inline(always)]
+    pub fn scalar<T: Prim>(&self, i: usize) -> T {
+        let (input, start) = self.inputs[i];
+        assert!(input.dtype == T::DTYPE && input.scalar);
+        // SAFETY: whoever makes a tile says that one element of this type can be read there.
+        unsafe { *start.cast() }
+    }
+
+    /// The elements of an output, once.
+    #[inline(always)]
+    pub fn output<T: Prim>(&mut self, k: usize) -> &'a mut [T] {
+        let (dtype, start) = self.outputs[k];
+        assert!(dtype == T::DTYPE && k < 64 && self.taken & 1 << k == 0);
+        self.taken |= 1 << k;
+        // SAFETY: whoever makes a tile says that `n` elements of this type can be written there by nobody else; an
+        // output is handed out once.
+        unsafe { std::slice::from_raw_parts_mut(start.cast(), self.n) }
+    }
+}
+
+struct Run<'a, K>(Tile<'a>, std::marker::PhantomData<K>);
+
+impl<K: Kernel> WithSimd for Run<'_, K> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        K::run(self.0);
+    }
+}
+
+fn erased<K: Kernel>(tile: Tile<'_>) {
+    arch().dispatch(Run::<K>(tile, std::marker::PhantomData));
+}
+
+/// A kernel with the form that it is for.
+#[derive(Clone, Copy)]
+pub struct Native {
+    form: &'static str,
+    run: fn(Tile<'_>),
+}
+
+impl Native {
+    /// As a value.
+    pub const fn of<K: Kernel>() -> Native {
+        Native { form: K::FORM, run: erased::<K> }
+    }
+}
+
+static KNOWN: RwLock<Option<HashMap<&'static str, fn(Tile<'_>)>>> = RwLock::new(None);
+
+/// Makes kernels known to all graphs that are compiled from now on.
+pub(crate) fn register(kernels: &[Native]) {
+    if !kernels.is_empty() {
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        known.get_or_insert_default().extend(kernels.iter().map(|k| (k.form, k.run)));
+    }
+}
+
+/// A native kernel in a program, with the types of what it reads and writes.
+#[derive(Clone)]
+pub(crate) struct Loop {
+    run: fn(Tile<'_>),
+    pub(super) inputs: Vec<Input>,
+    outputs: Vec<DType>,
+}
+
+/// The kernel of a group, if one is known.
+pub(crate) fn find(form: &Form) -> Option<Loop> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let run = *known.as_ref()?.get(form.to_string().as_str())?;
+    let outputs = form.outputs.iter().map(|k| form.members[*k].to).collect();
+    Some(Loop { run, inputs: form.inputs.clone(), outputs })
+}
+
+impl Loop {
+    /// Runs over `n` elements.
+    ///
+    /// # Safety
+    /// Inputs can be read and outputs written for `n` elements, of scalars one; outputs overlap neither inputs nor each
+    /// other, and nobody else uses them meanwhile.
+    pub(super) unsafe fn run(&self, inputs: &[*const u8], outputs: &[*mut u8], n: usize) {
+        type Few<T> = smallvec::SmallVec<[T; 8]>;
+        let inputs: Few<(Input, *const u8)> =
+            self.inputs.iter().copied().zip(inputs.iter().copied()).collect();
+        let outputs: Few<(DType, *mut u8)> =
+            self.outputs.iter().copied().zip(outputs.iter().copied()).collect();
+        (self.run)(Tile { inputs: &inputs, outputs: &outputs, n, taken: 0 });
+    }
+}
+
+/// An op of one operand.
+#[inline(always)]
+pub fn unary<O: Unary<T>, T>(a: T) -> O::Out {
+    O::eval(a)
+}
+
+/// An op of two operands.
+#[inline(always)]
+pub fn binary<O: Binary<T>, T>(a: T, b: T) -> O::Out {
+    O::eval(a, b)
+}
+
+/// `select`.
+#[inline(always)]
+pub fn select<T>(mask: bool, a: T, b: T) -> T {
+    table::Select::eval(mask, a, b)
+}
+
+/// `mul_add` of floats.
+#[inline(always)]
+#[allow(private_bounds, reason = "for floats")]
+pub fn mul_add<T>(a: T, b: T, c: T) -> T
+where
+    table::MulAdd: Ternary<T, T>,
+{
+    table::MulAdd::eval(a, b, c)
+}
+
+/// `clamp`.
+#[inline(always)]
+pub fn clamp<T: PartialOrd>(x: T, low: T, high: T) -> T {
+    table::Clamp::eval(x, low, high)
+}
+
+/// `cast`.
+#[inline(always)]
+pub fn cast<T: Prim, U: Prim>(a: T) -> U {
+    table::Cast::<U>::eval(a)
+}
