@@ -43,6 +43,7 @@ pub(crate) fn texts(
     let mut choices = signature::choices(&params);
     choices.truncate(MAX_INSTANCES);
     let mut texts = Texts::default();
+    texts.native = options.native;
     for choice in &choices {
         let mut found = Errors::default();
         let signature = Signature::read(item, choice, options, &mut found);

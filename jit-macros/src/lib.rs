@@ -34,7 +34,7 @@ pub fn script(options: TokenStream, item: TokenStream) -> TokenStream {
 
 fn script_tokens(options: &Tokens, item: Tokens) -> Tokens {
     let mut errors = Errors::default();
-    let options = Options::read(options, "script", &["shape", "fast_math"], &mut errors);
+    let options = Options::read(options, "script", &["shape", "native", "fast_math"], &mut errors);
     let function = |item: &ItemFn, errors: &mut Errors| capture::script(item, &options, errors);
     expand(errors, item, "script", function, |item, errors| {
         if let Some(shape) = options.shapes.first() {
@@ -43,6 +43,14 @@ fn script_tokens(options: &Tokens, item: Tokens) -> Tokens {
                 Code::Option,
                 "shapes are declared for one function, and this is an `impl` block",
                 "write `assert_eq!(x.dim(0), n)` in the method",
+            );
+        }
+        if options.native {
+            errors.push(
+                item,
+                Code::Option,
+                "`native` is for one function, and this is an `impl` block",
+                "leave it away: optimised builds have native kernels of methods, too",
             );
         }
         methods::expand(item, methods::Kind::Script, errors)

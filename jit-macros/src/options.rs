@@ -32,6 +32,8 @@ pub(crate) struct Shape {
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) shapes: Vec<Shape>,
+    /// Native kernels in builds that are not optimised, too.
+    pub(crate) native: bool,
     /// What a traced function does with the values that its body looks at.
     pub(crate) traced: Traced,
 }
@@ -122,6 +124,7 @@ impl Options {
                         ),
                     }
                 }
+                (syn::Meta::Path(_), "native") if known.contains(&"native") => options.native = true,
                 (syn::Meta::Path(_), "strict") if known.contains(&"strict") => options.traced.strict = true,
                 (syn::Meta::Path(_), "freeze") if known.contains(&"freeze") => options.traced.freeze = true,
                 (syn::Meta::NameValue(pair), "check_every") if known.contains(&"check_every") => {

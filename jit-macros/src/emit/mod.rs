@@ -25,6 +25,8 @@ pub(crate) struct Texts {
     /// The one that leaves element types open; `None` if the body could not be captured.
     pub(crate) open: Option<String>,
     links: Vec<(String, Link)>,
+    /// Native kernels in builds that are not optimised, too.
+    pub(crate) native: bool,
     /// A body could not be captured, and no message says why.
     pub(crate) failed: bool,
     pub(crate) reason: Option<String>,
@@ -483,7 +485,7 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
     let emitted = parts.module("script", &quote! { ::jit_runtime::Compiled }, &own, &entries, &call);
     let impls = parts.impls(Takes::Tensors);
     let script_name = name.to_string();
-    let kernels = native::kernels(&texts.instances);
+    let kernels = native::kernels(&texts.instances, texts.native);
     let (instances, open) = (&texts.instances, texts.open.clone().unwrap_or_default());
     let links = texts.links.iter().map(|(name, link)| parts.link(name, link));
     quote! {
@@ -494,11 +496,7 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
             #[allow(unused_variables, unused_mut, unreachable_code, clippy::all, clippy::pedantic)]
             impl #PRIVATE::Scripted for #module::Handle {
                 fn script() -> &'static #PRIVATE::Script {
-                    // Not optimised they would be slower than the tiles.
-                    #[cfg(not(debug_assertions))]
-                    const KERNELS: &[#PRIVATE::native::Native] = #kernels;
-                    #[cfg(debug_assertions)]
-                    const KERNELS: &[#PRIVATE::native::Native] = &[];
+                    #kernels
                     static SCRIPT: #PRIVATE::Script =
                         #PRIVATE::Script::new(#script_name, &[#(#instances),*], #open, &[#(#links),*], KERNELS);
                     &SCRIPT

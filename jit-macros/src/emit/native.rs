@@ -17,19 +17,25 @@ const LONGEST: usize = 64;
 /// Approximated functions in one kernel, at most: beyond, tiles are faster, as more of them overlap.
 const APPROXIMATED: usize = 3;
 
-/// The kernels for the groups of captured graphs, as a list.
-pub(super) fn kernels(texts: &[String]) -> TokenStream {
+/// The constant `KERNELS`: the kernels for the groups of captured graphs; `always` in builds that are not optimised, too.
+pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     let mut known = BTreeSet::new();
     let forms = texts.iter().filter_map(|t| Graph::parse(t).ok()).flat_map(|g| forms(&g).unwrap_or_default());
     let forms: Vec<Form> = forms.filter(|f| known.insert(f.to_string())).collect();
     let kernels = forms.iter().enumerate().filter_map(|(k, form)| kernel(k, form));
     let (names, items): (Vec<_>, Vec<_>) = kernels.unzip();
     let values = names.iter().map(|name| quote! { #PRIVATE::native::Native::of::<#name>() });
+    let list = quote! { &[#PRIVATE::native::Native] };
+    let kernels = quote! { const KERNELS: #list = { #(#items)* &[#(#values),*] }; };
+    if always || names.is_empty() {
+        return kernels;
+    }
+    // Not optimised they would be slower than the tiles.
     quote! {
-        {
-            #(#items)*
-            &[#(#values),*]
-        }
+        #[cfg(not(debug_assertions))]
+        #kernels
+        #[cfg(debug_assertions)]
+        const KERNELS: #list = &[];
     }
 }
 

@@ -1,0 +1,136 @@
+//! Native kernels: what the macro wrote out gives the bits of the ops one by one, and is used where it should be.
+
+use jit_runtime::prelude::*;
+use jit_runtime::testing;
+
+#[script(native)]
+fn activations(a: &Tensor, b: &Tensor, x: &Tensor) -> Tensor {
+    (a * x + b).tanh() * x.sigmoid() - 0.5 * x * x
+}
+
+#[script(native)]
+fn masks(x: &Tensor, y: &Tensor, t: f32) -> (Tensor, Tensor<bool>, Tensor) {
+    let near = (x - y).abs().lt(t) & x.is_finite();
+    let both = near.select(x.maximum(y), &(x * t));
+    let steps = both.floor().clamp(-3.0, 3.0) + near.cast::<f32>();
+    (both, !near, steps.mul_add(y, x))
+}
+
+#[script(native)]
+fn doubles(x: &Tensor<f64>, y: &Tensor<f64>) -> Tensor<f64> {
+    (x * 0.25).exp() / (1.0 + y * y) - x.recip().sqrt()
+}
+
+/// Many arrays, so that a loop over them needs many checks that they do not overlap.
+#[script(native)]
+fn many(a: &Tensor, b: &Tensor, c: &Tensor, d: &Tensor, e: &Tensor) -> (Tensor, Tensor, Tensor, Tensor) {
+    let s = a * b + c;
+    let t = &s * d - e;
+    let u = &t * a + b * c;
+    let v = &u - &s * &t;
+    (s, t, u, v)
+}
+
+#[script(native)]
+fn generic<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Tensor<T> {
+    (x - y) * (x + y) + x
+}
+
+#[script(native)]
+fn looped(x: &Tensor, n: usize) -> Tensor {
+    let mut y = x.clone();
+    for _ in 0..n {
+        y = 0.5 * (&y + x / &y);
+    }
+    y
+}
+
+const SIZES: [usize; 10] = [0, 1, 2, 63, 64, 65, 1000, 1025, 5000, 70_000];
+
+fn values(n: usize, seed: usize) -> Tensor {
+    let special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-40, 3e38];
+    let value = |i: usize| {
+        let k = (i + seed) * 7919 % 4001;
+        if k.is_multiple_of(101) { special[k / 101 % 6] } else { k as f32 / 400.0 - 5.0 }
+    };
+    Tensor::from((0..n).map(value).collect::<Vec<f32>>())
+}
+
+fn bits(x: &Tensor) -> Vec<u32> {
+    // One NaN is as good as another.
+    x.to_vec().iter().map(|v| if v.is_nan() { u32::MAX } else { v.to_bits() }).collect()
+}
+
+/// The body as written and the plan, at every instruction level and number of threads.
+fn same<R>(call: impl Fn() -> R, seen: impl Fn(&R) -> Vec<Vec<u32>>) {
+    for level in 0..testing::levels() {
+        testing::at_level(level, || {
+            let expected = seen(&jit_runtime::eager(&call));
+            for threads in [1, 3] {
+                jit_runtime::set_threads(threads);
+                assert!(seen(&call()) == expected, "instruction level {level}, {threads} threads");
+            }
+        });
+    }
+}
+
+#[test]
+fn the_bits_are_those_of_the_ops() {
+    for n in SIZES {
+        let (a, b, x) = (values(n, 1), values(n, 2), values(n, 3));
+        same(|| activations(&a, &b, &x), |y| vec![bits(y)]);
+        same(
+            || masks(&a, &b, 0.75),
+            |(y, m, z)| vec![bits(y), m.to_vec().iter().map(|m| u32::from(*m)).collect(), bits(z)],
+        );
+        let (c, d) = (values(n, 4), values(n, 5));
+        same(|| many(&a, &b, &c, &d, &x), |(s, t, u, v)| vec![bits(s), bits(t), bits(u), bits(v)]);
+        let (p, q) = (a.cast::<f64>(), b.cast::<f64>());
+        let halves = |y: &Tensor<f64>| {
+            let bits = |v: &f64| if v.is_nan() { u64::MAX } else { v.to_bits() };
+            vec![y.to_vec().iter().flat_map(|v| [bits(v) as u32, (bits(v) >> 32) as u32]).collect()]
+        };
+        same(|| doubles(&p, &q), halves);
+        same(|| generic(&p, &q), halves);
+        same(|| generic(&a, &b), |y| vec![bits(y)]);
+        for trips in [0, 1, 2, 5] {
+            same(|| looped(&a, trips), |y| vec![bits(y)]);
+        }
+    }
+}
+
+#[test]
+fn broadcasting_and_views() {
+    for (m, n) in [(3, 5), (70, 100), (2, 3000)] {
+        let x = values(m * n, 1).reshape([m, n]);
+        let row = values(n, 2);
+        let column = values(m, 3).reshape([m, 1]);
+        let one = Tensor::scalar(0.5);
+        let turned = values(m * n, 4).reshape([n, m]).t();
+        let gaps = values(2 * m * n, 5).reshape([m, 2 * n]).slice_step(1, 0, 2 * n, 2);
+        for other in [&row, &column, &one, &turned, &gaps, &x] {
+            same(|| activations(&x, other, &turned), |y| vec![bits(y)]);
+            same(|| activations(other, other, other), |y| vec![bits(y)]);
+            same(|| generic(other, &gaps), |y| vec![bits(y)]);
+        }
+    }
+}
+
+#[test]
+fn groups_say_that_they_are_native() {
+    let x = values(100, 1);
+    let native = "one native kernel: mul add tanh sigmoid mul mul mul sub";
+    let explained = activations::lower(&x, &x, &x).explain();
+    assert!(explained.contains(native), "{explained}");
+    // Any graph profits: a recording of the same ops.
+    for _ in 0..3 {
+        assert_eq!(bits(&recorded(&x, &x, &x)), bits(&activations(&x, &x, &x)));
+    }
+    let explained = recorded::lower(&x, &x, &x).explain();
+    assert!(explained.contains(native), "{explained}");
+}
+
+#[trace]
+fn recorded(a: &Tensor, b: &Tensor, x: &Tensor) -> Tensor {
+    (a * x + b).tanh() * x.sigmoid() - 0.5 * x * x
+}
