@@ -58,7 +58,8 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                 block(out, &arms[1], depth + 1);
             }
             Kind::Loop(plan) => {
-                let _ = writeln!(out, "{pad}loop of {} carried values{at}", plan.carried.len());
+                let tiles = if plan.tiles.is_some() { ", all trips tile by tile" } else { "" };
+                let _ = writeln!(out, "{pad}loop of {} carried values{tiles}{at}", plan.carried.len());
                 block(out, &plan.condition, depth + 1);
                 let _ = writeln!(out, "{pad}do");
                 block(out, &plan.body, depth + 1);

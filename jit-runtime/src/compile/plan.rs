@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jit_ir::form::Form;
 use jit_ir::ops::{Attrs, rows};
-use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId};
+use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Scalar, ValueId};
 use smallvec::SmallVec;
 
 use super::program;
@@ -78,6 +78,45 @@ pub(crate) struct LoopPlan {
     pub(crate) carried: Vec<u32>,
     pub(crate) condition: Block,
     pub(crate) body: Block,
+    /// How the loop runs tile by tile, if its body is one group and its condition is always true.
+    pub(crate) tiles: Option<Tiles>,
+}
+
+/// A loop over one group.
+pub(crate) struct Tiles {
+    /// For each input of the group the output that the next trip reads there, if so.
+    pub(crate) next: Vec<Option<usize>>,
+    /// For each carried value the output that it becomes; else it stays as it is.
+    pub(crate) becomes: Vec<Option<usize>>,
+}
+
+impl Tiles {
+    fn of(plan: &LoopPlan, constants: &[Val]) -> Option<Tiles> {
+        let always = match plan.condition.results[..] {
+            [Ref::Const(i)] => matches!(constants[i as usize], Val::Scalar(Scalar::Bool(true))),
+            _ => false,
+        };
+        let ([step], true) =
+            (&plan.body.steps[..], always && plan.counted && plan.condition.steps.is_empty())
+        else {
+            return None;
+        };
+        let Kind::Group(_) = step.kind else { return None };
+        let becomes = |(result, own): (&Ref, &u32)| match result {
+            Ref::Slot(slot) if slot == own => Some(None),
+            Ref::Slot(slot) => step.outs.iter().position(|o| o == slot).map(Some),
+            Ref::Const(_) => None,
+        };
+        let becomes: Vec<Option<usize>> =
+            plan.body.results.iter().zip(&plan.carried).map(becomes).collect::<Option<_>>()?;
+        let next = |arg: &Ref| match arg {
+            Ref::Slot(slot) if *slot == plan.index => None,
+            Ref::Slot(slot) => Some(plan.carried.iter().position(|c| c == slot).and_then(|c| becomes[c])),
+            Ref::Const(_) => Some(None),
+        };
+        let next = step.args.iter().map(next).collect::<Option<_>>()?;
+        Some(Tiles { next, becomes })
+    }
 }
 
 /// A graph ready to run.
@@ -273,7 +312,9 @@ impl Builder<'_> {
         // The condition must leave the carried values for the body.
         let condition = self.block(condition, &[])?;
         let body = self.block(body, args)?;
-        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body })))
+        let mut plan = LoopPlan { counted, index, carried, condition, body, tiles: None };
+        plan.tiles = Tiles::of(&plan, &self.constants);
+        Ok(Kind::Loop(Box::new(plan)))
     }
 
     fn member(&self, node: &Node, args: SmallVec<[Arg; 3]>) -> Option<Member> {

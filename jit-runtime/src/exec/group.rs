@@ -12,8 +12,9 @@ use super::counters;
 use crate::error::Place as Line;
 use crate::kernels::launch::{self, Operand};
 use crate::kernels::native;
+use crate::kernels::repeat::Repeat;
 use crate::kernels::table::{self, Kernel};
-use crate::kernels::tile::{Instruction, Place, Program};
+use crate::kernels::tile::{Instruction, Place, Program, Stream};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 /// One op of a group.
@@ -117,6 +118,33 @@ impl Group {
             return Ok(self.launch(&operands, &shapes[0]));
         }
         self.run_parts(inputs, &shapes)
+    }
+
+    /// Runs the group `trips` times, at least once: from the second time on an input is the output of the time before
+    /// that `next` names, if it names one. `None` if the values are not all of one shape and row-major, or of one
+    /// element: then nothing was done.
+    pub(crate) fn repeat(
+        &self,
+        inputs: &[&Val],
+        next: &[Option<usize>],
+        trips: usize,
+    ) -> Option<SmallVec<[RawTensor; 2]>> {
+        let operands: SmallVec<[Operand; 6]> =
+            inputs.iter().zip(&self.inputs).map(|(v, d)| Operand::new(v, *d).ok()).collect::<Option<_>>()?;
+        let sizes = self.one_shape(&operands)?;
+        let n: usize = sizes.iter().product();
+        let whole = |(o, k): (&Operand, &Option<usize>)| {
+            o.is_flat(&sizes) && (k.is_none() || *o.shape() == sizes[..])
+        };
+        if n == 0 || trips == 0 || !operands.iter().zip(next).all(whole) {
+            return None;
+        }
+        let first: SmallVec<[Stream; 6]> = operands.iter().map(|o| launch::stream(o, n)).collect();
+        let mut results: SmallVec<[RawTensor; 2]> =
+            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, &sizes)).collect();
+        counters::kernel(results.len());
+        Repeat { program: &self.program, first: &first, next, trips, n }.run(&mut results, self.cost);
+        Some(results)
     }
 
     /// Runs the members that depend on no value that was never set, one by one.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::group::{Failure, Member};
 use super::{lists, ops};
-use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step};
+use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
 use crate::error::Error;
 use crate::tensor::raw::Val;
 
@@ -267,6 +267,12 @@ impl Machine<'_> {
         let values: Vals =
             (usize::from(plan.counted)..step.args.len()).map(|i| self.taken(step, i)).collect();
         self.carry(plan, values);
+        if let (Some(tiles), Some(trips)) = (&plan.tiles, count)
+            && self.repeat_tiles(plan, tiles, trips)
+        {
+            self.leave(step, plan);
+            return Ok(());
+        }
         let mut i = 0;
         while count.is_none_or(|n| i < n) {
             self.block(&plan.condition)?;
@@ -282,10 +288,28 @@ impl Machine<'_> {
             self.carry(plan, values);
             i += 1;
         }
+        self.leave(step, plan);
+        Ok(())
+    }
+
+    /// The carried values become the loop's results.
+    fn leave(&mut self, step: &Step, plan: &LoopPlan) {
         for (slot, out) in plan.carried.iter().zip(&step.outs) {
             self.env[*out as usize] = std::mem::take(&mut self.env[*slot as usize]);
         }
-        Ok(())
+    }
+
+    /// Runs a loop over one group tile by tile, if its values allow.
+    fn repeat_tiles(&mut self, plan: &LoopPlan, tiles: &Tiles, trips: usize) -> bool {
+        let [Step { kind: Kind::Group(group), .. }] = &plan.body.steps[..] else { return false };
+        let results = group.repeat(&self.gather(&plan.body.steps[0]), &tiles.next, trips);
+        let Some(results) = results else { return false };
+        for (slot, output) in plan.carried.iter().zip(&tiles.becomes) {
+            if let Some(k) = output {
+                self.env[*slot as usize] = Val::Tensor(results[*k].clone());
+            }
+        }
+        true
     }
 
     fn carry(&mut self, plan: &LoopPlan, values: Vals) {

@@ -9,6 +9,7 @@ pub(crate) mod matmul;
 pub mod native;
 mod nest;
 pub(crate) mod reduce;
+pub(crate) mod repeat;
 pub(crate) mod rows;
 pub(crate) mod scalar;
 pub(crate) mod table;

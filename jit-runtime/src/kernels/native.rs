@@ -105,7 +105,10 @@ impl Native {
     }
 }
 
-static KNOWN: RwLock<Option<HashMap<&'static str, fn(Tile<'_>)>>> = RwLock::new(None);
+/// Kernels by the text of their form.
+type Known = HashMap<&'static str, fn(Tile<'_>)>;
+
+static KNOWN: RwLock<Option<Known>> = RwLock::new(None);
 
 /// Makes kernels known to all graphs that are compiled from now on.
 pub(crate) fn register(kernels: &[Native]) {

@@ -1,0 +1,149 @@
+//! Loops over tensors whose body is one group run tile by tile: the bits of the loop run trip by trip.
+
+use jit_runtime::prelude::*;
+
+macro_rules! loops {
+    ($(fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty $body:block)*) => {
+        mod tiles {
+            use jit_runtime::prelude::*;
+            $(
+                #[script]
+                pub(super) fn $name($($arg: $ty),*) -> $ret $body
+            )*
+        }
+        mod native {
+            use jit_runtime::prelude::*;
+            $(
+                #[script(native)]
+                pub(super) fn $name($($arg: $ty),*) -> $ret $body
+            )*
+        }
+    };
+}
+
+loops! {
+    fn escape(cr: &Tensor, ci: &Tensor, n: usize) -> (Tensor, Tensor, Tensor) {
+        let mut zr = Tensor::zeros_like(cr);
+        let mut zi = Tensor::zeros_like(cr);
+        let mut count = Tensor::zeros_like(cr);
+        for _ in 0..n {
+            let zr2 = &zr * &zr;
+            let zi2 = &zi * &zi;
+            let inside = (&zr2 + &zi2).le(4.0);
+            count = count + inside.cast::<f32>();
+            zi = inside.select(2.0 * &zr * &zi + ci, &zi);
+            zr = inside.select(zr2 - zi2 + cr, &zr);
+        }
+        (zr, zi, count)
+    }
+
+    fn kept(x: &Tensor, by: f32, n: usize) -> (Tensor, Tensor) {
+        let mut y = x.clone();
+        let same = x * 2.0;
+        for _ in 0..n {
+            y = (&y * by + x).tanh();
+        }
+        (y, same)
+    }
+
+    fn swapped(x: &Tensor, y: &Tensor, n: usize) -> (Tensor, Tensor) {
+        let (mut a, mut b) = (x.clone(), y.clone());
+        for _ in 0..n {
+            let next = &a * 0.5 + &b;
+            a = b;
+            b = next;
+        }
+        (a, b)
+    }
+
+    fn flags(x: &Tensor, n: usize) -> (Tensor<bool>, Tensor) {
+        let mut seen = x.gt(100.0);
+        let mut y = x.clone();
+        for _ in 0..n {
+            y = &y * 1.5 - 0.25;
+            seen = seen | y.gt(2.0);
+        }
+        (seen, y)
+    }
+
+    fn counted(x: &Tensor, n: usize) -> Tensor {
+        let mut y = x.clone();
+        for i in 0..n {
+            y = &y * 0.5 + i as f32;
+        }
+        y
+    }
+}
+
+fn values(shape: [usize; 2], seed: usize) -> Tensor {
+    let n = shape[0] * shape[1];
+    let value = |i: usize| ((i + seed) * 7919 % 4001) as f32 / 1000.0 - 2.0;
+    Tensor::from_vec((0..n).map(value).collect(), shape).expect("as many as the shape has")
+}
+
+trait Bits {
+    fn bits(&self) -> Vec<Vec<u32>>;
+}
+impl Bits for Tensor {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        let sizes = self.shape().iter().map(|n| *n as u32).collect();
+        vec![sizes, self.to_vec().iter().map(|v| v.to_bits()).collect()]
+    }
+}
+impl Bits for Tensor<bool> {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        vec![self.to_vec().iter().map(|v| u32::from(*v)).collect()]
+    }
+}
+impl<A: Bits, B: Bits> Bits for (A, B) {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        [self.0.bits(), self.1.bits()].concat()
+    }
+}
+impl<A: Bits, B: Bits, C: Bits> Bits for (A, B, C) {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        [self.0.bits(), self.1.bits(), self.2.bits()].concat()
+    }
+}
+
+fn same<R: Bits>(tiles: impl Fn() -> R, native: impl Fn() -> R) {
+    let expected = jit_runtime::eager(&tiles).bits();
+    for threads in [1, 3] {
+        jit_runtime::set_threads(threads);
+        assert!(tiles().bits() == expected, "tile by tile, {threads} threads");
+        assert!(native().bits() == expected, "native, {threads} threads");
+    }
+}
+
+#[test]
+fn all_trips_of_a_tile_give_the_bits_of_trip_by_trip() {
+    for shape in [[0, 3], [1, 1], [3, 21], [8, 128], [1, 1025], [50, 1000]] {
+        let (x, y) = (values(shape, 1), values(shape, 2));
+        let turned = values([shape[1], shape[0]], 3).t();
+        let row = values([1, shape[1]], 4);
+        for n in [0, 1, 2, 3, 20] {
+            for other in [&y, &turned, &row] {
+                same(|| tiles::escape(&x, other, n), || native::escape(&x, other, n));
+                same(|| tiles::escape(other, &x, n), || native::escape(other, &x, n));
+                same(|| tiles::swapped(&x, other, n), || native::swapped(&x, other, n));
+            }
+            same(|| tiles::kept(&turned, 0.75, n), || native::kept(&turned, 0.75, n));
+            same(|| tiles::flags(&x, n), || native::flags(&x, n));
+            same(|| tiles::counted(&x, n), || native::counted(&x, n));
+        }
+    }
+    let x = values([8, 128], 1);
+    for explained in [tiles::escape::lower(&x, &x, 3).explain(), native::escape::lower(&x, &x, 3).explain()] {
+        assert!(explained.contains("all trips tile by tile"), "{explained}");
+    }
+}
+
+#[test]
+fn shapes_that_grow_are_run_trip_by_trip() {
+    // The first trip's values broadcast to more than they were.
+    let (column, row) = (values([5, 1], 1), values([1, 7], 2));
+    same(|| tiles::swapped(&column, &row, 3), || native::swapped(&column, &row, 3));
+    let error =
+        tiles::escape::try_call(&values([5, 2], 1), &values([3, 2], 1), 4).expect_err("shapes do not fit");
+    assert!(error.to_string().contains("[5, 2]"), "{error}");
+}
