@@ -15,7 +15,7 @@ use super::PRIVATE;
 /// Members of a group that a kernel is written for, at most.
 const LONGEST: usize = 64;
 /// Approximated functions in one kernel, at most: beyond, tiles are faster, as more of them overlap.
-const APPROXIMATED: usize = 3;
+const APPROXIMATED: usize = 8;
 
 /// The constant `KERNELS`: the kernels for the groups of captured graphs; `always` in builds that are not optimised, too.
 pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {

@@ -93,6 +93,13 @@ impl Program {
     /// # Safety
     /// As [`Runner::run`].
     pub(crate) unsafe fn run(&self, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
+        if let Some(native) = &self.native
+            && inputs.iter().zip(&native.inputs).all(|(s, i)| !s.splat || i.scalar)
+        {
+            let starts: Pointers<*const u8> = inputs.iter().map(|s| s.start).collect();
+            // SAFETY: passed on.
+            return unsafe { native.run(&starts, outputs, n) };
+        }
         // SAFETY: passed on.
         unsafe { Runner::new(self, n).run(inputs, outputs, n) };
     }
