@@ -372,7 +372,10 @@ impl Builder<'_> {
         let dtypes = form.inputs.iter().map(|i| i.dtype).collect();
         let outputs = form.outputs.clone();
         let kind = match folds.first() {
-            Some(keep) => Kind::Rows(Box::new(Rows::new(members, dtypes, outputs, !keep).map_err(broken)?)),
+            Some(keep) => {
+                let group = Rows::new(members, form.inputs.clone(), outputs, !keep).map_err(broken)?;
+                Kind::Rows(Box::new(group))
+            }
             None => {
                 Kind::Group(Box::new(Group::new(members, dtypes, outputs).map_err(broken)?.native(&form)))
             }

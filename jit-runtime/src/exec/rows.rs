@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use jit_ir::form::{self, Form, Input};
 use jit_ir::ops::{Attrs, rows};
 use jit_ir::{DType, Op, Scalar};
 use smallvec::SmallVec;
@@ -10,6 +11,7 @@ use super::group::{self, Arg, Failure, Group, Member, broadcast};
 use super::{counters, ops};
 use crate::kernels;
 use crate::kernels::launch::{self, Operand};
+use crate::kernels::native;
 use crate::kernels::rows::{Feed, Fold, Part, Schedule, Slot, Source, Stage};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
@@ -27,7 +29,7 @@ type Levels = SmallVec<[Level; 16]>;
 /// A group of elementwise ops and of reductions over the last axis, or over everything.
 pub(crate) struct Rows {
     pub(crate) members: Vec<Member>,
-    inputs: Vec<DType>,
+    inputs: Vec<Input>,
     outputs: Vec<usize>,
     /// Whether reductions run over everything; else over the last axis, which they keep.
     whole: bool,
@@ -43,7 +45,7 @@ impl Rows {
     /// A member that has no kernel for its element type.
     pub(crate) fn new(
         members: Vec<Member>,
-        inputs: Vec<DType>,
+        inputs: Vec<Input>,
         outputs: Vec<usize>,
         whole: bool,
     ) -> Result<Rows, String> {
@@ -58,7 +60,7 @@ impl Rows {
         let operands: SmallVec<[Operand; 6]> = inputs
             .iter()
             .zip(&self.inputs)
-            .map(|(v, dtype)| Operand::new(v, *dtype))
+            .map(|(v, input)| Operand::new(v, input.dtype))
             .collect::<Result<_, _>>()
             .map_err(|e| (0, e))?;
         let Some((full, row, levels)) = self.levels(&operands) else { return self.one_by_one(inputs) };
@@ -69,7 +71,7 @@ impl Rows {
             operands.iter().map(|o| laid_out(o, &full, &row, self.whole)).collect();
         let feeds: SmallVec<[Feed; 6]> =
             operands.iter().zip(&copies).map(|(o, c)| feed(o, c.as_ref(), &full, &row)).collect();
-        let sizes: SmallVec<[usize; 6]> = self.inputs.iter().map(|d| d.size()).collect();
+        let sizes: SmallVec<[usize; 6]> = self.inputs.iter().map(|i| i.dtype.size()).collect();
         let sized = |k: &usize| if levels[*k] == Level::Full { &full } else { &row };
         let mut results: SmallVec<[RawTensor; 2]> =
             self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sized(k))).collect();
@@ -207,7 +209,8 @@ fn of_steps(steps: &[rows::Step], dtype: DType) -> Result<Rows, String> {
         let to = if mask(*op) { DType::Bool } else { dtype };
         Member { op: *op, args: args.collect(), from, to, at: None }
     };
-    Rows::new(steps.iter().map(member).collect(), vec![dtype, dtype], vec![steps.len() - 1], false)
+    let inputs = [false, true].map(|scalar| Input { dtype, scalar });
+    Rows::new(steps.iter().map(member).collect(), inputs.to_vec(), vec![steps.len() - 1], false)
 }
 
 /// A copy of an operand that cannot be read in place.
@@ -275,6 +278,8 @@ impl<'a> Planner<'a> {
             let folds = folds.filter_map(|k| self.fold(k)).collect();
             self.schedule.stages.push(Stage { row, full, folds });
         }
+        let mut parts = self.schedule.stages.iter().flat_map(|s| s.row.iter().chain(&s.full));
+        self.schedule.native = parts.all(|p| p.native.is_some());
         self.schedule
     }
 
@@ -321,9 +326,18 @@ impl<'a> Planner<'a> {
 
     fn dtype(&self, arg: Arg) -> DType {
         match arg {
-            Arg::Input(i) => self.group.inputs[i],
+            Arg::Input(i) => self.group.inputs[i].dtype,
             Arg::Member(k) => self.group.members[k].to,
         }
+    }
+
+    /// An input of a part: in one over elements a value of the row is the same for all.
+    fn input(&self, arg: Arg, level: Level) -> Input {
+        let scalar = match arg {
+            Arg::Input(i) => self.group.inputs[i].scalar,
+            Arg::Member(k) => level == Level::Full && self.levels[k] == Level::Row,
+        };
+        Input { dtype: self.dtype(arg), scalar }
     }
 
     /// The elementwise members of a stage and a level.
@@ -352,12 +366,21 @@ impl<'a> Planner<'a> {
             return None;
         }
         let dtypes = inputs.iter().map(|a| self.dtype(*a)).collect();
-        let outputs = given.iter().filter_map(|k| position[*k]).collect();
+        let outputs: Vec<usize> = given.iter().filter_map(|k| position[*k]).collect();
+        let form = Form {
+            members: members
+                .iter()
+                .map(|m| form::Member { op: m.op, args: m.args.to_vec(), from: m.from, to: m.to })
+                .collect(),
+            inputs: inputs.iter().map(|a| self.input(*a, level)).collect(),
+            outputs: outputs.clone(),
+        };
         let group = Group::new(members, dtypes, outputs).expect("its members have kernels");
         Some(Part {
             program: group.into_program(),
             from: inputs.iter().map(|a| self.source(*a)).collect(),
             to: given.iter().filter_map(|k| self.slots[*k]).collect(),
+            native: native::find(&form),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Kernels: loops over plain memory, compiled for each instruction level (AVX-512, AVX2, none) by
 //! pulp and chosen once at run time.
 
+mod builtin;
 pub(crate) mod conv;
 pub(crate) mod copy;
 pub(crate) mod launch;

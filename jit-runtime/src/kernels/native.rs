@@ -4,15 +4,15 @@
 //! every graph that has a group of that form profits.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use jit_ir::form::{Form, Input};
 use jit_ir::ops::lanes::{Binary, Unary};
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
-use super::arch;
 use super::table::{self, Ternary};
+use super::{arch, builtin};
 
 pub use super::table::approximated;
 pub use jit_ir::ops::lanes as exact;
@@ -108,13 +108,15 @@ impl Native {
 /// Kernels by the text of their form.
 type Known = HashMap<&'static str, fn(Tile<'_>)>;
 
-static KNOWN: RwLock<Option<Known>> = RwLock::new(None);
+/// The runtime's own to begin with.
+static KNOWN: LazyLock<RwLock<Known>> =
+    LazyLock::new(|| RwLock::new(builtin::all().map(|k| (k.form, k.run)).collect()));
 
 /// Makes kernels known to all graphs that are compiled from now on.
 pub(crate) fn register(kernels: &[Native]) {
     if !kernels.is_empty() {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        known.get_or_insert_default().extend(kernels.iter().map(|k| (k.form, k.run)));
+        known.extend(kernels.iter().map(|k| (k.form, k.run)));
     }
 }
 
@@ -122,19 +124,27 @@ pub(crate) fn register(kernels: &[Native]) {
 #[derive(Clone)]
 pub(crate) struct Loop {
     run: fn(Tile<'_>),
-    pub(super) inputs: Vec<Input>,
+    inputs: Vec<Input>,
     outputs: Vec<DType>,
 }
 
 /// The kernel of a group, if one is known.
 pub(crate) fn find(form: &Form) -> Option<Loop> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    let run = *known.as_ref()?.get(form.to_string().as_str())?;
+    let run = *known.get(form.to_string().as_str())?;
     let outputs = form.outputs.iter().map(|k| form.members[*k].to).collect();
     Some(Loop { run, inputs: form.inputs.clone(), outputs })
 }
 
 impl Loop {
+    pub(super) fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    pub(super) fn outputs(&self) -> &[DType] {
+        &self.outputs
+    }
+
     /// Runs over `n` elements.
     ///
     /// # Safety
@@ -146,7 +156,21 @@ impl Loop {
             self.inputs.iter().copied().zip(inputs.iter().copied()).collect();
         let outputs: Few<(DType, *mut u8)> =
             self.outputs.iter().copied().zip(outputs.iter().copied()).collect();
-        (self.run)(Tile { inputs: &inputs, outputs: &outputs, n, taken: 0 });
+        // SAFETY: passed on.
+        unsafe { self.run_typed(&inputs, &outputs, n) };
+    }
+
+    /// As [`Loop::run`], with the types that the kernel has.
+    ///
+    /// # Safety
+    /// As there.
+    pub(super) unsafe fn run_typed(
+        &self,
+        inputs: &[(Input, *const u8)],
+        outputs: &[(DType, *mut u8)],
+        n: usize,
+    ) {
+        (self.run)(Tile { inputs, outputs, n, taken: 0 });
     }
 }
 

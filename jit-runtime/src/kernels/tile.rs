@@ -94,7 +94,7 @@ impl Program {
     /// As [`Runner::run`].
     pub(crate) unsafe fn run(&self, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
         if let Some(native) = &self.native
-            && inputs.iter().zip(&native.inputs).all(|(s, i)| !s.splat || i.scalar)
+            && inputs.iter().zip(native.inputs()).all(|(s, i)| !s.splat || i.scalar)
         {
             let starts: Pointers<*const u8> = inputs.iter().map(|s| s.start).collect();
             // SAFETY: passed on.
@@ -207,7 +207,7 @@ impl Runner<'_> {
     unsafe fn run_native(&mut self, native: &Loop, inputs: &[Stream], outputs: &[*mut u8], n: usize) {
         // A tensor of one element is read as one of many; where there is none, one call does all.
         let mut step = n;
-        for (i, (input, given)) in inputs.iter().zip(&native.inputs).enumerate() {
+        for (i, (input, given)) in inputs.iter().zip(native.inputs()).enumerate() {
             if input.splat && !given.scalar {
                 step = self.len;
                 // SAFETY: one element is readable, the copy has room for a tile.
@@ -223,7 +223,7 @@ impl Runner<'_> {
                 (false, _) => input.start.wrapping_add(at * self.program.inputs[i]),
             };
             let reads: Pointers<*const u8> =
-                inputs.iter().zip(&native.inputs).enumerate().map(read).collect();
+                inputs.iter().zip(native.inputs()).enumerate().map(read).collect();
             let writes: Pointers<*mut u8> = outputs
                 .iter()
                 .zip(&self.program.outputs)

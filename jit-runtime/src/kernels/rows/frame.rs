@@ -168,6 +168,13 @@ impl<'a> Frame<'a> {
             })
             .collect();
         let outputs: SmallVec<[*mut u8; 4]> = part.to.iter().map(|k| self.rows[*k]).collect();
+        if let Some(native) = &part.native
+            && streams.iter().zip(native.inputs()).all(|(s, i)| s.splat == i.scalar)
+        {
+            let starts: SmallVec<[*const u8; 6]> = streams.iter().map(|s| s.start).collect();
+            // SAFETY: as below.
+            return unsafe { native.run(&starts, &outputs, span.rows) };
+        }
         // SAFETY: row slots have room for whole groups; results as the caller says.
         unsafe { part.program.run(&streams, &outputs, span.rows) };
     }
@@ -255,6 +262,13 @@ impl<'a> Frame<'a> {
             })
             .collect();
         let outputs: SmallVec<[*mut u8; 4]> = part.to.iter().map(|k| self.full_slot(*k, span, at)).collect();
+        if let Some(native) = part.native.as_ref().filter(|_| self.block == 1)
+            && streams.iter().zip(native.inputs()).all(|(s, i)| s.splat == i.scalar)
+        {
+            let starts: SmallVec<[*const u8; 6]> = streams.iter().map(|s| s.start).collect();
+            // SAFETY: as below; a splat is a value of the row, or one for all.
+            return unsafe { native.run(&starts, &outputs, count) };
+        }
         // SAFETY: slots have room for whole groups; results as the caller says.
         unsafe { part.program.run(&streams, &outputs, count) };
     }
@@ -285,28 +299,7 @@ impl<'a> Frame<'a> {
         }
         if fold.op == Op::Mean {
             // SAFETY: as above.
-            unsafe { self.divide(fold.dtype, to, rows) };
-        }
-    }
-
-    /// Sums to means.
-    ///
-    /// # Safety
-    /// `to` holds a value for each of `rows` rows.
-    pub(super) unsafe fn divide(&self, dtype: DType, to: *mut u8, rows: usize) {
-        fn all<T: Prim>(values: &mut [T], n: usize)
-        where
-            Div: Binary<T, Out = T>,
-        {
-            let count = T::from_scalar(Scalar::Usize(n));
-            values.iter_mut().for_each(|v| *v = Div::eval(*v, count));
-        }
-        // SAFETY: by the caller.
-        unsafe {
-            match dtype {
-                DType::F64 => all::<f64>(std::slice::from_raw_parts_mut(to.cast(), rows), self.job.n),
-                _ => all::<f32>(std::slice::from_raw_parts_mut(to.cast(), rows), self.job.n),
-            }
+            unsafe { divide(fold.dtype, to, rows, n) };
         }
     }
 }
@@ -326,5 +319,26 @@ where
         Op::Max => reduce::fold_rows::<Maximum, T>(values, n, out),
         Op::Min => reduce::fold_rows::<Minimum, T>(values, n, out),
         _ => reduce::fold_rows::<Add, T>(values, n, out),
+    }
+}
+
+/// Sums to means.
+///
+/// # Safety
+/// `to` holds a value for each of `rows` rows.
+pub(super) unsafe fn divide(dtype: DType, to: *mut u8, rows: usize, n: usize) {
+    fn all<T: Prim>(values: &mut [T], n: usize)
+    where
+        Div: Binary<T, Out = T>,
+    {
+        let count = T::from_scalar(Scalar::Usize(n));
+        values.iter_mut().for_each(|v| *v = Div::eval(*v, count));
+    }
+    // SAFETY: by the caller.
+    unsafe {
+        match dtype {
+            DType::F64 => all::<f64>(std::slice::from_raw_parts_mut(to.cast(), rows), n),
+            _ => all::<f32>(std::slice::from_raw_parts_mut(to.cast(), rows), n),
+        }
     }
 }

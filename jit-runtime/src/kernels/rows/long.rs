@@ -6,7 +6,7 @@ use jit_ir::{DType, Op, Prim};
 use smallvec::SmallVec;
 
 use super::super::reduce::{self, Fold as Folds};
-use super::frame::{Frame, Span, bytes, fold_block};
+use super::frame::{Frame, Span, bytes, divide, fold_block};
 use super::{SCRATCH, Slot};
 use crate::exec::threads;
 
@@ -30,7 +30,7 @@ impl<'a> Frame<'a> {
                     _ => join::<f32>(fold.op, from.cast(), pieces, to.cast()),
                 }
                 if fold.op == Op::Mean {
-                    self.divide(fold.dtype, to, 1);
+                    divide(fold.dtype, to, 1, self.job.n);
                 }
             }
         }

@@ -4,23 +4,28 @@
 //! A schedule has stages. In each, elementwise programs run over a block of rows, and reductions give one value for
 //! each row, which later stages read. A row longer than [`BLOCK`] is its own block, and is run through piece by piece.
 
+mod direct;
 mod frame;
 mod long;
 
 use std::cell::RefCell;
 
+use direct::Direct;
 use frame::Frame;
 use jit_ir::numerics::BLOCK;
 use jit_ir::{DType, Op};
 use smallvec::SmallVec;
 
 use super::launch::PARALLEL;
+use super::native::Loop;
 use super::tile::{GROUP, Program, Stream};
 use crate::exec::threads;
 use crate::tensor::raw::RawTensor;
 
 /// Elements of a block of rows.
 const BLOCK_OF_ROWS: usize = 4096;
+/// Rows of so many elements go one by one where native kernels run over them.
+const LONG_ROW: usize = 384;
 
 /// What a part of a stage reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +44,8 @@ pub(crate) struct Part {
     pub(crate) from: Vec<Source>,
     /// The slots of its results.
     pub(crate) to: Vec<usize>,
+    /// What does the same for the elements of one row, to which values of the row are scalars.
+    pub(crate) native: Option<Loop>,
 }
 
 /// A reduction of rows.
@@ -77,6 +84,8 @@ pub(crate) struct Schedule {
     pub(crate) stages: Vec<Stage>,
     pub(crate) full: Vec<Slot>,
     pub(crate) rows: Vec<Slot>,
+    /// Whether all parts have native kernels: then long rows go one by one.
+    pub(crate) native: bool,
 }
 
 /// An input's memory.
@@ -165,6 +174,11 @@ impl Job<'_> {
             }
         }
         // SAFETY: passed on.
-        unsafe { Frame::new(self, threads).run(from, to) };
+        unsafe {
+            match Direct::new(self) {
+                Some(direct) => direct.run(from, to),
+                None => Frame::new(self, threads).run(from, to),
+            }
+        }
     }
 }
