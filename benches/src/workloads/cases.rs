@@ -1,5 +1,6 @@
 //! The workloads' inputs, and for each the systems that run it.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jit_benches::inputs::uniform;
@@ -8,6 +9,15 @@ use jit_runtime::eager;
 use jit_runtime::prelude::*;
 
 use crate::{plain, scripts};
+
+/// The systems that are wanted; all if there are none.
+pub(crate) static SYSTEMS: OnceLock<Vec<String>> = OnceLock::new();
+
+fn run(mut cases: Vec<Case<'_>>, budget: Duration) -> Vec<Figures> {
+    let wanted = SYSTEMS.get().map_or(&[][..], Vec::as_slice);
+    cases.retain(|c| wanted.is_empty() || c.system == "jit" || wanted.iter().any(|w| w == c.system));
+    measure(cases, budget)
+}
 
 /// A result's elements for the checksum the first time; later its last one, so that it is made in any case.
 fn seen(values: &[f32], whole: &mut bool) -> Vec<f32> {
@@ -93,7 +103,7 @@ pub(crate) fn chain(n: usize, budget: Duration) -> Vec<Figures> {
     let (a, b, x) = (ta.to_vec(), tb.to_vec(), tx.to_vec());
     let mut cases = both(|| [scripts::fused_chain(&ta, &tb, &tx)]);
     cases.push(each(n, |i| (a[i] * x[i] + b[i]).tanh() * plain::sigmoid(x[i]) - 0.5 * x[i] * x[i]));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn gelu(n: usize, budget: Duration) -> Vec<Figures> {
@@ -104,7 +114,7 @@ pub(crate) fn gelu(n: usize, budget: Duration) -> Vec<Figures> {
         let v = x[i];
         0.5 * v * (1.0 + (0.797_884_6 * (v + 0.044715 * v * v * v)).tanh())
     }));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn softmax(n: usize, budget: Duration) -> Vec<Figures> {
@@ -116,7 +126,7 @@ pub(crate) fn softmax(n: usize, budget: Duration) -> Vec<Figures> {
         plain::softmax(&mut out, n);
         out
     }));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn layernorm(n: usize, budget: Duration) -> Vec<Figures> {
@@ -125,7 +135,7 @@ pub(crate) fn layernorm(n: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[&x, &g, &b]);
     let mut cases = both(|| [scripts::layernorm(&x, &g, &b)]);
     cases.push(plainly(|| plain::layernorm(&p[0], &p[1], &p[2])));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 /// An input and three layers of these sizes.
@@ -149,7 +159,7 @@ pub(crate) fn mlp(batch: usize, budget: Duration) -> Vec<Figures> {
         plain::softmax(&mut out, 10);
         out
     }));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn tiny_mlp(batch: usize, budget: Duration) -> Vec<Figures> {
@@ -157,7 +167,7 @@ pub(crate) fn tiny_mlp(batch: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[x, w1, b1, w2, b2, w3, b3]);
     let mut cases = both(|| [scripts::tiny_mlp(x, w1, b1, w2, b2, w3, b3)]);
     cases.push(plainly(|| plain::layers(&p, f32::tanh)));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn rnn(steps: usize, budget: Duration) -> Vec<Figures> {
@@ -168,7 +178,7 @@ pub(crate) fn rnn(steps: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[&x, &w, &u, &b]);
     let mut cases = both(|| [scripts::rnn(&x, &w, &u, &b)]);
     cases.push(plainly(|| plain::rnn(&p, 32)));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn newton(n: usize, budget: Duration) -> Vec<Figures> {
@@ -176,7 +186,7 @@ pub(crate) fn newton(n: usize, budget: Duration) -> Vec<Figures> {
     let values = x.to_vec();
     let mut cases = both(|| [scripts::newton_sqrt(&x)]);
     cases.push(plainly(|| plain::newton_sqrt(&values)));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn condition(n: usize, budget: Duration) -> Vec<Figures> {
@@ -184,7 +194,7 @@ pub(crate) fn condition(n: usize, budget: Duration) -> Vec<Figures> {
     let values = x.to_vec();
     let mut cases = both(|| [scripts::conditional(&x)]);
     cases.push(plainly(|| plain::conditional(&values)));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn attention(n: usize, budget: Duration) -> Vec<Figures> {
@@ -193,7 +203,7 @@ pub(crate) fn attention(n: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[&q, &k, &v]);
     let mut cases = both(|| [scripts::attention(&q, &k, &v)]);
     cases.push(plainly(|| plain::attention(&p[0], &p[1], &p[2], n, 64)));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn mandelbrot(n: usize, budget: Duration) -> Vec<Figures> {
@@ -205,7 +215,7 @@ pub(crate) fn mandelbrot(n: usize, budget: Duration) -> Vec<Figures> {
     let (r, i) = (cr.to_vec(), ci.to_vec());
     let mut cases = both(|| [scripts::mandelbrot(&cr, &ci)]);
     cases.push(plainly(|| plain::mandelbrot(&r, &i)));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn black_scholes(n: usize, budget: Duration) -> Vec<Figures> {
@@ -215,7 +225,7 @@ pub(crate) fn black_scholes(n: usize, budget: Duration) -> Vec<Figures> {
     let (s, k, t) = (ts.to_vec(), tk.to_vec(), tt.to_vec());
     let mut cases = both(|| [scripts::black_scholes(&ts, &tk, &tt)]);
     cases.push(each(n, |i| plain::black_scholes(s[i], k[i], t[i])));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn transformer(n: usize, budget: Duration) -> Vec<Figures> {
@@ -237,7 +247,7 @@ pub(crate) fn transformer(n: usize, budget: Duration) -> Vec<Figures> {
         w2: i.weights([WIDE, D], WIDE),
         b2: i.weights([D], WIDE),
     };
-    measure(both(|| [scripts::transformer(&x, &p)]), budget)
+    run(both(|| [scripts::transformer(&x, &p)]), budget)
 }
 
 pub(crate) fn product(n: usize, budget: Duration) -> Vec<Figures> {
@@ -259,7 +269,7 @@ pub(crate) fn product(n: usize, budget: Duration) -> Vec<Figures> {
         seen(&out, &mut whole)
     };
     cases.push(Case { system: "faer", call: Box::new(call) });
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn train_step(n: usize, budget: Duration) -> Vec<Figures> {
@@ -275,7 +285,7 @@ pub(crate) fn train_step(n: usize, budget: Duration) -> Vec<Figures> {
         [loss, w1, b1, w2, b2]
     });
     cases.push(plainly(|| plain::train_step(&p, &labels)));
-    measure(cases, budget)
+    run(cases, budget)
 }
 
 pub(crate) fn cheap(n: usize, budget: Duration) -> Vec<Figures> {
@@ -284,5 +294,5 @@ pub(crate) fn cheap(n: usize, budget: Duration) -> Vec<Figures> {
     let (a, b, x) = (ta.to_vec(), tb.to_vec(), tx.to_vec());
     let mut cases = both(|| [scripts::cheap_chain(&ta, &tb, &tx)]);
     cases.push(each(n, |i| (a[i] * x[i] + b[i]) * (x[i] - a[i]) + b[i] * 0.5));
-    measure(cases, budget)
+    run(cases, budget)
 }

@@ -2,7 +2,9 @@
 //! plain Rust loops in the same run.
 //!
 //! `cargo run --release -p jit-benches --bin workloads -- [--threads N] [--only W1,W2] [--rounds R]
-//! [--json FILE] [--quick]`
+//! [--systems jit,plain_rust] [--json FILE] [--quick] [--check]`
+//!
+//! With `--check` it fails if a workload has lost more than a third of its lead over the plain loops.
 
 mod cases;
 mod plain;
@@ -20,10 +22,12 @@ struct Options {
     rounds: usize,
     json: Option<String>,
     quick: bool,
+    check: bool,
 }
 
 fn options() -> Options {
-    let mut options = Options { threads: 1, only: Vec::new(), rounds: 3, json: None, quick: false };
+    let mut options =
+        Options { threads: 1, only: Vec::new(), rounds: 3, json: None, quick: false, check: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().unwrap_or_else(|| panic!("{arg} needs a value"));
@@ -32,7 +36,12 @@ fn options() -> Options {
             "--rounds" => options.rounds = value().parse().expect("a number of rounds"),
             "--only" => options.only = value().split(',').map(String::from).collect(),
             "--json" => options.json = Some(value()),
+            "--systems" => {
+                let systems = value().split(',').map(String::from).collect();
+                cases::SYSTEMS.set(systems).expect("systems are named once");
+            }
             "--quick" => options.quick = true,
+            "--check" => options.check = true,
             other => panic!("unknown option {other}"),
         }
     }
@@ -66,6 +75,29 @@ const WORKLOADS: &[Workload] = &[
     ("cheap_chain_1e7", cases::cheap, 10_000_000),
 ];
 
+/// How many times as fast as the plain loops some workloads are, on one thread with AVX-512.
+const LEADS: &[(&str, f64)] = &[
+    ("W1_fused_chain_1e5", 15.5),
+    ("W2_gelu_tanh", 23.0),
+    ("W3_softmax", 7.0),
+    ("W4_layernorm", 2.3),
+    ("W8_conditional_1e6", 4.5),
+    ("W10_mandelbrot", 2.2),
+    ("W11_black_scholes", 7.5),
+    ("W15_train_step", 3.5),
+    ("cheap_chain_1e5", 5.0),
+];
+
+/// Names the workloads that have lost more than a third of their lead.
+fn lost(results: &BTreeMap<&str, BTreeMap<&str, Figures>>) -> Vec<String> {
+    let slow = |(name, lead): &(&str, f64)| {
+        let systems = results.get(name)?;
+        let ratio = systems.get("plain_rust")?.cpu_min / systems["jit"].cpu_min;
+        (ratio < lead / 1.5).then(|| format!("{name}: {ratio:.2} times the plain loop, was {lead}"))
+    };
+    LEADS.iter().filter_map(slow).collect()
+}
+
 fn main() {
     let options = options();
     jit_runtime::set_threads(options.threads);
@@ -94,6 +126,11 @@ fn main() {
     print!("{}", table(&results));
     if let Some(path) = &options.json {
         std::fs::write(path, json(&results, options.threads)).expect("the file can be written");
+    }
+    let lost = lost(&results);
+    if options.check && !lost.is_empty() {
+        eprintln!("slower than they were:\n  {}", lost.join("\n  "));
+        std::process::exit(1);
     }
 }
 

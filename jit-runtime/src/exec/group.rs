@@ -103,7 +103,7 @@ impl Group {
     }
 
     /// Runs the group; gives one tensor for each output.
-    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 2]>, Failure> {
+    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 1]>, Failure> {
         let operands: SmallVec<[Operand; 6]> = inputs
             .iter()
             .zip(&self.inputs)
@@ -128,7 +128,7 @@ impl Group {
         inputs: &[&Val],
         next: &[Option<usize>],
         trips: usize,
-    ) -> Option<SmallVec<[RawTensor; 2]>> {
+    ) -> Option<SmallVec<[RawTensor; 1]>> {
         let operands: SmallVec<[Operand; 6]> =
             inputs.iter().zip(&self.inputs).map(|(v, d)| Operand::new(v, *d).ok()).collect::<Option<_>>()?;
         let sizes = self.one_shape(&operands)?;
@@ -140,7 +140,7 @@ impl Group {
             return None;
         }
         let first: SmallVec<[Stream; 6]> = operands.iter().map(|o| launch::stream(o, n)).collect();
-        let mut results: SmallVec<[RawTensor; 2]> =
+        let mut results: SmallVec<[RawTensor; 1]> =
             self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, &sizes)).collect();
         counters::kernel(results.len());
         Repeat { program: &self.program, first: &first, next, trips, n }.run(&mut results, self.cost);
@@ -215,7 +215,7 @@ impl Group {
         Ok(shapes)
     }
 
-    fn launch(&self, operands: &[Operand], sizes: &Sizes) -> SmallVec<[RawTensor; 2]> {
+    fn launch(&self, operands: &[Operand], sizes: &Sizes) -> SmallVec<[RawTensor; 1]> {
         if let Some((kernel, order)) = &self.only
             && operands.iter().all(|o| o.is_flat(sizes))
         {
@@ -227,7 +227,7 @@ impl Group {
                 return SmallVec::from_iter([result]);
             }
         }
-        let mut results: SmallVec<[RawTensor; 2]> =
+        let mut results: SmallVec<[RawTensor; 1]> =
             self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
         counters::kernel(results.len());
         launch::launch(&self.program, operands, sizes, &mut results, self.cost);
@@ -235,7 +235,7 @@ impl Group {
     }
 
     /// Runs the members of each shape as a group of their own, smaller shapes first.
-    fn run_parts(&self, inputs: &[&Val], shapes: &[Sizes]) -> Result<SmallVec<[RawTensor; 2]>, Failure> {
+    fn run_parts(&self, inputs: &[&Val], shapes: &[Sizes]) -> Result<SmallVec<[RawTensor; 1]>, Failure> {
         let parts = self.split(shapes);
         let mut made: Vec<Val> = vec![Val::Undef; self.members.len()];
         for part in parts.iter() {

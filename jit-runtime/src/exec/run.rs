@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::tensor::raw::Val;
 
 /// Values in passing.
-type Vals = SmallVec<[Val; 2]>;
+type Vals = SmallVec<[Val; 1]>;
 
 /// Why a run ended early.
 #[derive(Debug)]
