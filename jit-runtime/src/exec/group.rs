@@ -54,7 +54,7 @@ pub(crate) struct Group {
     depends: Vec<u64>,
     /// Rough cost of an element, in additions.
     cost: usize,
-    only: Option<(Kernel, SmallVec<[usize; 3]>)>,
+    only: Option<Only>,
     splits: Mutex<Vec<Split>>,
 }
 
@@ -75,7 +75,7 @@ impl Group {
             depends.push(bits.fold(0, |x, y| x | y));
         }
         let cost = members.iter().map(|m| cost(m.op)).sum();
-        let only = only(&program);
+        let only = Only::of(&program, &members, &inputs);
         Ok(Group { members, inputs, outputs, program, depends, cost, only, splits: Mutex::default() })
     }
 
@@ -104,12 +104,10 @@ impl Group {
 
     /// Runs the group; gives one tensor for each output.
     pub(crate) fn run(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 1]>, Failure> {
-        let operands: SmallVec<[Operand; 6]> = inputs
-            .iter()
-            .zip(&self.inputs)
-            .map(|(v, dtype)| Operand::new(v, *dtype))
-            .collect::<Result<_, _>>()
-            .map_err(|e| (0, e))?;
+        let mut operands: SmallVec<[Operand; 6]> = SmallVec::new();
+        for (value, dtype) in inputs.iter().zip(&self.inputs) {
+            operands.push(Operand::new(value, *dtype).map_err(|e| (0, e))?);
+        }
         if let Some(sizes) = self.one_shape(&operands) {
             return Ok(self.launch(&operands, &sizes));
         }
@@ -216,13 +214,13 @@ impl Group {
     }
 
     fn launch(&self, operands: &[Operand], sizes: &Sizes) -> SmallVec<[RawTensor; 1]> {
-        if let Some((kernel, order)) = &self.only
+        if let Some(only) = &self.only
             && operands.iter().all(|o| o.is_flat(sizes))
         {
-            let given: SmallVec<[&Operand; 3]> = order.iter().map(|i| &operands[*i]).collect();
-            let dtypes: SmallVec<[DType; 3]> = order.iter().map(|i| self.inputs[*i]).collect();
+            let given = only.order.map(|i| &operands[i]);
+            let given = &given[..only.dtypes.len()];
             let to = (self.members[self.outputs[0]].to, sizes);
-            if let Some(result) = launch::single(*kernel, &given, &dtypes, to, self.cost) {
+            if let Some(result) = launch::single(only.kernel, given, &only.dtypes, to, self.cost) {
                 counters::kernel(1);
                 return SmallVec::from_iter([result]);
             }
@@ -312,11 +310,26 @@ impl Group {
     }
 }
 
-/// The only instruction's kernel with its operands in order, if there is one that gives the only result.
-fn only(program: &Program) -> Option<(Kernel, SmallVec<[usize; 3]>)> {
-    let ([step], [_]) = (&program.code[..], &program.outputs[..]) else { return None };
-    let input = |p: &Place| if let Place::Input(i) = p { Some(usize::from(*i)) } else { None };
-    Some((step.kernel, step.from.iter().map(input).collect::<Option<_>>()?))
+/// The only instruction of a group, which gives its only result.
+struct Only {
+    kernel: Kernel,
+    /// The inputs that are its operands; those past its last one are not read.
+    order: [usize; 3],
+    dtypes: SmallVec<[DType; 3]>,
+}
+
+impl Only {
+    fn of(program: &Program, members: &[Member], inputs: &[DType]) -> Option<Only> {
+        let ([step], [_]) = (&program.code[..], &program.outputs[..]) else { return None };
+        let mut order = [0; 3];
+        for (to, place) in order.iter_mut().zip(&step.from) {
+            let Place::Input(i) = place else { return None };
+            *to = usize::from(*i);
+        }
+        // Two ops in one kernel have three operands.
+        let count = if members.len() == 1 { members[0].args.len() } else { 3 };
+        Some(Only { kernel: step.kernel, order, dtypes: order[..count].iter().map(|i| inputs[*i]).collect() })
+    }
 }
 
 /// Rough cost of an element, in additions.
