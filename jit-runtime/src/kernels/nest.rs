@@ -187,8 +187,11 @@ impl Matrix<'_> {
         let mut runner = Runner::new(self.program, chunk);
         for first in (0..self.rows).step_by(band) {
             let count = band.min(self.rows - first);
-            // From the right: a row's last group may reach into the next row, which is written later.
-            for left in (0..self.columns).step_by(chunk).rev() {
+            // A row's last group may reach into the next row, which must be written later: of several rows the last
+            // chunks come first. The others go upwards, as memory is faster so.
+            let chunks = self.columns.div_ceil(chunk);
+            for k in 0..chunks {
+                let left = chunk * if band == 1 { k } else { (k + chunks - 1) % chunks };
                 let n = chunk.min(self.columns - left);
                 for (i, scratch) in scratch.iter().enumerate() {
                     // SAFETY: the operand's elements at these rows and columns; the scratch has room for them.
