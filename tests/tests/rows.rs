@@ -184,3 +184,31 @@ fn shapes_that_do_not_fit_rows_run_op_by_op() {
         agrees(text, &[tensor(DType::F32, &[m, n], 2), tensor(DType::F32, &[m, k], 8)]);
     }
 }
+
+/// Rows that go one by one through the runtime's own native kernels, and rows just too short or too long for it.
+#[test]
+fn ops_along_long_rows() {
+    const LONG: [[usize; 2]; 7] = [[1, 383], [1, 384], [3, 500], [2, 2048], [1, 4096], [1, 4097], [90, 400]];
+    let normalised = "  %0: T[*] = mean(%x) {axes = [-1], keep}
+  %1: T[*] = sub(%x, %0)
+  %2: T[*] = square(%1)
+  %3: T[*] = mean(%2) {axes = [-1], keep}
+  %4: T[*] = add(%3, 1e-5_T)
+  %5: T[*] = rsqrt(%4)
+  %6: T[*] = mul(%1, %5)
+  %7: T[*] = mul(%6, %g)
+  %r: T[*] = add(%7, %g)
+";
+    for (kind, dtype) in [(DType::F32, "f32"), (DType::F64, "f64")] {
+        let one = ["softmax", "log_softmax", "logsumexp", "var", "std"]
+            .map(|op| format!("  %r: T[*] = {op}(%x) {{axes = [-1]}}\n"));
+        for body in one.iter().map(String::as_str).chain([normalised]) {
+            let text = format!("fn f(%x: T[*], %g: T[*]) -> T[*] {{\n{body}  return %r\n}}\n")
+                .replace("T[", &format!("{dtype}["));
+            let text = text.replace("_T)", &format!("_{dtype})"));
+            for [m, n] in LONG {
+                agrees(&text, &[tensor(kind, &[m, n], 6), tensor(kind, &[n], 7)]);
+            }
+        }
+    }
+}

@@ -155,6 +155,8 @@ fn call(op: Op, from: DType, to: DType, args: &[TokenStream]) -> Option<TokenStr
         Op::Exp | Op::Ln | Op::Tanh | Op::Sigmoid | Op::Silu | Op::GeluTanh | Op::Erf => {
             quote! { #native::unary::<#native::approximated::#marker, #from>(#(#args),*) }
         }
+        // Reductions, in groups whose ranks are known.
+        _ if !op.is_elementwise() => return None,
         _ if op.info().approx || matches!(op, Op::Rem | Op::RemEuclid | Op::DivEuclid) => return None,
         _ if args.len() == 1 => quote! { #native::unary::<#native::exact::#marker, #from>(#(#args),*) },
         _ if args.len() == 2 => quote! { #native::binary::<#native::exact::#marker, #from>(#(#args),*) },
