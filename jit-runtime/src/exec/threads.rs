@@ -33,3 +33,15 @@ pub(crate) fn count() -> usize {
 pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
     rayon::join(a, b);
 }
+
+/// Runs `body` over `from..to` in ranges of at most `share`, which begin at multiples of it from `from` on, side by
+/// side where there are threads.
+pub(crate) fn ranges(from: usize, to: usize, share: usize, body: &(impl Fn(usize, usize) + Sync)) {
+    if to - from > share {
+        let middle = from + (to - from).div_ceil(2).next_multiple_of(share);
+        if middle < to {
+            return join(|| ranges(from, middle, share, body), || ranges(middle, to, share, body));
+        }
+    }
+    body(from, to);
+}

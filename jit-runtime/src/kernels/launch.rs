@@ -189,7 +189,7 @@ fn run_flat(program: &Program, streams: &[Stream], results: &mut [RawTensor], n:
     }
     let job = Job { program, streams, outputs: &outputs };
     let chunk = (n.div_ceil(threads)).next_multiple_of(16 * 1024);
-    job.run(0, n, chunk);
+    threads::ranges(0, n, chunk, &|from, to| job.run(from, to));
 }
 
 /// A range of a flat loop. Ranges start at whole groups, so that no two threads touch one element.
@@ -206,14 +206,7 @@ unsafe impl Send for Job<'_> {}
 unsafe impl Sync for Job<'_> {}
 
 impl Job<'_> {
-    fn run(self, from: usize, to: usize, chunk: usize) {
-        if to - from > chunk {
-            let middle = from + (to - from).div_ceil(2).next_multiple_of(chunk);
-            if middle < to {
-                threads::join(|| self.run(from, middle, chunk), || self.run(middle, to, chunk));
-                return;
-            }
-        }
+    fn run(self, from: usize, to: usize) {
         let Job { program, streams, outputs } = self;
         let streams: SmallVec<[Stream; 6]> = streams
             .iter()

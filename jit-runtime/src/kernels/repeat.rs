@@ -45,33 +45,14 @@ impl Repeat<'_> {
         let work = self.n.saturating_mul(cost).saturating_mul(self.trips);
         let threads = if work >= PARALLEL { threads::count() } else { 1 };
         let share = self.n.div_ceil(threads).next_multiple_of(TILE);
-        // SAFETY: streams are as long as the results, whose buffers have room for whole groups.
-        unsafe { self.split(Results(&outputs), 0, self.n, share) };
+        let results = Results(&outputs);
+        // SAFETY: streams are as long as the results, whose buffers have room for whole groups; ranges do not meet.
+        threads::ranges(0, self.n, share, &|from, to| unsafe { self.tiles(results, from, to) });
     }
 
     /// # Safety
     /// First reads and results are valid for the elements `from..to`, results for whole groups; `from` is a multiple of
     /// a tile's length.
-    unsafe fn split(self, results: Results<'_>, from: usize, to: usize, share: usize) {
-        if to - from > share {
-            let middle = from + (to - from).div_ceil(2).next_multiple_of(share);
-            if middle < to {
-                // SAFETY: two ranges that do not meet.
-                unsafe {
-                    threads::join(
-                        || self.split(results, from, middle, share),
-                        || self.split(results, middle, to, share),
-                    );
-                }
-                return;
-            }
-        }
-        // SAFETY: passed on.
-        unsafe { self.tiles(results, from, to) };
-    }
-
-    /// # Safety
-    /// As [`Repeat::split`].
     unsafe fn tiles(self, results: Results<'_>, from: usize, to: usize) {
         let Repeat { program, first, next, trips, .. } = self;
         // A line between tiles keeps them from falling on the same sets.

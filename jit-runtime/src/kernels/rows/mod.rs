@@ -153,26 +153,14 @@ impl Job<'_> {
         let threads = if work >= PARALLEL { threads::count() } else { 1 };
         // Ranges of whole groups of rows, so that no two threads touch one group of a result.
         let share = self.rows.div_ceil(threads).next_multiple_of(GROUP);
-        // SAFETY: passed on.
-        unsafe { self.split(0, self.rows, if self.n > BLOCK { self.rows } else { share }, threads) };
+        let share = if self.n > BLOCK { self.rows } else { share };
+        // SAFETY: passed on; ranges do not meet.
+        threads::ranges(0, self.rows, share, &|from, to| unsafe { self.range(from, to, threads) });
     }
 
     /// # Safety
     /// As [`Job::run`], for the rows `from..to`.
-    unsafe fn split(self, from: usize, to: usize, share: usize, threads: usize) {
-        if to - from > share {
-            let middle = from + (to - from).div_ceil(2).next_multiple_of(share);
-            if middle < to {
-                // SAFETY: two ranges that do not meet.
-                unsafe {
-                    threads::join(
-                        || self.split(from, middle, share, threads),
-                        || self.split(middle, to, share, threads),
-                    );
-                }
-                return;
-            }
-        }
+    unsafe fn range(self, from: usize, to: usize, threads: usize) {
         // SAFETY: passed on.
         unsafe {
             match Direct::new(self) {
