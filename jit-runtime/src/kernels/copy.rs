@@ -14,7 +14,7 @@ pub(crate) fn contiguous_copy(x: &RawTensor) -> RawTensor {
         return out;
     }
     let n = out.len() * x.dtype.size();
-    debug_assert!(out.buffer.is_unique() && n <= out.buffer.capacity());
+    debug_assert!(out.is_unique() && n <= out.buffer.capacity());
     let dst = out.buffer.start();
     // SAFETY: `dst` is fresh and holds the view's elements, which are read as plain bits.
     unsafe {
@@ -148,7 +148,7 @@ pub(crate) fn concat(parts: &[&RawTensor], axis: usize, shape: &[usize]) -> RawT
     let inner: usize = shape[axis + 1..].iter().product::<usize>() * size;
     let outer: usize = shape[..axis].iter().product();
     let row = shape[axis] * inner;
-    debug_assert!(out.buffer.is_unique() && outer * row <= out.buffer.capacity());
+    debug_assert!(out.is_unique() && outer * row <= out.buffer.capacity());
     let mut at = 0;
     for part in parts {
         let part = part.contiguous();

@@ -326,13 +326,13 @@ fn batch_len(a: &RawTensor, b: &RawTensor, out: &RawTensor) -> usize {
 }
 
 fn swap_last(x: &RawTensor) -> RawTensor {
-    let mut y = x.clone();
-    let rank = y.rank();
+    let rank = x.rank();
+    let (mut shape, mut strides) = (x.shape.clone(), x.strides.clone());
     if rank > 1 {
-        y.shape.swap(rank - 1, rank - 2);
-        y.strides.swap(rank - 1, rank - 2);
+        shape.swap(rank - 1, rank - 2);
+        strides.swap(rank - 1, rank - 2);
     }
-    y
+    x.view(shape, strides, x.offset)
 }
 
 /// A copy whose last two axes are exchanged in memory.

@@ -40,7 +40,7 @@ impl Repeat<'_> {
     /// Runs all trips, of which there is at least one; `results` are fresh, one for each output of the program. `cost`
     /// is the rough cost of an element in one trip, in additions.
     pub(crate) fn run(self, results: &mut [RawTensor], cost: usize) {
-        debug_assert!(results.iter_mut().all(|r| r.buffer.is_unique()));
+        debug_assert!(results.iter_mut().all(|r| r.is_unique()));
         let outputs: SmallVec<[*mut u8; 4]> = results.iter().map(|r| r.buffer.start()).collect();
         let work = self.n.saturating_mul(cost).saturating_mul(self.trips);
         let threads = if work >= PARALLEL { threads::count() } else { 1 };

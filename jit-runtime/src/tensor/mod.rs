@@ -11,6 +11,7 @@ mod operators;
 mod print;
 mod random;
 pub(crate) mod raw;
+mod shared;
 pub(crate) mod storage;
 mod window;
 

@@ -9,61 +9,9 @@ use smallvec::SmallVec;
 use super::storage::Buffer;
 use crate::kernels::copy;
 
-/// Sizes of a shape.
-pub(crate) type Sizes = SmallVec<[usize; 4]>;
-/// Steps between neighbours along each axis, in elements.
-pub(crate) type Strides = SmallVec<[isize; 4]>;
-
-/// A strided view of a shared buffer.
-pub struct RawTensor {
-    pub(crate) buffer: Buffer,
-    pub(crate) dtype: DType,
-    /// The first element's position in the buffer, in elements.
-    pub(crate) offset: usize,
-    pub(crate) shape: Sizes,
-    pub(crate) strides: Strides,
-}
-
-impl Clone for RawTensor {
-    #[inline]
-    fn clone(&self) -> RawTensor {
-        RawTensor {
-            buffer: self.buffer.clone(),
-            dtype: self.dtype,
-            offset: self.offset,
-            // Copies of slices; a small vector's own `clone` goes entry by entry.
-            shape: Sizes::from_slice(&self.shape),
-            strides: Strides::from_slice(&self.strides),
-        }
-    }
-}
-
-/// The strides of a row-major tensor.
-pub(crate) fn row_major(shape: &[usize]) -> Strides {
-    let mut strides: Strides = SmallVec::from_elem(0, shape.len());
-    let mut step = 1_isize;
-    for (stride, n) in strides.iter_mut().zip(shape).rev() {
-        *stride = step;
-        step *= (*n).max(1) as isize;
-    }
-    strides
-}
+pub(crate) use super::shared::{RawTensor, Sizes, Strides, row_major};
 
 impl RawTensor {
-    /// A row-major tensor whose elements are not yet written.
-    pub(crate) fn uninit(dtype: DType, shape: &[usize]) -> RawTensor {
-        // Sizes whose product overflows ask for more memory than there is.
-        let n = shape.iter().try_fold(dtype.size(), |n, d| n.checked_mul(*d));
-        let bytes = if shape.contains(&0) { 0 } else { n.unwrap_or(usize::MAX) };
-        RawTensor {
-            buffer: Buffer::new(bytes),
-            dtype,
-            offset: 0,
-            shape: Sizes::from_slice(shape),
-            strides: row_major(shape),
-        }
-    }
-
     /// A row-major tensor of the given elements.
     pub(crate) fn from_slice<T: Prim>(data: &[T], shape: &[usize]) -> RawTensor {
         debug_assert_eq!(data.len(), shape.iter().product::<usize>());
@@ -81,16 +29,11 @@ impl RawTensor {
         RawTensor::in_buffer(T::DTYPE, shape, Buffer::of_vec(data))
     }
 
-    /// Row-major from the start of a buffer, which holds as many elements.
-    pub(crate) fn in_buffer(dtype: DType, shape: &[usize], buffer: Buffer) -> RawTensor {
-        RawTensor { dtype, shape: shape.into(), strides: row_major(shape), offset: 0, buffer }
-    }
-
     /// A copy of the elements that lie in these bytes, valid ones for the type.
     #[cfg(feature = "safetensors")]
     pub(crate) fn of_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> RawTensor {
         let mut out = RawTensor::uninit(dtype, shape);
-        assert!(out.buffer.is_unique() && out.buffer.capacity() >= bytes.len());
+        assert!(out.is_unique() && out.buffer.capacity() >= bytes.len());
         // SAFETY: the buffer is fresh and has room, as was just checked.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.buffer.start(), bytes.len()) };
         out
@@ -105,15 +48,6 @@ impl RawTensor {
         out
     }
 
-    /// All elements of a tensor just made, for writing.
-    pub(crate) fn fresh<T: Prim>(&mut self) -> &mut [T] {
-        assert!(self.dtype == T::DTYPE && self.buffer.is_unique() && self.is_contiguous());
-        let n = self.len();
-        // SAFETY: the buffer is unique and holds `n` elements; element types have no invalid bit
-        // patterns but bool, of which the caller writes every element before any is read.
-        unsafe { self.buffer.slice_mut(self.offset, n) }
-    }
-
     /// How many elements there are; of a broadcast it may be more than a `usize` holds.
     pub(crate) fn len(&self) -> usize {
         self.shape.iter().fold(1, |n, d| n.saturating_mul(*d))
@@ -121,18 +55,6 @@ impl RawTensor {
 
     pub(crate) fn rank(&self) -> usize {
         self.shape.len()
-    }
-
-    /// Whether the elements stand in row-major order without gaps.
-    pub(crate) fn is_contiguous(&self) -> bool {
-        let mut step = 1_isize;
-        for (stride, n) in self.strides.iter().zip(&self.shape).rev() {
-            if *n != 1 && *stride != step {
-                return self.len() == 0;
-            }
-            step *= (*n).max(1) as isize;
-        }
-        true
     }
 
     /// The elements, if they are contiguous.
@@ -151,16 +73,6 @@ impl RawTensor {
         }
         // SAFETY: as in `as_slice`: the elements of the view without gaps, in another order.
         Some(unsafe { self.buffer.slice(self.offset, rows * columns) })
-    }
-
-    /// The elements for writing, after making the buffer unique and contiguous.
-    pub(crate) fn make_mut<T: Prim>(&mut self) -> &mut [T] {
-        if !self.is_contiguous() || !self.buffer.is_unique() {
-            *self = copy::contiguous_copy(self);
-        }
-        let n = self.len();
-        // SAFETY: unique and contiguous, every element written.
-        unsafe { self.buffer.slice_mut(self.offset, n) }
     }
 
     /// This tensor, copied if it is not contiguous.
@@ -207,11 +119,6 @@ impl RawTensor {
     /// The element at a multi-index that is in range.
     pub(crate) fn element(&self, index: &[usize]) -> Scalar {
         with_dtype!(self.dtype, T => self.get::<T>(index).to_scalar())
-    }
-
-    /// A view with other sizes, strides and start.
-    pub(crate) fn view(&self, shape: Sizes, strides: Strides, offset: usize) -> RawTensor {
-        RawTensor { buffer: self.buffer.clone(), dtype: self.dtype, offset, shape, strides }
     }
 
     /// As plain data, which shares the elements.
@@ -292,29 +199,31 @@ impl<T: Prim> Kept<T> for Keeper {
 
 /// A value of the user's that a run hands through unseen.
 #[derive(Clone)]
-pub struct Opaque {
-    value: Arc<dyn Any + Send + Sync>,
+pub struct Opaque(Arc<Held>);
+
+struct Held {
+    value: Box<dyn Any + Send + Sync>,
     same: fn(&dyn Any, &dyn Any) -> bool,
 }
 
 // The value is never changed, so that no panic leaves it half changed.
-impl std::panic::UnwindSafe for Opaque {}
-impl std::panic::RefUnwindSafe for Opaque {}
+impl std::panic::UnwindSafe for Held {}
+impl std::panic::RefUnwindSafe for Held {}
 
 impl Opaque {
     pub(crate) fn new<T: PartialEq + Send + Sync + 'static>(value: T) -> Opaque {
         fn same<T: PartialEq + 'static>(a: &dyn Any, b: &dyn Any) -> bool {
             matches!((a.downcast_ref::<T>(), b.downcast_ref::<T>()), (Some(a), Some(b)) if a == b)
         }
-        Opaque { value: Arc::new(value), same: same::<T> }
+        Opaque(Arc::new(Held { value: Box::new(value), same: same::<T> }))
     }
 
     pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
-        self.value.downcast_ref()
+        self.0.value.downcast_ref()
     }
 
     pub(crate) fn same(&self, other: &Opaque) -> bool {
-        (self.same)(&*self.value, &*other.value)
+        (self.0.same)(&*self.0.value, &*other.0.value)
     }
 }
 
@@ -333,6 +242,9 @@ pub enum Val {
     /// A value of the user's.
     Opaque(Opaque),
 }
+
+// Values are moved often.
+const _: () = assert!(size_of::<Val>() == 16);
 
 impl Val {
     /// What it is, for messages.

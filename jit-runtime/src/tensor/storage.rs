@@ -1,13 +1,11 @@
 //! Buffers: aligned memory, recycled when large.
 //!
 //! A fresh page costs several times the work of writing it, so buffers of [`RECYCLED`] bytes and
-//! more go to a bounded free list when they are dropped. Smaller ones go to a short list of the
-//! thread: an aligned allocation costs more than the work on a few elements.
+//! more go to a bounded free list when they are dropped. Smaller ones stay with the view that they were made for
+//! (`shared.rs`): an aligned allocation costs more than the work on a few elements.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::any::Any;
-use std::cell::RefCell;
-use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +20,8 @@ const ALIGN: usize = 64;
 const GRAIN: usize = 512;
 /// Buffers of at least so many bytes are recycled.
 const RECYCLED: usize = 32 << 10;
-/// Small blocks of one size that a thread keeps.
-const KEPT: usize = 8;
+/// How many classes of smaller buffers there are.
+pub(super) const SMALL: usize = RECYCLED / GRAIN;
 /// Bytes that the free list holds at most.
 const FREE_LIMIT: usize = 512 << 20;
 
@@ -60,12 +58,6 @@ struct FreeList {
 unsafe impl Send for FreeList {}
 
 static FREE: Mutex<FreeList> = Mutex::new(FreeList { blocks: Vec::new(), bytes: 0 });
-
-thread_local! {
-    /// The small blocks that a thread keeps, by size.
-    static SMALL: RefCell<[Vec<Arc<Block>>; RECYCLED / GRAIN]> =
-        const { RefCell::new([const { Vec::new() }; RECYCLED / GRAIN]) };
-}
 
 /// Rounds up to a size class: multiples of [`GRAIN`], for large blocks eighths of a power of two.
 fn class(bytes: usize) -> usize {
@@ -129,25 +121,7 @@ impl Drop for Block {
 
 /// A shared block. No weak references to it are made.
 #[derive(Clone)]
-pub(crate) struct Buffer(ManuallyDrop<Arc<Block>>);
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        let small = self.0.capacity < RECYCLED && self.0.owner.is_none();
-        let last = small && self.is_unique();
-        // SAFETY: the buffer is going away and does not use the block again.
-        let block = unsafe { ManuallyDrop::take(&mut self.0) };
-        if last {
-            // Without a list (the thread is ending) or with a full one the block is freed.
-            let _ = SMALL.try_with(|s| {
-                let blocks = &mut s.borrow_mut()[block.capacity / GRAIN];
-                if blocks.len() < KEPT {
-                    blocks.push(block);
-                }
-            });
-        }
-    }
-}
+pub(crate) struct Buffer(Arc<Block>);
 
 impl Buffer {
     /// A buffer of at least so many bytes, to be written before it is read.
@@ -155,24 +129,24 @@ impl Buffer {
         if bytes > isize::MAX as usize / 2 {
             too_large(bytes);
         }
-        let capacity = class(bytes + GRAIN);
-        let kept = if capacity < RECYCLED {
-            SMALL.try_with(|s| s.borrow_mut()[capacity / GRAIN].pop()).ok().flatten()
-        } else {
-            None
-        };
-        Buffer(ManuallyDrop::new(kept.unwrap_or_else(|| Arc::new(Block::new(capacity, bytes)))))
+        Buffer(Arc::new(Block::new(class(bytes + GRAIN), bytes)))
+    }
+
+    /// The class of small buffers for so many bytes, if they are few.
+    pub(super) fn small(bytes: usize) -> Option<usize> {
+        (bytes < RECYCLED - GRAIN).then(|| (bytes + GRAIN).div_ceil(GRAIN))
+    }
+
+    /// The class of small buffers that it belongs to, if it is one and nobody else holds it.
+    pub(super) fn kept_as(&self) -> Option<usize> {
+        (self.0.capacity < RECYCLED && self.is_unique()).then(|| self.0.capacity / GRAIN)
     }
 
     /// The memory of a vector, without a copy. It is never written.
     pub(crate) fn of_vec<T: Prim>(data: Vec<T>) -> Buffer {
         let capacity = size_of_val(data.as_slice());
         let start = NonNull::from(data.as_slice()).cast();
-        Buffer(ManuallyDrop::new(Arc::new(Block {
-            start,
-            capacity,
-            owner: Some(Owner { _kept: Box::new(data) }),
-        })))
+        Buffer(Arc::new(Block { start, capacity, owner: Some(Owner { _kept: Box::new(data) }) }))
     }
 
     /// A range of a mapped file, without a copy. It is never written.
@@ -181,7 +155,7 @@ impl Buffer {
         let bytes = &map[range];
         let (start, capacity) = (NonNull::from(bytes).cast(), bytes.len());
         let owner = Some(Owner { _kept: Box::new(map.clone()) });
-        Buffer(ManuallyDrop::new(Arc::new(Block { start, capacity, owner })))
+        Buffer(Arc::new(Block { start, capacity, owner }))
     }
 
     /// The first byte.
@@ -194,8 +168,8 @@ impl Buffer {
         self.0.capacity
     }
 
-    /// Whether nobody else holds the block, and it may be written.
-    pub(crate) fn is_unique(&mut self) -> bool {
+    /// Whether nobody else holds the block, and it may be written; so it stays while the caller lets nobody clone it.
+    pub(super) fn is_unique(&self) -> bool {
         let unique = Arc::strong_count(&self.0) == 1 && self.0.owner.is_none();
         if unique {
             // What another thread did before it dropped its reference has happened.
@@ -212,16 +186,6 @@ impl Buffer {
         debug_assert!((offset + len) * size_of::<T>() <= self.capacity());
         // SAFETY: by the caller; the start is aligned for every element type.
         unsafe { std::slice::from_raw_parts(self.start().cast::<T>().add(offset), len) }
-    }
-
-    /// The elements `offset..offset + len`, for writing.
-    ///
-    /// # Safety
-    /// As [`Buffer::slice`]; the buffer is unique. Elements not yet written are only written.
-    pub(crate) unsafe fn slice_mut<T>(&mut self, offset: usize, len: usize) -> &mut [T] {
-        debug_assert!(self.is_unique() && (offset + len) * size_of::<T>() <= self.capacity());
-        // SAFETY: by the caller.
-        unsafe { std::slice::from_raw_parts_mut(self.start().cast::<T>().add(offset), len) }
     }
 }
 
@@ -254,7 +218,7 @@ mod tests {
     fn adopted_memory_is_shared_and_never_written() {
         let data = vec![1.0_f32, 2.0, 3.0];
         let start = data.as_ptr() as usize;
-        let mut buffer = Buffer::of_vec(data);
+        let buffer = Buffer::of_vec(data);
         assert_eq!((buffer.start() as usize, buffer.capacity()), (start, 12));
         assert!(!buffer.is_unique());
         drop(buffer.clone());
@@ -264,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_shared_buffer_is_not_unique() {
-        let mut a = Buffer::new(8);
+        let a = Buffer::new(8);
         assert!(a.is_unique());
         let b = a.clone();
         assert!(!a.is_unique());

@@ -23,7 +23,7 @@ pub(crate) struct Tag {
     recording: Arc<Recording>,
     value: ValueId,
     /// An element that the host was given for writing, and where.
-    written: Option<(Sizes, &'static Location<'static>)>,
+    written: Option<Box<(Sizes, &'static Location<'static>)>>,
 }
 
 /// A key's place in a recording: by the recording's number, so that keys can be copied.
@@ -276,7 +276,8 @@ impl Recorder {
 
     /// A value with the element that the host wrote since.
     fn current(&mut self, tag: &Tag, val: &Val) -> ValueId {
-        let (Some((at, line)), Val::Tensor(tensor)) = (&tag.written, val) else { return tag.value };
+        let (Some(written), Val::Tensor(tensor)) = (&tag.written, val) else { return tag.value };
+        let (at, line) = &**written;
         let element = tensor.element(at);
         let key = (tag.value, at.clone(), element.canonical_bits());
         if let Some(value) = self.written.get(&key) {
@@ -445,7 +446,7 @@ pub(crate) fn element_written(any: &mut Any, place: &[usize], at: &'static Locat
         tensor::ask_at(Op::Index, Attrs::default(), &args, at);
     }
     if let Some(tag) = &mut any.tag {
-        tag.written = Some((Sizes::from_slice(place), at));
+        tag.written = Some(Box::new((Sizes::from_slice(place), at)));
     }
 }
 

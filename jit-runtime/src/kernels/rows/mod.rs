@@ -117,7 +117,7 @@ pub(crate) fn run(
     (rows, n): (usize, usize),
     cost: usize,
 ) {
-    debug_assert!(results.iter_mut().all(|r| r.buffer.is_unique()));
+    debug_assert!(results.iter_mut().all(|r| r.is_unique()));
     let outputs: SmallVec<[*mut u8; 2]> = results.iter().map(|r| r.buffer.start()).collect();
     let job = Job { schedule, feeds, sizes, outputs: &outputs, rows, n };
     // SAFETY: by what this function asks for; buffers have room for whole groups.

@@ -1,0 +1,246 @@
+//! What a tensor's clones share: a view of a buffer behind one counter.
+//!
+//! A tensor is a pointer, so that values move through a run in a register. A small view goes, with its buffer, to a
+//! short list of the thread when the last of its clones is dropped: the next tensor of its class needs no allocation,
+//! and where its sizes are the same nothing is written.
+
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+
+use jit_ir::{DType, Prim};
+use smallvec::SmallVec;
+
+use super::storage::{self, Buffer};
+use crate::kernels::copy;
+
+/// Sizes of a shape.
+pub(crate) type Sizes = SmallVec<[usize; 4]>;
+/// Steps between neighbours along each axis, in elements.
+pub(crate) type Strides = SmallVec<[isize; 4]>;
+
+/// A strided view of a buffer. Cloning shares it; it is never changed. No weak references to it are made.
+pub struct RawTensor(ManuallyDrop<Arc<View>>);
+
+/// A strided view of a buffer.
+pub struct View {
+    pub(crate) buffer: Buffer,
+    pub(crate) dtype: DType,
+    /// The first element's position in the buffer, in elements.
+    pub(crate) offset: usize,
+    pub(crate) shape: Sizes,
+    pub(crate) strides: Strides,
+    contiguous: bool,
+    /// Whether it was made with its buffer: row-major from the start.
+    own: bool,
+}
+
+/// Small views of one class that a thread keeps.
+const KEPT: usize = 8;
+
+thread_local! {
+    /// The small views that a thread keeps, by the class of their buffers, which nobody else holds.
+    static SMALL: RefCell<[Vec<Arc<View>>; storage::SMALL]> =
+        const { RefCell::new([const { Vec::new() }; storage::SMALL]) };
+}
+
+impl Deref for RawTensor {
+    type Target = View;
+    #[inline]
+    fn deref(&self) -> &View {
+        &self.0
+    }
+}
+
+impl Clone for RawTensor {
+    #[inline]
+    fn clone(&self) -> RawTensor {
+        RawTensor(self.0.clone())
+    }
+}
+
+impl Drop for RawTensor {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the tensor is going away and does not use the view again.
+        let view = unsafe { ManuallyDrop::take(&mut self.0) };
+        if Arc::strong_count(&view) == 1 {
+            last(view);
+        }
+    }
+}
+
+/// Keeps the view of a tensor without other clones, or frees it.
+fn last(view: Arc<View>) {
+    // What another thread did before it dropped its clone has happened.
+    fence(Ordering::Acquire);
+    if let Some(class) = view.buffer.kept_as() {
+        // Without a list (the thread is ending) or with a full one the view is freed.
+        let _ = SMALL.try_with(|s| {
+            let views = &mut s.borrow_mut()[class];
+            if views.len() < KEPT {
+                views.push(view);
+            }
+        });
+    }
+}
+
+/// The strides of a row-major tensor.
+pub(crate) fn row_major(shape: &[usize]) -> Strides {
+    let mut strides: Strides = SmallVec::from_elem(0, shape.len());
+    let mut step = 1_isize;
+    for (stride, n) in strides.iter_mut().zip(shape).rev() {
+        *stride = step;
+        step *= (*n).max(1) as isize;
+    }
+    strides
+}
+
+fn is_row_major(shape: &[usize], strides: &[isize]) -> bool {
+    let mut step = 1_isize;
+    for (stride, n) in strides.iter().zip(shape).rev() {
+        if *n != 1 && *stride != step {
+            return shape.contains(&0);
+        }
+        step *= (*n).max(1) as isize;
+    }
+    true
+}
+
+impl RawTensor {
+    fn of(view: Arc<View>) -> RawTensor {
+        RawTensor(ManuallyDrop::new(view))
+    }
+
+    /// A row-major tensor whose elements are not yet written.
+    pub(crate) fn uninit(dtype: DType, shape: &[usize]) -> RawTensor {
+        // Sizes whose product overflows ask for more memory than there is.
+        let n = shape.iter().try_fold(dtype.size(), |n, d| n.checked_mul(*d));
+        let bytes = if shape.contains(&0) { 0 } else { n.unwrap_or(usize::MAX) };
+        let kept = Buffer::small(bytes)
+            .and_then(|class| SMALL.try_with(|s| s.borrow_mut().get_mut(class)?.pop()).ok().flatten());
+        let Some(mut view) = kept else {
+            return RawTensor::in_buffer(dtype, shape, Buffer::new(bytes));
+        };
+        // Entry by entry: the general comparison of slices costs more.
+        if !(view.own && view.dtype == dtype && view.shape.iter().eq(shape))
+            && let Some(view) = Arc::get_mut(&mut view)
+        {
+            (view.dtype, view.offset, view.contiguous, view.own) = (dtype, 0, true, true);
+            (view.shape, view.strides) = (Sizes::from_slice(shape), row_major(shape));
+        }
+        RawTensor::of(view)
+    }
+
+    /// Row-major from the start of a buffer, which holds as many elements.
+    pub(crate) fn in_buffer(dtype: DType, shape: &[usize], buffer: Buffer) -> RawTensor {
+        let (strides, shape) = (row_major(shape), Sizes::from_slice(shape));
+        RawTensor::of(Arc::new(View {
+            buffer,
+            dtype,
+            offset: 0,
+            shape,
+            strides,
+            contiguous: true,
+            own: true,
+        }))
+    }
+
+    /// A view with other sizes, strides and start.
+    pub(crate) fn view(&self, shape: Sizes, strides: Strides, offset: usize) -> RawTensor {
+        let contiguous = is_row_major(&shape, &strides);
+        let (buffer, dtype) = (self.buffer.clone(), self.dtype);
+        RawTensor::of(Arc::new(View { buffer, dtype, offset, shape, strides, contiguous, own: false }))
+    }
+
+    /// Whether nobody else holds the elements, and they may be written.
+    pub(crate) fn is_unique(&mut self) -> bool {
+        let unique = Arc::strong_count(&self.0) == 1 && self.buffer.is_unique();
+        if unique {
+            // What another thread did before it dropped its clone has happened.
+            fence(Ordering::Acquire);
+        }
+        unique
+    }
+
+    /// Whether the elements stand in row-major order without gaps.
+    #[inline]
+    pub(crate) fn is_contiguous(&self) -> bool {
+        self.contiguous
+    }
+
+    /// All elements of a tensor just made, for writing.
+    pub(crate) fn fresh<T: Prim>(&mut self) -> &mut [T] {
+        assert!(self.dtype == T::DTYPE && self.is_unique() && self.is_contiguous());
+        let (start, n) = (self.buffer.start().cast::<T>(), self.len());
+        debug_assert!((self.offset + n) * size_of::<T>() <= self.buffer.capacity());
+        // SAFETY: the buffer is unique and holds `n` elements; element types have no invalid bit
+        // patterns but bool, of which the caller writes every element before any is read.
+        unsafe { std::slice::from_raw_parts_mut(start.add(self.offset), n) }
+    }
+
+    /// The elements for writing, after making the buffer unique and contiguous.
+    pub(crate) fn make_mut<T: Prim>(&mut self) -> &mut [T] {
+        if !self.is_contiguous() || !self.is_unique() {
+            *self = copy::contiguous_copy(self);
+        }
+        // Every element is written.
+        self.fresh()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_views_are_kept_and_renewed() {
+        // A class that no other test of this thread uses.
+        let first = RawTensor::uninit(DType::F32, &[3, 700]);
+        let start = first.buffer.start();
+        drop(first.view(SmallVec::from_slice(&[700, 3]), SmallVec::from_slice(&[1, 700]), 0));
+        let other = first.clone();
+        drop(first);
+        drop(other);
+        let mut again = RawTensor::uninit(DType::I32, &[2101]);
+        assert_eq!((again.buffer.start(), &again.shape[..], &again.strides[..]), (start, &[2101][..], &[1][..]));
+        assert!(again.is_contiguous() && again.is_unique());
+        again.fresh::<i32>().fill(7);
+        assert_eq!(again.to_vec::<i32>(), vec![7; 2101]);
+    }
+
+    #[test]
+    fn a_view_of_a_shared_buffer_is_not_unique() {
+        let mut a = RawTensor::uninit(DType::F32, &[4]);
+        assert!(a.is_unique());
+        let clone = a.clone();
+        assert!(!a.is_unique());
+        drop(clone);
+        let mut view = a.view(SmallVec::from_slice(&[2]), SmallVec::from_slice(&[2]), 1);
+        assert!(!a.is_unique() && !view.is_unique() && !view.is_contiguous());
+        drop(a);
+        assert!(view.is_unique());
+        // What is kept of a view with strides is a fresh tensor.
+        drop(view);
+        assert_eq!(RawTensor::uninit(DType::F32, &[2]).strides[..], [1]);
+    }
+
+    #[test]
+    fn clones_dropped_on_other_threads_free_the_view_once() {
+        let x = RawTensor::from_slice(&[1.0_f32, 2.0], &[2]);
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                let clone = x.clone();
+                s.spawn(move || {
+                    assert_eq!(clone.to_vec::<f32>(), [1.0, 2.0]);
+                    drop(clone);
+                    let y = RawTensor::from_slice(&[3.0_f32, 4.0], &[2]);
+                    assert_eq!(y.to_vec::<f32>(), [3.0, 4.0]);
+                });
+            }
+        });
+        assert_eq!(x.to_vec::<f32>(), [1.0, 2.0]);
+    }
+}
