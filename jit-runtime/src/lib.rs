@@ -27,6 +27,7 @@
 mod compile;
 mod error;
 mod exec;
+mod few;
 pub mod interop;
 mod kernels;
 mod script;

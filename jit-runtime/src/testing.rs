@@ -8,6 +8,8 @@ pub use crate::tensor::is_traced;
 
 use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
+use crate::compile::plan::Plan;
+use crate::exec::frame::Frame;
 use crate::exec::run::{self, Halt};
 use crate::script::{Argument, Returns};
 use crate::tensor::raw::{RawTensor, Val};
@@ -72,11 +74,12 @@ pub fn without_passes<R>(body: impl FnOnce() -> R) -> R {
 /// # Errors
 /// What the run fails with.
 pub fn run(graph: &Graph, args: &[Value], layout: Layout, optimise: bool) -> Result<Vec<Value>> {
-    let vals: Vec<Val> = args.iter().map(|v| to_val(v, layout)).collect();
+    let vals = Frame::from(args.iter().map(|v| to_val(v, layout)).collect::<Vec<Val>>());
     let compiled = compile::compile(graph, &argument_types(&vals))?;
-    let plain = |vals| compile::plain(&compiled).map_err(Halt::Error).and_then(|plan| run::run(&plan, vals));
+    let on = |plan: &Plan, mut vals: Frame| run::run(plan, &mut vals).map(|_| vals);
+    let plain = |vals| compile::plain(&compiled).map_err(Halt::Error).and_then(|plan| on(&plan, vals));
     // An optimised run that fails says nothing: the graph as it was written decides.
-    let outcome = match optimise.then(|| run::run(&compiled.plan, vals.clone())) {
+    let outcome = match optimise.then(|| on(&compiled.plan, vals.clone())) {
         Some(Err(Halt::Error(_))) | None => plain(vals),
         Some(other) => other,
     };

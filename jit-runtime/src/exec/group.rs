@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::counters;
 use crate::error::Place as Line;
+use crate::few::few;
 use crate::kernels::launch::{self, Operand};
 use crate::kernels::native;
 use crate::kernels::repeat::Repeat;
@@ -31,6 +32,9 @@ pub(crate) struct Member {
 
 /// Which member failed, and why.
 pub(crate) type Failure = (usize, String);
+
+/// One tensor for each output of a group.
+pub(crate) type Results = SmallVec<[RawTensor; 1]>;
 
 /// How a group runs where its members have several shapes: one part for each shape.
 struct Part {
@@ -102,18 +106,48 @@ impl Group {
         self.program.code.len()
     }
 
+    /// Calls `body` with what a kernel reads.
+    #[inline(always)]
+    fn with_operands<'a, R>(
+        &self,
+        inputs: &[&'a Val],
+        body: impl FnOnce(&[Operand<'a>]) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        few(inputs.len(), Operand::Scalar([0]), |operands| {
+            for ((to, value), dtype) in operands.iter_mut().zip(inputs).zip(&self.inputs) {
+                *to = match Operand::new(value, *dtype) {
+                    Ok(operand) => operand,
+                    Err(message) => return Err((0, message)),
+                };
+            }
+            body(operands)
+        })
+    }
+
     /// Runs the group; gives one tensor for each output.
-    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 1]>, Failure> {
-        let mut operands: SmallVec<[Operand; 6]> = SmallVec::new();
-        for (value, dtype) in inputs.iter().zip(&self.inputs) {
-            operands.push(Operand::new(value, *dtype).map_err(|e| (0, e))?);
-        }
-        if let Some(sizes) = self.one_shape(&operands) {
-            return Ok(self.launch(&operands, &sizes));
-        }
-        let shapes = self.shapes(&operands)?;
+    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<Results, Failure> {
+        self.with_operands(inputs, |operands| match self.one_shape(operands) {
+            Some(sizes) => Ok(self.launch(operands, sizes)),
+            None => self.run_general(inputs, operands),
+        })
+    }
+
+    /// As [`Group::run`], of a group with one output.
+    pub(crate) fn run_one(&self, inputs: &[&Val]) -> Result<RawTensor, Failure> {
+        self.with_operands(inputs, |operands| match self.one_shape(operands) {
+            Some(sizes) => Ok(self.launch_one(operands, sizes)),
+            None => {
+                let mut results = self.run_general(inputs, operands)?;
+                Ok(results.pop().expect("the group has one output"))
+            }
+        })
+    }
+
+    #[cold]
+    fn run_general(&self, inputs: &[&Val], operands: &[Operand]) -> Result<Results, Failure> {
+        let shapes = self.shapes(operands)?;
         if shapes.iter().all(|s| *s == shapes[0]) {
-            return Ok(self.launch(&operands, &shapes[0]));
+            return Ok(self.launch(operands, &shapes[0]));
         }
         self.run_parts(inputs, &shapes)
     }
@@ -126,20 +160,20 @@ impl Group {
         inputs: &[&Val],
         next: &[Option<usize>],
         trips: usize,
-    ) -> Option<SmallVec<[RawTensor; 1]>> {
+    ) -> Option<Results> {
         let operands: SmallVec<[Operand; 6]> =
             inputs.iter().zip(&self.inputs).map(|(v, d)| Operand::new(v, *d).ok()).collect::<Option<_>>()?;
         let sizes = self.one_shape(&operands)?;
         let n: usize = sizes.iter().product();
         let whole = |(o, k): (&Operand, &Option<usize>)| {
-            o.is_flat(&sizes) && (k.is_none() || *o.shape() == sizes[..])
+            o.is_flat(sizes) && (k.is_none() || o.shape() == sizes)
         };
         if n == 0 || trips == 0 || !operands.iter().zip(next).all(whole) {
             return None;
         }
         let first: SmallVec<[Stream; 6]> = operands.iter().map(|o| launch::stream(o, n)).collect();
-        let mut results: SmallVec<[RawTensor; 1]> =
-            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, &sizes)).collect();
+        let mut results: Results =
+            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
         counters::kernel(results.len());
         Repeat { program: &self.program, first: &first, next, trips, n }.run(&mut results, self.cost);
         Some(results)
@@ -175,7 +209,7 @@ impl Group {
     }
 
     /// The shape of all members, in the common case that inputs have one shape or one element.
-    fn one_shape(&self, operands: &[Operand]) -> Option<Sizes> {
+    fn one_shape<'a>(&self, operands: &[Operand<'a>]) -> Option<&'a [usize]> {
         let mut full: Option<&[usize]> = None;
         let mut bits = 0_u64;
         for (i, operand) in operands.iter().enumerate() {
@@ -193,7 +227,7 @@ impl Group {
             bits |= 1 << i.min(63);
         }
         let uniform = bits == 0 || (operands.len() < 64 && self.depends.iter().all(|d| d & bits != 0));
-        uniform.then(|| Sizes::from_slice(full.unwrap_or(&[])))
+        uniform.then(|| full.unwrap_or(&[]))
     }
 
     /// The shape of every member.
@@ -213,27 +247,38 @@ impl Group {
         Ok(shapes)
     }
 
-    fn launch(&self, operands: &[Operand], sizes: &Sizes) -> SmallVec<[RawTensor; 1]> {
-        if let Some(only) = &self.only
-            && operands.iter().all(|o| o.is_flat(sizes))
-        {
-            let given = only.order.map(|i| &operands[i]);
-            let given = &given[..only.dtypes.len()];
-            let to = (self.members[self.outputs[0]].to, sizes);
-            if let Some(result) = launch::single(only.kernel, given, &only.dtypes, to, self.cost) {
-                counters::kernel(1);
-                return SmallVec::from_iter([result]);
-            }
+    fn launch(&self, operands: &[Operand], sizes: &[usize]) -> Results {
+        if self.outputs.len() == 1 {
+            return Results::from_iter([self.launch_one(operands, sizes)]);
         }
-        let mut results: SmallVec<[RawTensor; 1]> =
+        let mut results: Results =
             self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
         counters::kernel(results.len());
         launch::launch(&self.program, operands, sizes, &mut results, self.cost);
         results
     }
 
+    /// As [`Group::launch`], of a group with one output.
+    fn launch_one(&self, operands: &[Operand], sizes: &[usize]) -> RawTensor {
+        counters::kernel(1);
+        let to = self.members[self.outputs[0]].to;
+        if let Some(only) = &self.only
+            && operands.iter().all(|o| o.is_flat(sizes))
+        {
+            let given = only.order.map(|i| &operands[i]);
+            let given = &given[..only.dtypes.len()];
+            if let Some(result) = launch::single(only.kernel, given, &only.dtypes, (to, sizes), self.cost) {
+                return result;
+            }
+        }
+        let mut result = [RawTensor::uninit(to, sizes)];
+        launch::launch(&self.program, operands, sizes, &mut result, self.cost);
+        let [result] = result;
+        result
+    }
+
     /// Runs the members of each shape as a group of their own, smaller shapes first.
-    fn run_parts(&self, inputs: &[&Val], shapes: &[Sizes]) -> Result<SmallVec<[RawTensor; 1]>, Failure> {
+    fn run_parts(&self, inputs: &[&Val], shapes: &[Sizes]) -> Result<Results, Failure> {
         let parts = self.split(shapes);
         let mut made: Vec<Val> = vec![Val::Undef; self.members.len()];
         for part in parts.iter() {

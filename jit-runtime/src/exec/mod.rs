@@ -2,6 +2,7 @@
 
 pub(crate) mod counters;
 mod einsum;
+pub(crate) mod frame;
 pub(crate) mod group;
 pub(crate) mod lists;
 pub(crate) mod ops;

@@ -132,13 +132,12 @@ fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         (0..args.len()).map(|i| if op == Op::Select && i == 0 { DType::Bool } else { from }).collect();
     let member = Member { op, args: (0..args.len()).map(Arg::Input).collect(), from, to, at: None };
     let group = Group::new(vec![member], inputs, vec![0])?;
-    let mut results = group.run(args).map_err(|(_, message)| message)?;
-    results.pop().map(Val::Tensor).ok_or_else(|| "gave no result".into())
+    group.run_one(args).map(Val::Tensor).map_err(|(_, message)| message)
 }
 
 /// One op by its kernel alone, if the operands are row-major and of one shape, or single elements.
 fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
-    let mut sizes: Option<&Sizes> = None;
+    let mut sizes: Option<&[usize]> = None;
     for t in args.iter().filter_map(|v| if let Val::Tensor(t) = v { Some(t) } else { None }) {
         if t.rank() == 0 {
             continue;
@@ -157,9 +156,8 @@ fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
     let operands: SmallVec<[launch::Operand; 3]> =
         args.iter().zip(&dtypes).map(|(v, d)| launch::Operand::new(v, *d).ok()).collect::<Option<_>>()?;
     let kernel = table::kernel(op, from, to)?;
-    let none = Sizes::new();
     let operands: SmallVec<[&launch::Operand; 3]> = operands.iter().collect();
-    let result = launch::single(kernel, &operands, &dtypes, (to, sizes.unwrap_or(&none)), group::cost(op))?;
+    let result = launch::single(kernel, &operands, &dtypes, (to, sizes.unwrap_or(&[])), group::cost(op))?;
     counters::kernel(1);
     Some(result)
 }

@@ -1,16 +1,16 @@
 //! The executor: runs a plan's steps.
 
-use std::cell::RefCell;
-
 use jit_ir::ops::{Attrs, host};
 use jit_ir::{Op, Scalar};
 use smallvec::SmallVec;
 
+use super::frame::Frame;
 use super::group::{Failure, Member};
 use super::{lists, ops};
 use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
 use crate::error::Error;
-use crate::tensor::raw::Val;
+use crate::few::few;
+use crate::tensor::raw::{RawTensor, Val};
 
 /// Values in passing.
 type Vals = SmallVec<[Val; 1]>;
@@ -24,53 +24,29 @@ pub(crate) enum Halt {
     Guard,
 }
 
-thread_local! {
-    /// Slots of earlier runs on this thread, emptied.
-    static SLOTS: RefCell<Vec<Vec<Val>>> = const { RefCell::new(Vec::new()) };
+/// Runs a plan on its arguments, in whose place its results come; says which recording's path was taken, too.
+pub(crate) fn run(plan: &Plan, frame: &mut Frame) -> Result<usize, Halt> {
+    debug_assert_eq!(frame.len(), plan.params);
+    frame.slots().resize(plan.slots, Val::Undef);
+    let mut machine = Machine { env: frame.slots(), constants: &plan.constants, path: 0 };
+    machine.block(&plan.body)?;
+    let path = machine.path;
+    finish(plan, frame);
+    Ok(path)
 }
 
-/// Lists of slots that a thread keeps for later runs.
-const KEPT: usize = 4;
-
-/// An empty list for the arguments of a call, which becomes the slots of its run. A nested call
-/// finds the list of the outer one taken and gets another.
-pub(crate) fn slots() -> Vec<Val> {
-    SLOTS.with(|s| s.borrow_mut().pop()).unwrap_or_default()
-}
-
-/// Gives a list of slots back.
-pub(crate) fn recycle(mut slots: Vec<Val>) {
-    slots.clear();
-    // The thread may be ending.
-    let _ = SLOTS.try_with(|s| {
-        let mut kept = s.borrow_mut();
-        if kept.len() < KEPT {
-            kept.push(slots);
-        }
-    });
-}
-
-/// Runs a plan on its arguments. The list of the arguments comes back with the results.
-pub(crate) fn run(plan: &Plan, args: Vec<Val>) -> Result<Vec<Val>, Halt> {
-    run_path(plan, args).map(|(values, _)| values)
-}
-
-/// As [`run`]; says which recording's path was taken, too.
-pub(crate) fn run_path(plan: &Plan, args: Vec<Val>) -> Result<(Vec<Val>, usize), Halt> {
-    debug_assert_eq!(args.len(), plan.params);
-    let mut env = args;
-    env.resize(plan.slots, Val::Undef);
-    let mut machine = Machine { env, constants: &plan.constants, path: 0 };
-    match machine.block(&plan.body) {
-        Ok(()) => {
-            let path = machine.path;
-            Ok((machine.finish(&plan.body), path))
-        }
-        Err(halt) => {
-            recycle(machine.env);
-            Err(halt)
-        }
+/// Leaves the results of a plan in the frame.
+fn finish(plan: &Plan, frame: &mut Frame) {
+    if let [Ref::Slot(only)] = plan.body.results[..] {
+        let only = only as usize;
+        return frame.show(only..only + 1);
     }
+    let mut machine = Machine { env: frame.slots(), constants: &plan.constants, path: 0 };
+    let results = machine.results(&plan.body);
+    let from = plan.slots;
+    frame.slots().extend(results);
+    let to = frame.slots().len();
+    frame.show(from..to);
 }
 
 /// A member of a group failed.
@@ -79,7 +55,7 @@ fn failed(members: &[Member], (k, message): Failure) -> Halt {
 }
 
 struct Machine<'a> {
-    env: Vec<Val>,
+    env: &'a mut Vec<Val>,
     constants: &'a [Val],
     /// The recording whose path is taken.
     path: usize,
@@ -97,7 +73,8 @@ impl Machine<'_> {
         for step in &block.steps {
             self.step(step)?;
             for slot in &step.frees {
-                self.env[*slot as usize] = Val::Undef;
+                // Taken, not assigned: nothing is moved.
+                drop(std::mem::take(&mut self.env[*slot as usize]));
             }
         }
         Ok(())
@@ -115,18 +92,12 @@ impl Machine<'_> {
         out
     }
 
-    /// The results of a plan in place of its slots.
-    fn finish(mut self, body: &Block) -> Vec<Val> {
-        if let [Ref::Slot(only)] = body.results[..] {
-            let value = std::mem::take(&mut self.env[only as usize]);
-            self.env.clear();
-            self.env.push(value);
-            return self.env;
-        }
-        let results = self.results(body);
-        self.env.clear();
-        self.env.extend(results);
-        self.env
+    /// A slot's new value, written where it stands.
+    #[inline(always)]
+    fn put(&mut self, slot: u32, tensor: RawTensor) {
+        let slot = &mut self.env[slot as usize];
+        drop(std::mem::take(slot));
+        *slot = Val::Tensor(tensor);
     }
 
     fn set(&mut self, step: &Step, values: impl IntoIterator<Item = Val>) {
@@ -135,8 +106,14 @@ impl Machine<'_> {
         }
     }
 
-    fn gather(&self, step: &Step) -> SmallVec<[&Val; 6]> {
-        step.args.iter().map(|r| self.get(*r)).collect()
+    /// Calls `body` with a step's arguments.
+    #[inline(always)]
+    fn with_args<R>(&self, step: &Step, body: impl FnOnce(&[&Val]) -> R) -> R {
+        static UNSET: Val = Val::Undef;
+        few(step.args.len(), &UNSET, |args| {
+            args.iter_mut().zip(&step.args).for_each(|(to, r)| *to = self.get(*r));
+            body(args)
+        })
     }
 
     /// An argument, out of its slot if the step may take it.
@@ -163,21 +140,28 @@ impl Machine<'_> {
                 let value = self.host(step, attrs).map_err(wrong)?;
                 self.set(step, [Val::Scalar(value)]);
             }
+            Kind::Group(group) if step.outs.len() == 1 => {
+                let result = self.with_args(step, |args| group.run_one(args));
+                let result = result.map_err(|e| failed(&group.members, e))?;
+                self.put(step.outs[0], result);
+            }
             Kind::Group(group) => {
-                let results = group.run(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
+                let results = self.with_args(step, |args| group.run(args));
+                let results = results.map_err(|e| failed(&group.members, e))?;
                 self.set(step, results.into_iter().map(Val::Tensor));
             }
             Kind::Rows(group) => {
-                let results = group.run(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
+                let results = self.with_args(step, |args| group.run(args));
+                let results = results.map_err(|e| failed(&group.members, e))?;
                 self.set(step, results.into_iter().map(Val::Tensor));
             }
             Kind::Apply(attrs) if step.op.writes() => {
                 let into = self.taken(step, 0);
-                let value = lists::write(step.op, attrs, into, &self.gather(step)[1..]).map_err(wrong)?;
+                let value = self.with_args(step, |args| lists::write(step.op, attrs, into, &args[1..])).map_err(wrong)?;
                 self.set(step, [value]);
             }
             Kind::Apply(attrs) => {
-                let value = ops::apply(step.op, attrs, &self.gather(step)).map_err(wrong)?;
+                let value = self.with_args(step, |args| ops::apply(step.op, attrs, args)).map_err(wrong)?;
                 self.set(step, [value]);
             }
             Kind::If(arms) => {
@@ -234,12 +218,14 @@ impl Machine<'_> {
     /// What depends on a value that was never set was never set either, and has no effect.
     fn poison(&mut self, step: &Step) -> Result<(), Halt> {
         if let Kind::Group(group) = &step.kind {
-            let results = group.run_poisoned(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
+            let results = self.with_args(step, |args| group.run_poisoned(args));
+            let results = results.map_err(|e| failed(&group.members, e))?;
             self.set(step, results);
             return Ok(());
         }
         if let Kind::Rows(group) = &step.kind {
-            let results = group.values(&self.gather(step)).map_err(|e| failed(&group.members, e))?;
+            let results = self.with_args(step, |args| group.values(args));
+            let results = results.map_err(|e| failed(&group.members, e))?;
             self.set(step, results);
             return Ok(());
         }
@@ -302,7 +288,8 @@ impl Machine<'_> {
     /// Runs a loop over one group tile by tile, if its values allow.
     fn repeat_tiles(&mut self, plan: &LoopPlan, tiles: &Tiles, trips: usize) -> bool {
         let [Step { kind: Kind::Group(group), .. }] = &plan.body.steps[..] else { return false };
-        let results = group.repeat(&self.gather(&plan.body.steps[0]), &tiles.next, trips);
+        let first = &plan.body.steps[0];
+        let results = self.with_args(first, |args| group.repeat(args, &tiles.next, trips));
         let Some(results) = results else { return false };
         for (slot, output) in plan.carried.iter().zip(&tiles.becomes) {
             if let Some(k) = output {

@@ -10,6 +10,7 @@ use super::nest::Nest;
 use super::table::Kernel;
 use super::tile::{self, GROUP, Program, Stream};
 use crate::exec::threads;
+use crate::few::few;
 use crate::tensor::raw::{RawTensor, Sizes, Strides, Val};
 
 /// Work below so many additions stays on one thread (about 100 microseconds).
@@ -18,6 +19,7 @@ pub(crate) const PARALLEL: usize = 2_000_000;
 const SHORT_ROW: usize = 64;
 
 /// An input of a program.
+#[derive(Clone, Copy)]
 pub(crate) enum Operand<'a> {
     Tensor(&'a RawTensor),
     /// A host scalar's bytes.
@@ -25,15 +27,17 @@ pub(crate) enum Operand<'a> {
 }
 
 impl<'a> Operand<'a> {
+    #[inline(always)]
     pub(crate) fn new(value: &'a Val, dtype: DType) -> Result<Operand<'a>, String> {
         match value {
             Val::Tensor(t) => Ok(Operand::Tensor(t)),
+            Val::Scalar(s) if s.dtype() == dtype => Ok(Operand::Scalar([bits(*s)])),
             Val::Scalar(s) => Ok(Operand::Scalar([bits(s.cast(dtype))])),
             other => Err(format!("expected a tensor or a host scalar, got {}", other.kind())),
         }
     }
 
-    pub(crate) fn shape(&self) -> &[usize] {
+    pub(crate) fn shape(&self) -> &'a [usize] {
         match self {
             Operand::Tensor(t) => &t.shape,
             Operand::Scalar(_) => &[],
@@ -77,7 +81,7 @@ fn bits(s: Scalar) -> u64 {
 pub(crate) fn launch(
     program: &Program,
     operands: &[Operand],
-    sizes: &Sizes,
+    sizes: &[usize],
     results: &mut [RawTensor],
     cost: usize,
 ) {
@@ -86,8 +90,10 @@ pub(crate) fn launch(
         return;
     }
     if operands.iter().all(|o| o.is_flat(sizes)) {
-        let streams: SmallVec<[Stream; 6]> = operands.iter().map(|o| stream(o, n)).collect();
-        return run_flat(program, &streams, results, n, cost);
+        return few(operands.len(), Stream::NONE, |streams| {
+            streams.iter_mut().zip(operands).for_each(|(to, o)| *to = stream(o, n));
+            run_flat(program, streams, results, n, cost);
+        });
     }
     let views: SmallVec<[Option<RawTensor>; 6]> = operands.iter().map(|o| o.over(sizes)).collect();
     let nest = Nest::new(&views, sizes);
@@ -114,7 +120,7 @@ pub(crate) fn single(
     kernel: Kernel,
     operands: &[&Operand],
     dtypes: &[DType],
-    (to, sizes): (DType, &Sizes),
+    (to, sizes): (DType, &[usize]),
     cost: usize,
 ) -> Option<RawTensor> {
     let n: usize = sizes.iter().product();
@@ -125,7 +131,9 @@ pub(crate) fn single(
     if n == 0 {
         return Some(out);
     }
-    let streams: SmallVec<[Stream; 3]> = operands.iter().map(|o| stream(o, n)).collect();
+    let mut streams = [Stream::NONE; 3];
+    let streams = &mut streams[..operands.len()];
+    streams.iter_mut().zip(operands).for_each(|(to, o)| *to = stream(o, n));
     let mut filled = [const { MaybeUninit::<[u64; SPLAT]>::uninit() }; 3];
     let mut splat = false;
     let mut whole = n.next_multiple_of(GROUP);
@@ -179,17 +187,18 @@ pub(crate) fn stream(operand: &Operand, n: usize) -> Stream {
 
 /// One loop over all elements, split over threads where it is long enough.
 fn run_flat(program: &Program, streams: &[Stream], results: &mut [RawTensor], n: usize, cost: usize) {
-    let outputs: SmallVec<[*mut u8; 2]> = results.iter().map(|r| r.buffer.start()).collect();
     let threads = if n * cost >= PARALLEL { threads::count() } else { 1 };
-    if threads == 1 {
-        // SAFETY: operands are contiguous with `n` elements or splats; results are fresh, and
-        // their buffers are padded to whole groups.
-        unsafe { program.run(streams, &outputs, n) };
-        return;
-    }
-    let job = Job { program, streams, outputs: &outputs };
-    let chunk = (n.div_ceil(threads)).next_multiple_of(16 * 1024);
-    threads::ranges(0, n, chunk, &|from, to| job.run(from, to));
+    few(results.len(), std::ptr::null_mut(), |outputs| {
+        outputs.iter_mut().zip(results).for_each(|(to, r)| *to = r.buffer.start());
+        if threads == 1 {
+            // SAFETY: operands are contiguous with `n` elements or splats; results are fresh, and
+            // their buffers are padded to whole groups.
+            return unsafe { program.run(streams, outputs, n) };
+        }
+        let job = Job { program, streams, outputs };
+        let chunk = (n.div_ceil(threads)).next_multiple_of(16 * 1024);
+        threads::ranges(0, n, chunk, &|from, to| job.run(from, to));
+    });
 }
 
 /// A range of a flat loop. Ranges start at whole groups, so that no two threads touch one element.

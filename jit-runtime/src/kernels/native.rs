@@ -13,6 +13,7 @@ use pulp::{Simd, WithSimd};
 
 use super::table::{self, Ternary};
 use super::{arch, builtin};
+use crate::few::few;
 
 pub use super::table::approximated;
 pub use jit_ir::ops::lanes as exact;
@@ -151,13 +152,16 @@ impl Loop {
     /// Inputs can be read and outputs written for `n` elements, of scalars one; outputs overlap neither inputs nor each
     /// other, and nobody else uses them meanwhile.
     pub(super) unsafe fn run(&self, inputs: &[*const u8], outputs: &[*mut u8], n: usize) {
-        type Few<T> = smallvec::SmallVec<[T; 8]>;
-        let inputs: Few<(Input, *const u8)> =
-            self.inputs.iter().copied().zip(inputs.iter().copied()).collect();
-        let outputs: Few<(DType, *mut u8)> =
-            self.outputs.iter().copied().zip(outputs.iter().copied()).collect();
-        // SAFETY: passed on.
-        unsafe { self.run_typed(&inputs, &outputs, n) };
+        let (input, output) = (Input { dtype: DType::Bool, scalar: false }, DType::Bool);
+        few(inputs.len(), (input, std::ptr::null()), |typed| {
+            typed.iter_mut().zip(&self.inputs).zip(inputs).for_each(|((to, i), start)| *to = (*i, *start));
+            few(outputs.len(), (output, std::ptr::null_mut()), |given| {
+                let types = self.outputs.iter().zip(outputs);
+                given.iter_mut().zip(types).for_each(|(to, (o, start))| *to = (*o, *start));
+                // SAFETY: passed on.
+                unsafe { self.run_typed(typed, given, n) };
+            });
+        });
     }
 
     /// As [`Loop::run`], with the types that the kernel has.

@@ -22,7 +22,7 @@ pub(super) struct Nest {
 
 impl Nest {
     /// The loops over views of one shape; an operand without a view is one element for all.
-    pub(super) fn new(views: &[Option<RawTensor>], sizes: &Sizes) -> Nest {
+    pub(super) fn new(views: &[Option<RawTensor>], sizes: &[usize]) -> Nest {
         let step = |v: &Option<RawTensor>, axis: usize| v.as_ref().map_or(0, |v| v.strides[axis]);
         let mut nest =
             Nest { sizes: Sizes::new(), strides: SmallVec::from_elem(Strides::new(), views.len()) };

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::arch;
 use super::native::Loop;
 use super::table::Kernel;
+use crate::few::few;
 
 /// Tiles are multiples of this many elements, and every access is to whole multiples.
 pub(crate) const GROUP: usize = 64;
@@ -62,6 +63,9 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// Not yet one.
+    pub(crate) const NONE: Stream = Stream { start: std::ptr::null(), splat: false, readable: 0 };
+
     /// Its first value for all elements.
     pub(crate) fn splat(self) -> Stream {
         Stream { splat: true, ..self }
@@ -96,9 +100,11 @@ impl Program {
         if let Some(native) = &self.native
             && inputs.iter().zip(native.inputs()).all(|(s, i)| !s.splat || i.scalar)
         {
-            let starts: Pointers<*const u8> = inputs.iter().map(|s| s.start).collect();
-            // SAFETY: passed on.
-            return unsafe { native.run(&starts, outputs, n) };
+            return few(inputs.len(), std::ptr::null(), |starts| {
+                starts.iter_mut().zip(inputs).for_each(|(to, s)| *to = s.start);
+                // SAFETY: passed on.
+                unsafe { native.run(starts, outputs, n) }
+            });
         }
         // SAFETY: passed on.
         unsafe { Runner::new(self, n).run(inputs, outputs, n) };

@@ -21,6 +21,7 @@ pub use shape::{Size, check_shapes};
 pub use trace::{call_trace, check_trace, lower_trace, trace_step, try_trace};
 
 use crate::error::{Error, Result, catch, fail};
+use crate::exec::frame::Frame;
 
 /// What an argument or a result consists of.
 pub type Tree = jit_ir::Tree<jit_ir::Type>;
@@ -119,7 +120,7 @@ pub trait TraceWith<A>: CallWith<A> {
 }
 
 /// The values of the arguments of a call that no recording sees.
-fn values<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
+fn values<H: CallWith<A>, A>(args: &A) -> Frame {
     let mut leaves = Leaves::default();
     H::flatten(args, &mut leaves);
     leaves.into_vals()

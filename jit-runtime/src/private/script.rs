@@ -2,6 +2,7 @@
 
 use super::{CallWith, Compiled, Leaves, Outcome, Outputs, Results, Returns, Scripted, Tree, Val, values};
 use crate::error::{Error, Result, catch, fail};
+use crate::exec::frame::Frame;
 use crate::script::{is_eager, pack, unpack};
 use crate::tensor::Any;
 use crate::trace;
@@ -11,9 +12,13 @@ fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
 }
 
 /// The leaves of the arguments.
-fn leaves<H: CallWith<A> + Scripted, A>(args: &A) -> Vec<Val> {
+fn leaves<H: CallWith<A> + Scripted, A>(args: &A) -> Frame {
     let stream = values::<H, A>(args);
-    if H::FLAT { stream } else { pack(&H::script().trees(structure::<H, A>).0, stream) }
+    if H::FLAT {
+        stream
+    } else {
+        pack(&H::script().trees(structure::<H, A>).0, stream.into_vec()).into()
+    }
 }
 
 /// The leaves of the arguments with their places in the recording of this thread.
@@ -33,9 +38,13 @@ fn join<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
     Ok(H::Output::restore(&mut Outputs::recorded(stream)))
 }
 
-fn restored<H: CallWith<A> + Scripted, A>(values: Vec<Val>) -> H::Output {
+fn restored<H: CallWith<A> + Scripted, A>(values: Frame) -> H::Output {
     let tree = || H::script().trees(structure::<H, A>);
-    let values = if H::FLAT { values } else { unpack(std::slice::from_ref(&tree().1), values) };
+    let values = if H::FLAT {
+        values
+    } else {
+        unpack(std::slice::from_ref(&tree().1), values.into_vec()).into()
+    };
     H::Output::restore(&mut Outputs::new(values))
 }
 
@@ -44,8 +53,8 @@ fn run_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
     if trace::is_recording() {
         return join::<H, A>(args);
     }
-    let vals = leaves::<H, A>(args);
-    let values = H::script().run(vals, H::VARIANT, &structure::<H, A>, || leaves::<H, A>(args))?;
+    let mut values = leaves::<H, A>(args);
+    H::script().run(&mut values, H::VARIANT, &structure::<H, A>, || leaves::<H, A>(args))?;
     Ok(restored::<H, A>(values))
 }
 

@@ -5,12 +5,13 @@ use super::{
     values,
 };
 use crate::error::{Result, catch, fail};
+use crate::exec::frame::Frame;
 use crate::script::{is_eager, pack, unpack};
 use crate::trace::{self, Call};
 
 /// The values of a traced function's arguments. Element types that no tensor among them may tell are part of the
 /// signature as a value of their own.
-fn recorded<H: CallWith<A>, A>(args: &A) -> Vec<Val> {
+fn recorded<H: CallWith<A>, A>(args: &A) -> Frame {
     let mut vals = values::<H, A>(args);
     if H::VARIANT > 0 {
         vals.push(Val::Scalar(jit_ir::Scalar::Usize(H::VARIANT as usize)));
@@ -69,7 +70,7 @@ pub fn trace_step<O: Outcome>(
     let values = unpack(&params, vals.to_vec());
     catch(|| {
         let mut results = Results::default();
-        call(&mut Outputs::new(values)).value().collect(&mut results);
+        call(&mut Outputs::new(values.into())).value().collect(&mut results);
         pack(&[result], results.0.into_iter().map(|a| a.val).collect())
     })
 }

@@ -7,7 +7,7 @@ use std::panic::Location;
 
 use jit_ir::{DType, Prim, Scalar, Tree, Type};
 
-use crate::exec::run;
+use crate::exec::frame::Frame;
 use crate::tensor::raw::{Opaque, Val};
 use crate::tensor::{Any, Elem, Tensor};
 use crate::trace::{self, Tag};
@@ -99,7 +99,7 @@ impl<P: Argument<Traced = P> + Returns> Pytree for P {}
 /// The values of the arguments of a call.
 #[doc(hidden)]
 pub struct Leaves {
-    vals: Vec<Val>,
+    vals: Frame,
     /// Their places in a recording that the call joins.
     tags: Option<Vec<Option<Tag>>>,
 }
@@ -107,14 +107,14 @@ pub struct Leaves {
 impl Default for Leaves {
     /// For a call that a recording does not see: its tensors are guarded.
     fn default() -> Leaves {
-        Leaves { vals: run::slots(), tags: None }
+        Leaves { vals: Frame::new(), tags: None }
     }
 }
 
 impl Leaves {
     /// For a call that joins the recording.
     pub(crate) fn joining() -> Leaves {
-        Leaves { vals: Vec::new(), tags: Some(Vec::new()) }
+        Leaves { vals: Frame::new(), tags: Some(Vec::new()) }
     }
 
     pub(crate) fn push(&mut self, val: Val) {
@@ -131,16 +131,16 @@ impl Leaves {
             // know; they are right only where the values are the same.
             None => trace::observe(any, Location::caller()),
         }
-        self.vals.push(any.val.clone());
+        self.vals.push_copy(&any.val);
     }
 
-    pub(crate) fn into_vals(self) -> Vec<Val> {
+    pub(crate) fn into_vals(self) -> Frame {
         self.vals
     }
 
     pub(crate) fn into_anys(self) -> Vec<Any> {
         let tags = self.tags.unwrap_or_default().into_iter().chain(std::iter::repeat(None));
-        self.vals.into_iter().zip(tags).map(|(val, tag)| Any { val, tag }).collect()
+        self.vals.into_vec().into_iter().zip(tags).map(|(val, tag)| Any { val, tag }).collect()
     }
 }
 
@@ -151,7 +151,7 @@ pub struct Inputs(pub(crate) std::vec::IntoIter<Any>);
 /// The values that a run gave, taken one after the other.
 #[doc(hidden)]
 pub struct Outputs {
-    values: Vec<Val>,
+    values: Frame,
     /// Their places in a recording that the call joined.
     tags: Vec<Option<Tag>>,
     at: usize,
@@ -163,14 +163,14 @@ pub struct Outputs {
 pub struct Results(pub(crate) Vec<Any>);
 
 impl Outputs {
-    pub(crate) fn new(values: Vec<Val>) -> Outputs {
+    pub(crate) fn new(values: Frame) -> Outputs {
         Outputs { values, tags: Vec::new(), at: 0 }
     }
 
     /// The results of a call that joined a recording.
     pub(crate) fn recorded(anys: Vec<Any>) -> Outputs {
-        let (values, tags) = anys.into_iter().map(|a| (a.val, a.tag)).unzip();
-        Outputs { values, tags, at: 0 }
+        let (values, tags): (Vec<Val>, Vec<Option<Tag>>) = anys.into_iter().map(|a| (a.val, a.tag)).unzip();
+        Outputs { values: values.into(), tags, at: 0 }
     }
 
     pub(crate) fn next(&mut self) -> Val {
@@ -180,7 +180,10 @@ impl Outputs {
 
     pub(crate) fn next_any(&mut self) -> Any {
         let val = self.next();
-        Any { val, tag: self.tags.get_mut(self.at - 1).and_then(Option::take) }
+        if self.tags.is_empty() {
+            return Any { val, tag: None };
+        }
+        Any { val, tag: self.tags[self.at - 1].take() }
     }
 
     fn count(&mut self) -> usize {
@@ -188,12 +191,6 @@ impl Outputs {
             Val::Scalar(n) => n.as_i64() as usize,
             _ => unreachable!("a list or option begins with a scalar"),
         }
-    }
-}
-
-impl Drop for Outputs {
-    fn drop(&mut self) {
-        run::recycle(std::mem::take(&mut self.values));
     }
 }
 

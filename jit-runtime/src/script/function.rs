@@ -13,6 +13,7 @@ use super::pack::{fits, flags, pack, unpack};
 use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
 use crate::exec::counters;
+use crate::exec::frame::Frame;
 use crate::exec::run::{self, Halt};
 use crate::kernels::native::{self, Native};
 use crate::tensor::Any;
@@ -178,20 +179,20 @@ impl Script {
         })
     }
 
-    /// Runs the plan for these values; `again` gives them once more if the run fails.
+    /// Runs the plan for these values, in whose place its results come; `again` gives them once more if the run fails.
     pub(crate) fn run(
         &'static self,
-        vals: Vec<Val>,
+        vals: &mut Frame,
         variant: u32,
         trees: &dyn Fn() -> Trees,
-        again: impl FnOnce() -> Vec<Val>,
-    ) -> Result<Vec<Val>> {
-        let Some(entry) = self.entry(&vals, variant, trees)? else {
+        again: impl FnOnce() -> Frame,
+    ) -> Result<()> {
+        let Some(entry) = self.entry(vals, variant, trees)? else {
             let graph = self.linked(trees)?;
-            let compiled = compile::compile(&graph, &argument_types(&vals))?;
+            let compiled = compile::compile(&graph, &argument_types(vals))?;
             return finish(run::run(&compile::plain(&compiled)?, vals));
         };
-        self.plans.count(entry, &vals);
+        self.plans.count(entry, vals);
         self.run_entry(entry, vals, again)
     }
 
@@ -199,9 +200,9 @@ impl Script {
     fn run_entry(
         &'static self,
         entry: &Entry,
-        vals: Vec<Val>,
-        again: impl FnOnce() -> Vec<Val>,
-    ) -> Result<Vec<Val>> {
+        vals: &mut Frame,
+        again: impl FnOnce() -> Frame,
+    ) -> Result<()> {
         if entry.compiled.uses.is_empty() {
             return run_entry(entry, vals, again);
         }
@@ -216,7 +217,10 @@ impl Script {
         variant: u32,
         trees: &dyn Fn() -> Trees,
     ) -> Result<Vec<Any>> {
-        let run = |vals: Vec<Val>| self.run(vals.clone(), variant, trees, || vals);
+        let run = |vals: &mut Frame| {
+            let copy = vals.clone();
+            self.run(vals, variant, trees, || copy)
+        };
         trace::joined(args, run, || self.linked(trees))
     }
 
@@ -249,8 +253,8 @@ fn with_options<'g>(mut graph: Cow<'g, Graph>, params: &[Tree<Type>], vals: &[Va
     graph
 }
 
-fn finish(outcome: std::result::Result<Vec<Val>, Halt>) -> Result<Vec<Val>> {
-    outcome.map_err(|halt| match halt {
+fn finish(outcome: std::result::Result<usize, Halt>) -> Result<()> {
+    outcome.map(drop).map_err(|halt| match halt {
         Halt::Error(e) => e,
         Halt::Guard => Error::msg("a guard of the recording does not hold for these values"),
     })
@@ -258,19 +262,27 @@ fn finish(outcome: std::result::Result<Vec<Val>, Halt>) -> Result<Vec<Val>> {
 
 /// Runs a plan. An optimised plan may meet an error that the source does not have (an op that
 /// moved out of a loop without trips), or another one first: the graph as it was written decides.
-pub(crate) fn run_entry(entry: &Entry, vals: Vec<Val>, again: impl FnOnce() -> Vec<Val>) -> Result<Vec<Val>> {
-    let outcome = if as_written() { None } else { Some(run::run(&entry.compiled.plan, vals)) };
-    match outcome {
-        None | Some(Err(Halt::Error(_))) => {
-            if outcome.is_some() {
-                counters::fell_back();
-            }
-            let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled));
-            let plain = plain.as_ref().map_err(Clone::clone)?;
-            finish(run::run(plain, again()))
-        }
-        Some(other) => finish(other),
+pub(crate) fn run_entry(entry: &Entry, vals: &mut Frame, again: impl FnOnce() -> Frame) -> Result<()> {
+    if as_written() {
+        return run_plain(entry, vals, again);
     }
+    match run::run(&entry.compiled.plan, vals) {
+        Ok(_) => Ok(()),
+        Err(Halt::Error(_)) => {
+            counters::fell_back();
+            run_plain(entry, vals, again)
+        }
+        halted => finish(halted),
+    }
+}
+
+/// Runs the graph as it was written.
+#[cold]
+fn run_plain(entry: &Entry, vals: &mut Frame, again: impl FnOnce() -> Frame) -> Result<()> {
+    let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled));
+    let plain = plain.as_ref().map_err(Clone::clone)?;
+    *vals = again();
+    finish(run::run(plain, vals))
 }
 
 thread_local! {
@@ -325,10 +337,11 @@ impl Compiled {
     }
 
     /// Runs the plan on values of the types that it was compiled for.
-    pub(crate) fn run(&self, variant: u32, leaves: impl Fn() -> Vec<Val>) -> Result<Vec<Val>> {
-        let vals = leaves();
+    pub(crate) fn run(&self, variant: u32, leaves: impl Fn() -> Frame) -> Result<Frame> {
+        let mut vals = leaves();
         self.fits(&vals, variant)?;
-        self.script.run_entry(self.entry, vals, leaves)
+        self.script.run_entry(self.entry, &mut vals, leaves)?;
+        Ok(vals)
     }
 }
 
@@ -410,36 +423,41 @@ impl Function {
             let mut leaves = Leaves::joining();
             args.push_leaves(&mut leaves);
             let anys = pack(&tree, leaves.into_anys());
-            let run = |vals: Vec<Val>| self.run::<A, R>(vals.clone(), || vals);
+            let run = |vals: &mut Frame| {
+                let copy = vals.clone();
+                self.run::<A, R>(vals, || copy)
+            };
             let anys = trace::joined(anys, run, || self.linked::<A, R>().map(Cow::Borrowed))?;
             return Ok(R::restore(&mut Outputs::recorded(unpack(&[R::tree()], anys))));
         }
         let leaves = || {
             let mut leaves = Leaves::default();
             args.push_leaves(&mut leaves);
-            if A::FLAT { leaves.into_vals() } else { pack(&tree, leaves.into_vals()) }
+            let vals = leaves.into_vals();
+            if A::FLAT { vals } else { pack(&tree, vals.into_vec()).into() }
         };
-        let values = self.run::<A, R>(leaves(), leaves)?;
-        let values = if R::FLAT { values } else { unpack(&[R::tree()], values) };
+        let mut values = leaves();
+        self.run::<A, R>(&mut values, leaves)?;
+        let values = if R::FLAT { values } else { unpack(&[R::tree()], values.into_vec()).into() };
         Ok(R::restore(&mut Outputs::new(values)))
     }
 
     fn run<A: Argument, R: Returns>(
         &self,
-        vals: Vec<Val>,
-        again: impl FnOnce() -> Vec<Val>,
-    ) -> Result<Vec<Val>> {
-        let make = |_| compile::compile(self.linked::<A, R>()?, &argument_types(&vals));
-        let Some(entry) = self.plans.get(&vals, 0, &self.graph.name, make)? else {
+        vals: &mut Frame,
+        again: impl FnOnce() -> Frame,
+    ) -> Result<()> {
+        let make = |_| compile::compile(self.linked::<A, R>()?, &argument_types(vals));
+        let Some(entry) = self.plans.get(vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };
-        self.plans.count(entry, &vals);
-        let values = run_entry(entry, vals, again)?;
-        if !fits(&R::tree(), &values) {
+        self.plans.count(entry, vals);
+        run_entry(entry, vals, again)?;
+        if !fits(&R::tree(), vals) {
             let message =
                 format!("`{}` gives results of other types than the call asks for", self.graph.name);
             return Err(Error::Compile { message, at: None });
         }
-        Ok(values)
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use super::limits::{MAX_SIGNATURES, MAX_WAITING};
 use super::signature::Signature;
 use crate::compile::Compiled;
 use crate::error::Place;
+use crate::exec::frame::Frame;
 use crate::exec::run::{self, Halt};
 use crate::script::is_leaf;
 use crate::tensor::raw::Val;
@@ -91,14 +92,10 @@ pub(crate) struct Replay {
 
 impl Replay {
     /// Runs the plan on the values of a call; gives the path that it took, too.
-    pub(crate) fn run(&self, mut vals: Vec<Val>) -> Result<(&Arc<Recorded>, Vec<Val>), Halt> {
-        vals.retain(is_leaf);
-        let (mut values, taken) = run::run_path(&self.compiled.plan, vals)?;
-        let place = &self.places[taken];
-        values.truncate(place.end);
-        if place.start > 0 {
-            values.drain(..place.start);
-        }
+    pub(crate) fn run(&self, vals: Frame) -> Result<(&Arc<Recorded>, Frame), Halt> {
+        let mut values = if vals.iter().all(is_leaf) { vals } else { only_leaves(vals) };
+        let taken = run::run(&self.compiled.plan, &mut values)?;
+        values.narrow(self.places[taken].clone());
         Ok((&self.paths[taken], completed(values, &self.paths[taken])))
     }
 
@@ -110,11 +107,22 @@ impl Replay {
 }
 
 /// The results of a plan with those of the user's own types in their places.
-fn completed(mut values: Vec<Val>, path: &Recorded) -> Vec<Val> {
+fn completed(values: Frame, path: &Recorded) -> Frame {
+    if path.fixed.is_empty() {
+        return values;
+    }
+    let mut values = values.into_vec();
     for (at, val) in &path.fixed {
         values.insert((*at).min(values.len()), val.clone());
     }
-    values
+    values.into()
+}
+
+/// The tensors among the arguments of a call: the arguments of a plan.
+fn only_leaves(vals: Frame) -> Frame {
+    let mut leaves = vals.into_vec();
+    leaves.retain(is_leaf);
+    leaves.into()
 }
 
 /// How calls of a signature run.

@@ -11,6 +11,7 @@ use super::keep::{CHANGING, Reason, Run, words};
 use super::record::Spoiled;
 use super::report;
 use crate::error::{Error, Place, Result, catch};
+use crate::exec::frame::Frame;
 use crate::exec::run::Halt;
 use crate::script::Returns;
 use crate::tensor::raw::Val;
@@ -22,7 +23,7 @@ impl TraceFn {
         call: &Call<'_, R>,
         slot: &Arc<Slot>,
         path: &Arc<Recorded>,
-        values: Vec<Val>,
+        values: Frame,
     ) -> R {
         /// A body that unwinds leaves the path unchecked.
         struct End<'p>(&'p Recorded, bool);

@@ -14,6 +14,7 @@ use super::report::{self, Path, TraceStats};
 use super::signature::Signature;
 use super::warn::warn;
 use crate::error::{Error, Result};
+use crate::exec::frame::Frame;
 use crate::exec::run::Halt;
 use crate::script::{Inputs, Outputs, Returns, is_eager};
 use crate::tensor::raw::Val;
@@ -21,7 +22,7 @@ use crate::tensor::raw::Val;
 /// One call of a traced function: its arguments and its body.
 pub(crate) struct Call<'a, R> {
     /// The values of the arguments.
-    pub(crate) values: &'a dyn Fn() -> Vec<Val>,
+    pub(crate) values: &'a dyn Fn() -> Frame,
     /// Their names.
     pub(crate) names: &'a dyn Fn(&[Val]) -> Vec<String>,
     /// Runs the body with the tensors of a recording.
@@ -185,7 +186,7 @@ impl TraceFn {
         call: &Call<'_, R>,
         slot: &Arc<Slot>,
         path: &Arc<Recorded>,
-        values: Vec<Val>,
+        values: Frame,
     ) -> R {
         if !self.freeze && !path.check.is_done() {
             if !path.check.begin() {
