@@ -6,9 +6,9 @@ use jit_ir::{Graph, Op, Scalar, TensorData, with_dtype};
 pub use crate::exec::counters::{fallbacks, kernels};
 pub use crate::tensor::is_traced;
 
+use crate::compile::plan::Plan;
 use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
-use crate::compile::plan::Plan;
 use crate::exec::frame::Frame;
 use crate::exec::run::{self, Halt};
 use crate::script::{Argument, Returns};

@@ -155,19 +155,13 @@ impl Group {
     /// Runs the group `trips` times, at least once: from the second time on an input is the output of the time before
     /// that `next` names, if it names one. `None` if the values are not all of one shape and row-major, or of one
     /// element: then nothing was done.
-    pub(crate) fn repeat(
-        &self,
-        inputs: &[&Val],
-        next: &[Option<usize>],
-        trips: usize,
-    ) -> Option<Results> {
+    pub(crate) fn repeat(&self, inputs: &[&Val], next: &[Option<usize>], trips: usize) -> Option<Results> {
         let operands: SmallVec<[Operand; 6]> =
             inputs.iter().zip(&self.inputs).map(|(v, d)| Operand::new(v, *d).ok()).collect::<Option<_>>()?;
         let sizes = self.one_shape(&operands)?;
         let n: usize = sizes.iter().product();
-        let whole = |(o, k): (&Operand, &Option<usize>)| {
-            o.is_flat(sizes) && (k.is_none() || o.shape() == sizes)
-        };
+        let whole =
+            |(o, k): (&Operand, &Option<usize>)| o.is_flat(sizes) && (k.is_none() || o.shape() == sizes);
         if n == 0 || trips == 0 || !operands.iter().zip(next).all(whole) {
             return None;
         }
@@ -265,7 +259,7 @@ impl Group {
         if let Some(only) = &self.only
             && operands.iter().all(|o| o.is_flat(sizes))
         {
-            let given = only.order.map(|i| &operands[i]);
+            let given = only.order.map(|i| operands[i]);
             let given = &given[..only.dtypes.len()];
             if let Some(result) = launch::single(only.kernel, given, &only.dtypes, (to, sizes), self.cost) {
                 return result;

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::group::{self, Arg, Group, Member, broadcast};
 use super::{counters, einsum, lists, pick, reduce, sort, views, window};
+use crate::few::few;
 use crate::kernels::{copy, launch, matmul, reduce as folds, table};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
@@ -23,6 +24,7 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
     }
     match (op, args) {
         (Op::Item, [Val::Scalar(s)]) => return Ok(Val::Scalar(*s)),
+        (Op::Item, [Val::Tensor(t)]) if t.rank() == 0 => return Ok(Val::Scalar(t.item())),
         (Op::Same, [a, b]) => return Ok(Val::Scalar(Scalar::Bool(a.same_bits(b)))),
         _ => {}
     }
@@ -74,7 +76,7 @@ fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
 }
 
 /// The cases that small functions consist of, without the general rule's bookkeeping.
-fn common_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Option<RawTensor> {
+pub(super) fn common_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Option<RawTensor> {
     match (op, args) {
         (Op::Matmul, [Val::Tensor(a), Val::Tensor(b)]) if a.rank() == 2 && b.rank() == 2 => {
             (a.shape[1] == b.shape[0]).then(|| matmul::matmul(a, b, &[a.shape[0], b.shape[1]]))
@@ -96,13 +98,8 @@ pub(crate) fn result_sizes(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Sizes
 }
 
 fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
-    let mut scalars: SmallVec<[Scalar; 3]> = SmallVec::new();
-    for v in args {
-        if let Val::Scalar(s) = v {
-            scalars.push(*s);
-        }
-    }
-    if scalars.len() == args.len() {
+    if args.iter().all(|v| matches!(v, Val::Scalar(_))) {
+        let scalars: SmallVec<[Scalar; 3]> = args.iter().map(|v| v.scalar()).collect::<Result<_, _>>()?;
         return host::eval(op, &scalars, attrs.dtype).map(Val::Scalar);
     }
     let dtype = |v: &Val| match v {
@@ -149,15 +146,18 @@ fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
             sizes = Some(&t.shape);
         }
     }
-    let mut dtypes: SmallVec<[DType; 3]> = SmallVec::from_elem(from, args.len());
+    let mut dtypes = [from; 3];
     if op == Op::Select {
         dtypes[0] = DType::Bool;
     }
-    let operands: SmallVec<[launch::Operand; 3]> =
-        args.iter().zip(&dtypes).map(|(v, d)| launch::Operand::new(v, *d).ok()).collect::<Option<_>>()?;
     let kernel = table::kernel(op, from, to)?;
-    let operands: SmallVec<[&launch::Operand; 3]> = operands.iter().collect();
-    let result = launch::single(kernel, &operands, &dtypes, (to, sizes.unwrap_or(&[])), group::cost(op))?;
+    let result = few(args.len(), launch::Operand::Scalar([0]), |operands| {
+        for ((to, value), dtype) in operands.iter_mut().zip(args).zip(dtypes) {
+            *to = launch::Operand::new(value, dtype).ok()?;
+        }
+        let dtypes = &dtypes[..args.len()];
+        launch::single(kernel, operands, dtypes, (to, sizes.unwrap_or(&[])), group::cost(op))
+    })?;
     counters::kernel(1);
     Some(result)
 }

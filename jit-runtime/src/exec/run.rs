@@ -73,30 +73,31 @@ impl Machine<'_> {
         for step in &block.steps {
             self.step(step)?;
             for slot in &step.frees {
-                // Taken, not assigned: nothing is moved.
-                drop(std::mem::take(&mut self.env[*slot as usize]));
+                self.env[*slot as usize].clear();
             }
         }
         Ok(())
     }
 
-    /// The results of a block, moved out of their slots where nobody needs them there.
+    /// The results of a block.
     fn results(&mut self, block: &Block) -> Vals {
-        let mut out = Vals::new();
-        for (r, moves) in block.results.iter().zip(&block.moves) {
-            out.push(match r {
-                Ref::Slot(i) if *moves => std::mem::take(&mut self.env[*i as usize]),
-                other => self.get(*other).clone(),
-            });
+        (0..block.results.len()).map(|i| self.result(block, i)).collect()
+    }
+
+    /// A result of a block, moved out of its slot if nobody needs it there.
+    #[inline(always)]
+    fn result(&mut self, block: &Block, i: usize) -> Val {
+        match block.results[i] {
+            Ref::Slot(slot) if block.moves[i] => std::mem::take(&mut self.env[slot as usize]),
+            other => self.get(other).clone(),
         }
-        out
     }
 
     /// A slot's new value, written where it stands.
     #[inline(always)]
     fn put(&mut self, slot: u32, tensor: RawTensor) {
         let slot = &mut self.env[slot as usize];
-        drop(std::mem::take(slot));
+        slot.clear();
         *slot = Val::Tensor(tensor);
     }
 
@@ -138,7 +139,7 @@ impl Machine<'_> {
         match &step.kind {
             Kind::Host(attrs) => {
                 let value = self.host(step, attrs).map_err(wrong)?;
-                self.set(step, [Val::Scalar(value)]);
+                self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
             Kind::Group(group) if step.outs.len() == 1 => {
                 let result = self.with_args(step, |args| group.run_one(args));
@@ -157,18 +158,27 @@ impl Machine<'_> {
             }
             Kind::Apply(attrs) if step.op.writes() => {
                 let into = self.taken(step, 0);
-                let value = self.with_args(step, |args| lists::write(step.op, attrs, into, &args[1..])).map_err(wrong)?;
+                let value = self
+                    .with_args(step, |args| lists::write(step.op, attrs, into, &args[1..]))
+                    .map_err(wrong)?;
                 self.set(step, [value]);
             }
             Kind::Apply(attrs) => {
+                if let Some(tensor) = self.with_args(step, |args| ops::common_case(step.op, attrs, args)) {
+                    self.put(step.outs[0], tensor);
+                    return Ok(());
+                }
                 let value = self.with_args(step, |args| ops::apply(step.op, attrs, args)).map_err(wrong)?;
-                self.set(step, [value]);
+                self.env[step.outs[0] as usize] = value;
             }
             Kind::If(arms) => {
                 let arm = &arms[usize::from(!self.condition(step.args[0]))];
                 self.block(arm)?;
-                let values = self.results(arm);
-                self.set(step, values);
+                // No result of an arm stands where one of the step will.
+                for (i, out) in step.outs.iter().enumerate() {
+                    let value = self.result(arm, i);
+                    self.env[*out as usize] = value;
+                }
             }
             Kind::Loop(plan) => self.repeat(step, plan)?,
             Kind::Program(program) => {
@@ -236,11 +246,12 @@ impl Machine<'_> {
     }
 
     fn host(&self, step: &Step, attrs: &Attrs) -> Result<Scalar, String> {
-        let mut args: SmallVec<[Scalar; 3]> = SmallVec::new();
-        for r in &step.args {
-            args.push(self.get(*r).scalar()?);
-        }
-        host::call(step.op, &args, attrs)
+        few(step.args.len(), Scalar::Bool(false), |args| {
+            for (to, r) in args.iter_mut().zip(&step.args) {
+                *to = self.get(*r).scalar()?;
+            }
+            host::call(step.op, args, attrs)
+        })
     }
 
     fn repeat(&mut self, step: &Step, plan: &LoopPlan) -> Result<(), Halt> {

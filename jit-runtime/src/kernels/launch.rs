@@ -118,7 +118,7 @@ const SPLAT: usize = 512;
 /// elements of type `to`. `None` where that does not pay, or does not fit.
 pub(crate) fn single(
     kernel: Kernel,
-    operands: &[&Operand],
+    operands: &[Operand],
     dtypes: &[DType],
     (to, sizes): (DType, &[usize]),
     cost: usize,

@@ -1,8 +1,6 @@
 //! Matrix products. Every element is one chain of fused multiply-adds over ascending index in
 //! blocks of `numerics::CHAIN` (integers: wrapping), whatever the layout, kernel or thread count.
 
-use std::marker::PhantomData;
-
 use faer::linalg::matmul::matmul as faer_matmul;
 use faer::reborrow::{Reborrow, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
@@ -298,6 +296,9 @@ fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T
 fn vectors<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     let (first_a, ..) = split(a, true);
     let row = first_a.rows == 1;
+    if let (true, 2, Some(vector), Some(matrix)) = (row, out.rank(), a.as_slice::<T>(), b.as_slice::<T>()) {
+        return row_times_matrix(vector, matrix, out.fresh());
+    }
     // The kernel wants the matrix with contiguous rows of results.
     let (a, b) = if row { (a.contiguous(), b.contiguous()) } else { (transposed(a), b.contiguous()) };
     let k = first_a.columns;
@@ -344,44 +345,46 @@ struct RowTimesMatrix<'a, T> {
     row: &'a [T],
     matrix: &'a [T],
     out: &'a mut [T],
-    marker: PhantomData<T>,
 }
 
-/// Results that are computed together.
-const WIDTH: usize = 128;
+impl<T: Float> RowTimesMatrix<'_, T> {
+    /// Whole blocks of `W` results from `start` on, their sums in registers; gives where the rest begins.
+    #[inline(always)]
+    fn blocks<const W: usize>(&mut self, mut start: usize) -> usize {
+        let n = self.out.len();
+        while start + W <= n {
+            for (part, row) in self.row.chunks(CHAIN).enumerate() {
+                let matrix = &self.matrix[part * CHAIN * n + start..];
+                let mut sums = [T::ZERO; W];
+                for (x, values) in row.iter().zip(matrix.chunks(n)) {
+                    let Some(values) = values.first_chunk::<W>() else { break };
+                    for (s, v) in sums.iter_mut().zip(values) {
+                        *s = T::fma(*x, *v, *s);
+                    }
+                }
+                for (o, s) in self.out[start..start + W].iter_mut().zip(&sums) {
+                    *o = if part == 0 { *s } else { T::plus(*o, *s) };
+                }
+            }
+            start += W;
+        }
+        start
+    }
+}
 
 impl<T: Float> WithSimd for RowTimesMatrix<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let n = self.out.len();
-        for (block, row) in self.row.chunks(CHAIN).enumerate() {
-            let matrix = &self.matrix[block * CHAIN * n..];
-            for start in (0..n).step_by(WIDTH) {
-                let width = WIDTH.min(n - start);
-                let mut sums = [T::ZERO; WIDTH];
-                for (p, x) in row.iter().enumerate() {
-                    let values = &matrix[p * n + start..p * n + start + width];
-                    if let Some(values) = values.first_chunk::<WIDTH>() {
-                        for (s, v) in sums.iter_mut().zip(values) {
-                            *s = T::fma(*x, *v, *s);
-                        }
-                    } else {
-                        for (s, v) in sums.iter_mut().zip(values) {
-                            *s = T::fma(*x, *v, *s);
-                        }
-                    }
-                }
-                for (o, s) in self.out[start..start + width].iter_mut().zip(&sums) {
-                    *o = if block == 0 { *s } else { T::plus(*o, *s) };
-                }
-            }
-        }
+    fn with_simd<S: Simd>(mut self, _: S) {
+        let mut start = self.blocks::<128>(0);
+        start = self.blocks::<32>(start);
+        start = self.blocks::<8>(start);
+        self.blocks::<1>(start);
     }
 }
 
 fn row_times_matrix<T: Float>(row: &[T], matrix: &[T], out: &mut [T]) {
-    arch().dispatch(RowTimesMatrix { row, matrix, out, marker: PhantomData });
+    arch().dispatch(RowTimesMatrix { row, matrix, out });
 }
 
 fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {

@@ -14,11 +14,7 @@ fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
 /// The leaves of the arguments.
 fn leaves<H: CallWith<A> + Scripted, A>(args: &A) -> Frame {
     let stream = values::<H, A>(args);
-    if H::FLAT {
-        stream
-    } else {
-        pack(&H::script().trees(structure::<H, A>).0, stream.into_vec()).into()
-    }
+    if H::FLAT { stream } else { pack(&H::script().trees(structure::<H, A>).0, stream.into_vec()).into() }
 }
 
 /// The leaves of the arguments with their places in the recording of this thread.
@@ -40,11 +36,8 @@ fn join<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
 
 fn restored<H: CallWith<A> + Scripted, A>(values: Frame) -> H::Output {
     let tree = || H::script().trees(structure::<H, A>);
-    let values = if H::FLAT {
-        values
-    } else {
-        unpack(std::slice::from_ref(&tree().1), values.into_vec()).into()
-    };
+    let values =
+        if H::FLAT { values } else { unpack(std::slice::from_ref(&tree().1), values.into_vec()).into() };
     H::Output::restore(&mut Outputs::new(values))
 }
 

@@ -442,11 +442,7 @@ impl Function {
         Ok(R::restore(&mut Outputs::new(values)))
     }
 
-    fn run<A: Argument, R: Returns>(
-        &self,
-        vals: &mut Frame,
-        again: impl FnOnce() -> Frame,
-    ) -> Result<()> {
+    fn run<A: Argument, R: Returns>(&self, vals: &mut Frame, again: impl FnOnce() -> Frame) -> Result<()> {
         let make = |_| compile::compile(self.linked::<A, R>()?, &argument_types(vals));
         let Some(entry) = self.plans.get(vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));

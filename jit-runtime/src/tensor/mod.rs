@@ -18,15 +18,14 @@ mod window;
 use std::marker::PhantomData;
 use std::panic::Location;
 
-use jit_ir::ops::Attrs;
-use jit_ir::{Op, Scalar};
-use smallvec::SmallVec;
-
 use crate::error::{Error, fail};
 use crate::exec::ops;
+use crate::few::few;
 use crate::trace::{self, Tag};
 pub use convert::{Axes, Axis, IntoReshape, IntoShape, Operand, Pair};
 pub use elem::{Bits, Elem, Float, Num};
+use jit_ir::ops::Attrs;
+use jit_ir::{Op, Scalar};
 #[doc(hidden)]
 pub use methods::is_traced;
 pub use random::Key;
@@ -80,8 +79,11 @@ pub(crate) fn call(op: Op, attrs: Attrs, args: &[&Any]) -> Any {
 /// As [`call`], for the line `at`.
 #[track_caller]
 pub(crate) fn call_at(op: Op, attrs: Attrs, args: &[&Any], at: &'static Location<'static>) -> Any {
-    let vals: SmallVec<[&Val; 4]> = args.iter().map(|a| &a.val).collect();
-    match ops::apply(op, &attrs, &vals) {
+    let applied = few(args.len(), &Val::Undef, |vals| {
+        vals.iter_mut().zip(args).for_each(|(to, a)| *to = &a.val);
+        ops::apply(op, &attrs, vals)
+    });
+    match applied {
         Ok(val) => {
             let traced = args.iter().any(|a| a.tag.is_some());
             let tag = if traced { trace::record(op, attrs, args, &val, at) } else { None };

@@ -112,6 +112,9 @@ impl RawTensor {
 
     /// The only element of a tensor of one element.
     pub(crate) fn item(&self) -> Scalar {
+        if self.rank() == 0 {
+            return self.element(&[]);
+        }
         let index: Sizes = SmallVec::from_elem(0, self.rank());
         self.element(&index)
     }
@@ -247,6 +250,20 @@ pub enum Val {
 const _: () = assert!(size_of::<Val>() == 16);
 
 impl Val {
+    /// Drops the value; nothing is moved, which would wait for what was just written.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        if let Val::Tensor(tensor) = self {
+            // SAFETY: dropping a tensor does not unwind, and its place is overwritten before anybody sees it.
+            unsafe {
+                std::ptr::drop_in_place(tensor);
+                std::ptr::write(self, Val::Undef);
+            }
+        } else {
+            *self = Val::Undef;
+        }
+    }
+
     /// What it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

@@ -87,15 +87,37 @@ fn last(view: Arc<View>) {
     }
 }
 
+/// One of the views for these sizes: one that has them, if there is one.
+fn kept(views: &mut Vec<Arc<View>>, dtype: DType, shape: &[usize]) -> Option<Arc<View>> {
+    // Entry by entry: the general comparison of slices costs more.
+    let same = |v: &Arc<View>| v.own && v.dtype == dtype && v.shape.iter().eq(shape);
+    if let Some(at) = views.iter().rposition(same) {
+        return Some(views.swap_remove(at));
+    }
+    let mut view = views.pop()?;
+    let View { dtype: old, offset, shape: sizes, strides, contiguous, own, .. } = Arc::get_mut(&mut view)?;
+    (*old, *offset, *contiguous, *own) = (dtype, 0, true, true);
+    sizes.clear();
+    sizes.extend_from_slice(shape);
+    lay_out(strides, shape);
+    Some(view)
+}
+
 /// The strides of a row-major tensor.
 pub(crate) fn row_major(shape: &[usize]) -> Strides {
-    let mut strides: Strides = SmallVec::from_elem(0, shape.len());
+    let mut strides = Strides::new();
+    lay_out(&mut strides, shape);
+    strides
+}
+
+/// As [`row_major`], where the strides stand.
+fn lay_out(strides: &mut Strides, shape: &[usize]) {
+    strides.resize(shape.len(), 0);
     let mut step = 1_isize;
     for (stride, n) in strides.iter_mut().zip(shape).rev() {
         *stride = step;
         step *= (*n).max(1) as isize;
     }
-    strides
 }
 
 fn is_row_major(shape: &[usize], strides: &[isize]) -> bool {
@@ -119,19 +141,12 @@ impl RawTensor {
         // Sizes whose product overflows ask for more memory than there is.
         let n = shape.iter().try_fold(dtype.size(), |n, d| n.checked_mul(*d));
         let bytes = if shape.contains(&0) { 0 } else { n.unwrap_or(usize::MAX) };
-        let kept = Buffer::small(bytes)
-            .and_then(|class| SMALL.try_with(|s| s.borrow_mut().get_mut(class)?.pop()).ok().flatten());
-        let Some(mut view) = kept else {
-            return RawTensor::in_buffer(dtype, shape, Buffer::new(bytes));
-        };
-        // Entry by entry: the general comparison of slices costs more.
-        if !(view.own && view.dtype == dtype && view.shape.iter().eq(shape))
-            && let Some(view) = Arc::get_mut(&mut view)
-        {
-            (view.dtype, view.offset, view.contiguous, view.own) = (dtype, 0, true, true);
-            (view.shape, view.strides) = (Sizes::from_slice(shape), row_major(shape));
+        let kept =
+            |class| SMALL.try_with(|s| kept(s.borrow_mut().get_mut(class)?, dtype, shape)).ok().flatten();
+        match Buffer::small(bytes).and_then(kept) {
+            Some(view) => RawTensor::of(view),
+            None => RawTensor::in_buffer(dtype, shape, Buffer::new(bytes)),
         }
-        RawTensor::of(view)
     }
 
     /// Row-major from the start of a buffer, which holds as many elements.
@@ -205,7 +220,10 @@ mod tests {
         drop(first);
         drop(other);
         let mut again = RawTensor::uninit(DType::I32, &[2101]);
-        assert_eq!((again.buffer.start(), &again.shape[..], &again.strides[..]), (start, &[2101][..], &[1][..]));
+        assert_eq!(
+            (again.buffer.start(), &again.shape[..], &again.strides[..]),
+            (start, &[2101][..], &[1][..])
+        );
         assert!(again.is_contiguous() && again.is_unique());
         again.fresh::<i32>().fill(7);
         assert_eq!(again.to_vec::<i32>(), vec![7; 2101]);
