@@ -17,17 +17,19 @@ struct Place {
 }
 
 impl Place {
-    fn of(self, row: usize) -> *mut u8 {
-        self.start.wrapping_add(row * self.step)
+    fn move_on(&mut self, rows: usize) {
+        self.start = self.start.wrapping_add(rows * self.step);
     }
 }
 
-/// What happens to a row, in order.
+/// What happens to a row, in order. Where it does is moved on from row to row.
 enum Work<'a> {
     Native {
         kernel: &'a Loop,
-        inputs: SmallVec<[(Input, Place); 6]>,
-        outputs: SmallVec<[(DType, Place); 2]>,
+        inputs: SmallVec<[(Input, *const u8); 6]>,
+        outputs: SmallVec<[(DType, *mut u8); 2]>,
+        /// Bytes from row to row, of the inputs, then of the outputs.
+        steps: SmallVec<[usize; 8]>,
         n: usize,
     },
     Fold {
@@ -38,9 +40,27 @@ enum Work<'a> {
     },
 }
 
+impl Work<'_> {
+    fn move_on(&mut self, rows: usize) {
+        match self {
+            Work::Native { inputs, outputs, steps, .. } => {
+                let (first, last) = steps.split_at(inputs.len());
+                inputs.iter_mut().zip(first).for_each(|((_, at), step)| *at = at.wrapping_add(rows * step));
+                outputs.iter_mut().zip(last).for_each(|((_, at), step)| *at = at.wrapping_add(rows * step));
+            }
+            Work::Fold { from, to, .. } => {
+                from.move_on(rows);
+                to.move_on(rows);
+            }
+        }
+    }
+}
+
 /// A schedule whose parts all have native kernels.
 pub(super) struct Direct<'a> {
     works: Vec<Work<'a>>,
+    /// Rows of inputs and results.
+    streams: SmallVec<[Place; 4]>,
     n: usize,
     scratch: Vec<u64>,
 }
@@ -85,7 +105,12 @@ impl<'a> Direct<'a> {
             full: schedule.full.iter().map(|s| place(s, n)).collect(),
             rows: schedule.rows.iter().map(|s| place(s, 1)).collect(),
         };
-        let mut direct = Direct { works: Vec::new(), n, scratch };
+        let whole = |i: usize| {
+            matches!(job.feeds[i], Feed::Full(_)).then(|| source(job, &places, Source::Input(i), n))
+        };
+        let given = schedule.full.iter().zip(&places.full).filter(|(s, _)| s.output.is_some());
+        let streams = (0..job.feeds.len()).filter_map(whole).chain(given.map(|(_, p)| *p)).collect();
+        let mut direct = Direct { works: Vec::new(), streams, n, scratch };
         for stage in &schedule.stages {
             for (part, each) in stage.row.iter().map(|p| (p, 1)).chain(stage.full.iter().map(|p| (p, n))) {
                 direct.works.push(native(job, &places, part, each)?);
@@ -101,39 +126,57 @@ impl<'a> Direct<'a> {
 
     /// # Safety
     /// As for [`Job`], for the rows `from..to`.
-    pub(super) unsafe fn run(&self, from: usize, to: usize) {
+    pub(super) unsafe fn run(mut self, from: usize, to: usize) {
+        self.works.iter_mut().for_each(|w| w.move_on(from));
+        self.streams.iter_mut().for_each(|s| s.move_on(from));
         for row in from..to {
-            for work in &self.works {
+            self.streams.iter_mut().for_each(|s| s.move_on(1));
+            let parts = self.works.len();
+            for (part, work) in self.works.iter_mut().enumerate() {
+                if row + 1 < to {
+                    self.streams.iter().for_each(|s| prefetch(s.start, s.step, (part, parts)));
+                }
                 // SAFETY: by the caller; slots between parts are this thread's own, or the row's part of a result.
-                unsafe { self.work(work, row) };
+                unsafe { run_work(work, self.n) };
+                work.move_on(1);
             }
         }
     }
+}
 
-    /// # Safety
-    /// As [`Direct::run`].
-    #[inline]
-    unsafe fn work(&self, work: &Work<'_>, row: usize) {
-        match work {
-            Work::Native { kernel, inputs, outputs, n } => {
-                let inputs: SmallVec<[(Input, *const u8); 6]> =
-                    inputs.iter().map(|(i, p)| (*i, p.of(row).cast_const())).collect();
-                let outputs: SmallVec<[(DType, *mut u8); 2]> =
-                    outputs.iter().map(|(d, p)| (*d, p.of(row))).collect();
-                // SAFETY: by the caller.
-                unsafe { kernel.run_typed(&inputs, &outputs, *n) };
-            }
-            Work::Fold { op, dtype, from, to } => {
-                let (from, to) = (from.of(row), to.of(row));
-                // SAFETY: by the caller; a row is no longer than a block.
-                unsafe {
-                    match dtype {
-                        DType::F64 => fold_block::<f64>(*op, from.cast(), self.n, to.cast(), 1),
-                        _ => fold_block::<f32>(*op, from.cast(), self.n, to.cast(), 1),
-                    }
-                    if *op == Op::Mean {
-                        divide(*dtype, to, 1, self.n);
-                    }
+/// Asks for a part of the bytes from `start` on, so that they come while the row before is worked on. All at once
+/// would be more than the core waits for.
+#[inline]
+fn prefetch(start: *const u8, bytes: usize, (part, parts): (usize, usize)) {
+    let share = bytes.div_ceil(64 * parts) * 64;
+    #[cfg(target_arch = "x86_64")]
+    for at in (part * share..bytes.min((part + 1) * share)).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: asking for memory touches nothing, wherever it is.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (start, part, share);
+}
+
+/// # Safety
+/// As [`Direct::run`].
+#[inline]
+unsafe fn run_work(work: &Work<'_>, row: usize) {
+    match work {
+        Work::Native { kernel, inputs, outputs, n, .. } => {
+            // SAFETY: by the caller.
+            unsafe { kernel.run_typed(inputs, outputs, *n) };
+        }
+        Work::Fold { op, dtype, from, to } => {
+            // SAFETY: by the caller; a row is no longer than a block.
+            unsafe {
+                match dtype {
+                    DType::F64 => fold_block::<f64>(*op, from.start.cast(), row, to.start.cast(), 1),
+                    _ => fold_block::<f32>(*op, from.start.cast(), row, to.start.cast(), 1),
+                }
+                if *op == Op::Mean {
+                    divide(*dtype, to.start, 1, row);
                 }
             }
         }
@@ -158,7 +201,7 @@ fn source(job: Job<'_>, places: &Places, source: Source, n: usize) -> Place {
 /// A part's kernel; `None` if it has none, or takes as many what is one value for a row.
 fn native<'a>(job: Job<'a>, places: &Places, part: &'a Part, each: usize) -> Option<Work<'a>> {
     let kernel = part.native.as_ref()?;
-    let mut inputs = SmallVec::new();
+    let (mut inputs, mut steps) = (SmallVec::new(), SmallVec::new());
     for (from, input) in part.from.iter().zip(kernel.inputs()) {
         let one = match from {
             Source::Row(_) => true,
@@ -168,9 +211,15 @@ fn native<'a>(job: Job<'a>, places: &Places, part: &'a Part, each: usize) -> Opt
         if each > 1 && one != input.scalar {
             return None;
         }
-        inputs.push((*input, source(job, places, *from, job.n)));
+        let Place { start, step } = source(job, places, *from, job.n);
+        inputs.push((*input, start.cast_const()));
+        steps.push(step);
     }
-    let to = |k: &usize| if each == 1 { places.rows[*k] } else { places.full[*k] };
-    let outputs = kernel.outputs().iter().copied().zip(part.to.iter().map(to)).collect();
-    Some(Work::Native { kernel, inputs, outputs, n: each })
+    let mut outputs = SmallVec::new();
+    for (dtype, k) in kernel.outputs().iter().zip(&part.to) {
+        let Place { start, step } = if each == 1 { places.rows[*k] } else { places.full[*k] };
+        outputs.push((*dtype, start));
+        steps.push(step);
+    }
+    Some(Work::Native { kernel, inputs, outputs, steps, n: each })
 }
