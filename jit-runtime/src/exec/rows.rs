@@ -12,7 +12,7 @@ use super::{counters, ops};
 use crate::kernels;
 use crate::kernels::launch::{self, Operand};
 use crate::kernels::native;
-use crate::kernels::rows::{Feed, Fold, Part, Schedule, Slot, Source, Stage};
+use crate::kernels::rows::{Feed, Fold, Part, Schedule, Slot, Source, Stage, Summed};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 /// How many values a member has.
@@ -249,6 +249,8 @@ struct Planner<'a> {
     stages: Vec<usize>,
     /// For each member the slot of its value, if it has one.
     slots: Vec<Option<usize>>,
+    /// Members that later stages compute again: a cheap op costs less than its value's way through memory.
+    again: Vec<bool>,
     schedule: Schedule,
 }
 
@@ -262,8 +264,25 @@ impl<'a> Planner<'a> {
             };
             stages.push(m.args.iter().map(ready).max().unwrap_or(0));
         }
-        let slots = vec![None; group.members.len()];
-        Planner { group, levels, stages, slots, schedule: Schedule::default() }
+        let (slots, again) = (vec![None; group.members.len()], vec![false; group.members.len()]);
+        let mut planner = Planner { group, levels, stages, slots, again, schedule: Schedule::default() };
+        planner.again = (0..group.members.len()).map(|k| planner.is_cheap(k)).collect();
+        planner
+    }
+
+    /// Whether later stages may compute a member's value again.
+    fn is_cheap(&self, k: usize) -> bool {
+        let m = &self.group.members[k];
+        let outside = |a: &Arg| match a {
+            Arg::Input(_) => true,
+            Arg::Member(j) => self.levels[*j] == Level::Row,
+        };
+        let folded = |j: &Member| rows::is_fold(j.op) && j.args.contains(&Arg::Member(k));
+        matches!(m.op, Op::Add | Op::Sub | Op::Mul)
+            && self.levels[k] == Level::Full
+            && m.args.iter().all(outside)
+            && !self.group.outputs.contains(&k)
+            && !self.group.members.iter().any(folded)
     }
 
     fn plan(mut self) -> Schedule {
@@ -275,11 +294,17 @@ impl<'a> Planner<'a> {
             let row = self.part(stage, Level::Row);
             let full = self.part(stage, Level::Full);
             let folds = (0..self.group.members.len()).filter(|k| self.stages[*k] == stage);
-            let folds = folds.filter_map(|k| self.fold(k)).collect();
-            self.schedule.stages.push(Stage { row, full, folds });
+            let folds: Vec<Fold> = folds.filter_map(|k| self.fold(k)).collect();
+            let (row, full) = (row.map(|(part, ..)| part), full);
+            let summed = full.as_ref().and_then(|(_, form, given)| self.summed(form, given, folds.first()?));
+            let full = full.map(|(part, ..)| part);
+            self.schedule.stages.push(Stage { row, full, folds, summed });
         }
-        let mut parts = self.schedule.stages.iter().flat_map(|s| s.row.iter().chain(&s.full));
-        self.schedule.native = parts.all(|p| p.native.is_some());
+        let native = |s: &Stage| {
+            let full = s.full.as_ref().is_none_or(|p| s.summed.is_some() || p.native.is_some());
+            full && s.row.as_ref().is_none_or(|p| p.native.is_some())
+        };
+        self.schedule.native = self.schedule.stages.iter().all(native);
         self.schedule
     }
 
@@ -292,7 +317,7 @@ impl<'a> Planner<'a> {
         let mut seen = (false, false);
         for (j, m) in self.group.members.iter().enumerate().filter(|(_, m)| m.args.contains(&Arg::Member(k)))
         {
-            let later = self.stages[j] > self.stages[k];
+            let later = self.stages[j] > self.stages[k] && !self.again[k];
             let beside = later || rows::is_fold(m.op) || self.levels[j] != self.levels[k];
             seen = (seen.0 | beside, seen.1 | later);
         }
@@ -340,13 +365,20 @@ impl<'a> Planner<'a> {
         Input { dtype: self.dtype(arg), scalar }
     }
 
-    /// The elementwise members of a stage and a level.
-    fn part(&self, stage: usize, level: Level) -> Option<Part> {
+    /// Whether a member is computed in a part of this stage and level.
+    fn belongs(&self, k: usize, stage: usize, level: Level) -> bool {
+        let here = |k: usize| self.stages[k] == stage && self.levels[k] == level && !self.is_fold(k);
+        let read = |(j, m): (usize, &Member)| here(j) && m.args.contains(&Arg::Member(k));
+        here(k) || (self.again[k] && self.group.members.iter().enumerate().any(read))
+    }
+
+    /// The elementwise members of a stage and a level, their form, and those whose values have slots.
+    fn part(&self, stage: usize, level: Level) -> Option<(Part, Form, Vec<usize>)> {
         let mut members: Vec<Member> = Vec::new();
         let mut position: Vec<Option<usize>> = vec![None; self.group.members.len()];
         let mut inputs: Vec<Arg> = Vec::new();
         for (k, m) in self.group.members.iter().enumerate() {
-            if self.stages[k] != stage || self.levels[k] != level || self.is_fold(k) {
+            if !self.belongs(k, stage, level) {
                 continue;
             }
             let args = m.args.iter().map(|arg| match arg {
@@ -376,12 +408,31 @@ impl<'a> Planner<'a> {
             outputs: outputs.clone(),
         };
         let group = Group::new(members, dtypes, outputs).expect("its members have kernels");
-        Some(Part {
+        let part = Part {
             program: group.into_program(),
             from: inputs.iter().map(|a| self.source(*a)).collect(),
             to: given.iter().filter_map(|k| self.slots[*k]).collect(),
             native: native::find(&form),
-        })
+        };
+        Some((part, form, given))
+    }
+
+    /// A kernel for a part, whose members `given` have slots, and the sum of one of them.
+    fn summed(&self, form: &Form, given: &[usize], fold: &Fold) -> Option<Summed> {
+        let Source::Full(slot) = fold.from else { return None };
+        let at = given.iter().position(|k| self.slots[*k] == Some(slot))?;
+        if !matches!(fold.op, Op::Sum | Op::Mean) {
+            return None;
+        }
+        let member = Arg::Member(given[at]);
+        let folds = self.group.members.iter().filter(|m| rows::is_fold(m.op) && m.args.contains(&member));
+        // What nothing but the sum reads is not written.
+        let alone = self.schedule.full[slot].passing && folds.count() == 1;
+        let kept = |i: &usize| !(alone && *i == at);
+        let outputs = (0..given.len()).filter(kept).map(|i| form.outputs[i]).collect();
+        let to = (0..given.len()).filter(kept).filter_map(|i| self.slots[given[i]]).collect();
+        let kernel = native::find_sum(&Form { outputs, ..form.clone() }, form.outputs[at])?;
+        Some(Summed { kernel, to })
     }
 
     fn fold(&self, k: usize) -> Option<Fold> {

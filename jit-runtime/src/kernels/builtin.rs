@@ -1,7 +1,12 @@
 //! Native kernels of the runtime's own: what stands between the reductions of `softmax`, `logsumexp`, `var`,
 //! `layer_norm` and `rms_norm`.
 
-use super::native::{Kernel, Native, Tile, approximated, exact, select, unary};
+use jit_ir::numerics::{LANES, fold_lanes};
+
+use pulp::Simd;
+
+use super::native::{Kernel, Native, Summing, Tile, approximated, exact, select, unary};
+use super::wide;
 
 /// An input with a value for `each` element, or `one` for all.
 macro_rules! input {
@@ -42,9 +47,54 @@ macro_rules! kernel {
     };
 }
 
+/// An input's [`LANES`] elements from `at` on.
+macro_rules! lanes {
+    (each $i:ident $at:expr) => {
+        $i[$at..].first_chunk::<LANES>().expect("there are as many")
+    };
+    (one $i:ident $at:expr) => {
+        $i
+    };
+}
+
+/// A kernel that sums a value that it computes, and may write it, too: the last output is the sum.
+macro_rules! summed {
+    ($T:ident $wide:ident $name:ident $form:expr, ($($i:ident: $kind:ident $at:literal),*)
+        -> $value:expr, ($($o:ident: $k:literal)?), $sum:literal) => {
+        struct $name;
+        impl Summing for $name {
+            const FORM: &'static str = $form;
+            #[inline(always)]
+            fn run<S: Simd>(simd: S, mut tile: Tile<'_>) {
+                $(let $i = input!(tile $kind $T $at);)*
+                $(let $o = &mut tile.output::<$T>($k)[..tile.len()];)?
+                let whole = tile.len() / LANES * LANES;
+                let mut sums = $wide::sum_of(simd, whole / LANES, |row| {
+                    $(let $i = lanes!($kind $i row * LANES);)*
+                    let mut values = [0.0; LANES];
+                    for j in 0..LANES {
+                        $(let $i = value!($kind $i j);)*
+                        values[j] = $value;
+                    }
+                    $($o[row * LANES..][..LANES].copy_from_slice(&values);)?
+                    values
+                });
+                for j in whole..tile.len() {
+                    $(let $i = value!($kind $i j);)*
+                    let value = $value;
+                    $($o[j] = value;)?
+                    sums[j - whole] += value;
+                }
+                *tile.sum::<$T>($sum) = fold_lanes(&mut sums, |a, b| a + b);
+            }
+        }
+    };
+}
+
 macro_rules! kernels {
     ($module:ident $T:ident $d:literal) => {
         mod $module {
+            use super::wide::$module;
             use super::*;
 
             kernel!($T Shift concat!($d, "[] ", $d, "; is_finite i0; is_nan i0; or m0 m1; select m2 i0 i1 -> 3"),
@@ -61,19 +111,28 @@ macro_rules! kernels {
                 (x: each 0, by: one 1) -> (o: 0 = x - by));
             kernel!($T Distances concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 -> 1"),
                 (x: each 0, mean: one 1) -> (o: 0 = (x - mean) * (x - mean)));
-            kernel!($T Centred concat!($d, "[] ", $d, "; sub i0 i1; square m0 -> 0 1"),
-                (x: each 0, mean: one 1)
-                    -> (o: 0 = x - mean, squares: 1 = unary::<exact::Square, $T>(x - mean)));
+            kernel!($T Deviations concat!($d, "[] ", $d, "; sub i0 i1; square m0 -> 1"),
+                (x: each 0, mean: one 1) -> (o: 0 = unary::<exact::Square, $T>(x - mean)));
             kernel!($T Squares concat!($d, "[]; square i0 -> 0"),
                 (x: each 0) -> (o: 0 = unary::<exact::Square, $T>(x)));
             kernel!($T Scale concat!($d, "[] ", $d, "; add i0 i1; rsqrt m0 -> 1"),
                 (mean: each 0, eps: one 1) -> (o: 0 = unary::<exact::Rsqrt, $T>(mean + eps)));
-            kernel!($T Affine concat!($d, "[] ", $d, " ", $d, "[] ", $d, "[]; mul i0 i1; mul m0 i2; add m1 i3 -> 2"),
-                (x: each 0, scale: one 1, gamma: each 2, beta: each 3) -> (o: 0 = x * scale * gamma + beta));
+            kernel!($T Affine concat!($d, "[] ", $d, " ", $d, " ", $d, "[] ", $d,
+                    "[]; sub i0 i1; mul m0 i2; mul m1 i3; add m2 i4 -> 3"),
+                (x: each 0, mean: one 1, scale: one 2, gamma: each 3, beta: each 4)
+                    -> (o: 0 = (x - mean) * scale * gamma + beta));
+            summed!($T $module ExpsSummed concat!($d, "[] ", $d, "; sub i0 i1; exp m0 -> 1; sum 1"),
+                (x: each 0, shift: one 1) -> unary::<approximated::Exp, $T>(x - shift), (o: 0), 1);
+            summed!($T $module DistancesSummed concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 ->; sum 1"),
+                (x: each 0, mean: one 1) -> (x - mean) * (x - mean), (), 0);
+            summed!($T $module DeviationsSummed concat!($d, "[] ", $d, "; sub i0 i1; square m0 ->; sum 1"),
+                (x: each 0, mean: one 1) -> unary::<exact::Square, $T>(x - mean), (), 0);
+            summed!($T $module SquaresSummed concat!($d, "[]; square i0 ->; sum 0"),
+                (x: each 0) -> unary::<exact::Square, $T>(x), (), 0);
             kernel!($T Weighted concat!($d, "[] ", $d, " ", $d, "[]; mul i0 i1; mul m0 i2 -> 1"),
                 (x: each 0, scale: one 1, gamma: each 2) -> (o: 0 = x * scale * gamma));
 
-            pub(super) const ALL: [Native; 12] = [
+            pub(super) const ALL: [Native; 16] = [
                 Native::of::<Shift>(),
                 Native::of::<Exps>(),
                 Native::of::<Share>(),
@@ -81,10 +140,14 @@ macro_rules! kernels {
                 Native::of::<Total>(),
                 Native::of::<Less>(),
                 Native::of::<Distances>(),
-                Native::of::<Centred>(),
+                Native::of::<Deviations>(),
                 Native::of::<Squares>(),
                 Native::of::<Scale>(),
                 Native::of::<Affine>(),
+                Native::summing::<ExpsSummed>(),
+                Native::summing::<DistancesSummed>(),
+                Native::summing::<DeviationsSummed>(),
+                Native::summing::<SquaresSummed>(),
                 Native::of::<Weighted>(),
             ];
         }

@@ -78,6 +78,19 @@ impl<'a> Tile<'a> {
     }
 }
 
+impl<'a> Tile<'a> {
+    /// The place of a kernel's sum over the elements: its last output, once.
+    #[inline(always)]
+    pub(super) fn sum<T: Prim>(&mut self, k: usize) -> &'a mut T {
+        let (dtype, start) = self.outputs[k];
+        assert!(dtype == T::DTYPE && k < 64 && self.taken & 1 << k == 0);
+        self.taken |= 1 << k;
+        // SAFETY: whoever makes a tile says that one element of this type can be written there by nobody else; an
+        // output is handed out once.
+        unsafe { &mut *start.cast() }
+    }
+}
+
 struct Run<'a, K>(Tile<'a>, std::marker::PhantomData<K>);
 
 impl<K: Kernel> WithSimd for Run<'_, K> {
@@ -86,6 +99,28 @@ impl<K: Kernel> WithSimd for Run<'_, K> {
     fn with_simd<S: Simd>(self, _: S) {
         K::run(self.0);
     }
+}
+
+/// A kernel of the runtime's own that sums what it computes.
+pub(super) trait Summing {
+    /// The text of the group's form, and of which member it is the sum.
+    const FORM: &'static str;
+    /// Runs over the elements.
+    fn run<S: Simd>(simd: S, tile: Tile<'_>);
+}
+
+struct Sum<'a, K>(Tile<'a>, std::marker::PhantomData<K>);
+
+impl<K: Summing> WithSimd for Sum<'_, K> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        K::run(simd, self.0);
+    }
+}
+
+fn erased_sum<K: Summing>(tile: Tile<'_>) {
+    arch().dispatch(Sum::<K>(tile, std::marker::PhantomData));
 }
 
 fn erased<K: Kernel>(tile: Tile<'_>) {
@@ -103,6 +138,10 @@ impl Native {
     /// As a value.
     pub const fn of<K: Kernel>() -> Native {
         Native { form: K::FORM, run: erased::<K> }
+    }
+
+    pub(super) const fn summing<K: Summing>() -> Native {
+        Native { form: K::FORM, run: erased_sum::<K> }
     }
 }
 
@@ -134,6 +173,15 @@ pub(crate) fn find(form: &Form) -> Option<Loop> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let run = *known.get(form.to_string().as_str())?;
     let outputs = form.outputs.iter().map(|k| form.members[*k].to).collect();
+    Some(Loop { run, inputs: form.inputs.clone(), outputs })
+}
+
+/// A kernel of the runtime's own that also sums the values of member `summed`: its last output is their sum, by the
+/// tree of one block. Member values that nobody else reads are not among the form's outputs.
+pub(crate) fn find_sum(form: &Form, summed: usize) -> Option<Loop> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let run = *known.get(format!("{form}; sum {summed}").as_str())?;
+    let outputs = form.outputs.iter().chain([&summed]).map(|k| form.members[*k].to).collect();
     Some(Loop { run, inputs: form.inputs.clone(), outputs })
 }
 

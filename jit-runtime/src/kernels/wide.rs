@@ -46,6 +46,40 @@ macro_rules! wide {
                 lanes
             }
 
+            /// As [`sum`], of rows that are computed one by one.
+            #[inline(always)]
+            pub(in super::super) fn sum_of<S: Simd>(
+                simd: S,
+                rows: usize,
+                row: impl FnMut(usize) -> [$T; LANES],
+            ) -> [$T; LANES] {
+                match LANES / S::$lanes {
+                    4 => computed::<4, S>(simd, rows, row),
+                    8 => computed::<8, S>(simd, rows, row),
+                    16 => computed::<16, S>(simd, rows, row),
+                    _ => computed::<64, S>(simd, rows, row),
+                }
+            }
+
+            #[inline(always)]
+            fn computed<const K: usize, S: Simd>(
+                simd: S,
+                rows: usize,
+                mut row: impl FnMut(usize) -> [$T; LANES],
+            ) -> [$T; LANES] {
+                let mut acc = [simd.$splat(-0.0); K];
+                for r in 0..rows {
+                    let values = row(r);
+                    let (vectors, _) = S::$as_simd(&values);
+                    for k in 0..K {
+                        acc[k] = simd.$add(acc[k], vectors[k]);
+                    }
+                }
+                let mut lanes = [-0.0; LANES];
+                S::$as_mut_simd(&mut lanes).0.copy_from_slice(&acc);
+                lanes
+            }
+
             #[inline(always)]
             pub(in super::super) fn sum<S: Simd>(simd: S, rows: &[[$T; LANES]]) -> [$T; LANES] {
                 fold(simd, rows, -0.0, |a, v| simd.$add(a, v))

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::native::Loop;
 use super::frame::{bytes, divide, fold_block};
-use super::{Feed, Job, LONG_ROW, Part, SCRATCH, Slot, Source};
+use super::{Feed, Fold, Job, LONG_ROW, Part, SCRATCH, Slot, Source, Summed};
 
 /// Memory that a row reads or writes, and the bytes from it to what the next row does.
 #[derive(Clone, Copy)]
@@ -30,12 +30,17 @@ enum Work<'a> {
         outputs: SmallVec<[(DType, *mut u8); 2]>,
         /// Bytes from row to row, of the inputs, then of the outputs.
         steps: SmallVec<[usize; 8]>,
-        n: usize,
+        each: usize,
     },
     Fold {
         op: Op,
         dtype: DType,
         from: Place,
+        to: Place,
+    },
+    /// A sum to a mean.
+    Divide {
+        dtype: DType,
         to: Place,
     },
 }
@@ -52,6 +57,7 @@ impl Work<'_> {
                 from.move_on(rows);
                 to.move_on(rows);
             }
+            Work::Divide { to, .. } => to.move_on(rows),
         }
     }
 }
@@ -112,13 +118,24 @@ impl<'a> Direct<'a> {
         let streams = (0..job.feeds.len()).filter_map(whole).chain(given.map(|(_, p)| *p)).collect();
         let mut direct = Direct { works: Vec::new(), streams, n, scratch };
         for stage in &schedule.stages {
-            for (part, each) in stage.row.iter().map(|p| (p, 1)).chain(stage.full.iter().map(|p| (p, n))) {
-                direct.works.push(native(job, &places, part, each)?);
+            if let Some(part) = &stage.row {
+                direct.works.push(native(job, &places, part, 1)?);
             }
-            for fold in &stage.folds {
-                let from = source(job, &places, fold.from, n);
-                let to = places.rows[fold.to];
+            let mut folds = &stage.folds[..];
+            match (&stage.full, &stage.summed) {
+                (Some(part), Some(summed)) => {
+                    let (sum, others) = folds.split_first()?;
+                    folds = others;
+                    direct.works.push(with_sum(job, &places, part, summed, sum.to)?);
+                    direct.works.extend(mean(sum, &places));
+                }
+                (Some(part), None) => direct.works.push(native(job, &places, part, n)?),
+                (None, _) => {}
+            }
+            for fold in folds {
+                let (from, to) = (source(job, &places, fold.from, n), places.rows[fold.to]);
                 direct.works.push(Work::Fold { op: fold.op, dtype: fold.dtype, from, to });
+                direct.works.extend(mean(fold, &places));
             }
         }
         Some(direct)
@@ -162,24 +179,23 @@ fn prefetch(start: *const u8, bytes: usize, (part, parts): (usize, usize)) {
 /// # Safety
 /// As [`Direct::run`].
 #[inline]
-unsafe fn run_work(work: &Work<'_>, row: usize) {
+unsafe fn run_work(work: &Work<'_>, n: usize) {
     match work {
-        Work::Native { kernel, inputs, outputs, n, .. } => {
+        Work::Native { kernel, inputs, outputs, each, .. } => {
             // SAFETY: by the caller.
-            unsafe { kernel.run_typed(inputs, outputs, *n) };
+            unsafe { kernel.run_typed(inputs, outputs, *each) };
         }
         Work::Fold { op, dtype, from, to } => {
             // SAFETY: by the caller; a row is no longer than a block.
             unsafe {
                 match dtype {
-                    DType::F64 => fold_block::<f64>(*op, from.start.cast(), row, to.start.cast(), 1),
-                    _ => fold_block::<f32>(*op, from.start.cast(), row, to.start.cast(), 1),
-                }
-                if *op == Op::Mean {
-                    divide(*dtype, to.start, 1, row);
+                    DType::F64 => fold_block::<f64>(*op, from.start.cast(), n, to.start.cast(), 1),
+                    _ => fold_block::<f32>(*op, from.start.cast(), n, to.start.cast(), 1),
                 }
             }
         }
+        // SAFETY: by the caller; the sum was written.
+        Work::Divide { dtype, to } => unsafe { divide(*dtype, to.start, 1, n) },
     }
 }
 
@@ -198,9 +214,36 @@ fn source(job: Job<'_>, places: &Places, source: Source, n: usize) -> Place {
     }
 }
 
+/// What makes a mean of a fold's sum.
+fn mean<'a>(fold: &Fold, places: &Places) -> Option<Work<'a>> {
+    (fold.op == Op::Mean).then(|| Work::Divide { dtype: fold.dtype, to: places.rows[fold.to] })
+}
+
 /// A part's kernel; `None` if it has none, or takes as many what is one value for a row.
 fn native<'a>(job: Job<'a>, places: &Places, part: &'a Part, each: usize) -> Option<Work<'a>> {
-    let kernel = part.native.as_ref()?;
+    let to = |k: &usize| if each == 1 { places.rows[*k] } else { places.full[*k] };
+    work(job, places, (part.native.as_ref()?, part), part.to.iter().map(to), each)
+}
+
+/// A part's kernel that sums, too.
+fn with_sum<'a>(
+    job: Job<'a>,
+    places: &Places,
+    part: &'a Part,
+    summed: &'a Summed,
+    sum: usize,
+) -> Option<Work<'a>> {
+    let to = summed.to.iter().map(|k| places.full[*k]).chain([places.rows[sum]]);
+    work(job, places, (&summed.kernel, part), to, job.n)
+}
+
+fn work<'a>(
+    job: Job<'a>,
+    places: &Places,
+    (kernel, part): (&'a Loop, &Part),
+    to: impl Iterator<Item = Place>,
+    each: usize,
+) -> Option<Work<'a>> {
     let (mut inputs, mut steps) = (SmallVec::new(), SmallVec::new());
     for (from, input) in part.from.iter().zip(kernel.inputs()) {
         let one = match from {
@@ -216,10 +259,9 @@ fn native<'a>(job: Job<'a>, places: &Places, part: &'a Part, each: usize) -> Opt
         steps.push(step);
     }
     let mut outputs = SmallVec::new();
-    for (dtype, k) in kernel.outputs().iter().zip(&part.to) {
-        let Place { start, step } = if each == 1 { places.rows[*k] } else { places.full[*k] };
+    for (dtype, Place { start, step }) in kernel.outputs().iter().zip(to) {
         outputs.push((*dtype, start));
         steps.push(step);
     }
-    Some(Work::Native { kernel, inputs, outputs, steps, n: each })
+    Some(Work::Native { kernel, inputs, outputs, steps, each })
 }

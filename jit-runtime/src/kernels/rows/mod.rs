@@ -66,6 +66,15 @@ pub(crate) struct Stage {
     /// Ops on values of which there is one for each element.
     pub(crate) full: Option<Part>,
     pub(crate) folds: Vec<Fold>,
+    /// What does the latter and the first reduction, for the elements of one row.
+    pub(crate) summed: Option<Summed>,
+}
+
+/// A kernel that computes values for each element, sums those of one kind, and writes the others.
+pub(crate) struct Summed {
+    pub(crate) kernel: Loop,
+    /// The slots of its results.
+    pub(crate) to: Vec<usize>,
 }
 
 /// Where values are kept.
