@@ -1,14 +1,20 @@
 //! Loops whose body is one group: a tile goes through all trips while it is in the nearest cache.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::launch::PARALLEL;
+use super::native::Loop;
 use super::tile::{GROUP, Program, Runner, Stream};
 use crate::exec::threads;
+use crate::few::few;
 use crate::tensor::raw::RawTensor;
 
 /// Elements that go through the trips together.
 const TILE: usize = 1024;
+/// Trips after which it is asked again which elements are done.
+const CHECKED: usize = 8;
 
 /// A loop over a program's elements.
 #[derive(Clone, Copy)]
@@ -54,45 +60,171 @@ impl Repeat<'_> {
     /// First reads and results are valid for the elements `from..to`, results for whole groups; `from` is a multiple of
     /// a tile's length.
     unsafe fn tiles(self, results: Results<'_>, from: usize, to: usize) {
-        let Repeat { program, first, next, trips, .. } = self;
+        let mut tile = Tile::new(self);
+        for start in (from..to).step_by(TILE) {
+            // SAFETY: by the caller.
+            unsafe { tile.run(results, start, TILE.min(to - start)) };
+        }
+    }
+}
+
+/// Memory of a tile's outputs.
+type Rooms = SmallVec<[*mut u8; 4]>;
+
+/// A tile on its way through the trips.
+///
+/// Every few trips, blocks that a trip left as they were are done: the body computes nothing but its outputs from its
+/// inputs, so that all further trips would leave them so, too.
+struct Tile<'a> {
+    of: Repeat<'a>,
+    runner: Runner<'a>,
+    /// The program's one kernel, if it reads all inputs where they are.
+    native: Option<&'a Loop>,
+    /// Where trips write, in turns.
+    rooms: [Rooms; 2],
+    /// Ranges of elements that are not yet done.
+    open: Vec<Range<usize>>,
+    reads: SmallVec<[Stream; 8]>,
+    writes: Rooms,
+    _scratch: Vec<u64>,
+}
+
+impl<'a> Tile<'a> {
+    fn new(of: Repeat<'a>) -> Tile<'a> {
+        let sizes = &of.program.outputs;
         // A line between tiles keeps them from falling on the same sets.
-        let words: usize = program.outputs.iter().map(|size| 2 * (TILE * size / 8 + 8)).sum::<usize>() + 8;
+        let words: usize = sizes.iter().map(|size| 2 * (TILE * size / 8 + 8)).sum::<usize>() + 8;
         let mut scratch: Vec<u64> = vec![0; words];
         let mut at = scratch.as_mut_ptr().cast::<u8>();
         at = at.wrapping_add(at.align_offset(64));
-        let mut rooms = || -> SmallVec<[*mut u8; 4]> {
+        let mut rooms = || -> Rooms {
             let room = |size: &usize| {
                 let start = at;
                 at = at.wrapping_add(TILE * size + 64);
                 start
             };
-            program.outputs.iter().map(room).collect()
+            sizes.iter().map(room).collect()
         };
         let rooms = [rooms(), rooms()];
-        let mut runner = Runner::new(program, TILE);
-        let mut reads: SmallVec<[Stream; 8]> = SmallVec::from_slice(first);
-        let mut writes: SmallVec<[*mut u8; 4]> = SmallVec::from_slice(results.0);
-        for start in (from..to).step_by(TILE) {
-            let m = TILE.min(to - start);
-            for (i, read) in reads.iter_mut().enumerate() {
-                *read = if first[i].splat { first[i] } else { first[i].skip(start * program.inputs[i]) };
+        let (reads, writes) = (SmallVec::from_slice(of.first), rooms[0].clone());
+        let runner = Runner::new(of.program, TILE);
+        let whole = |native: &&Loop| of.first.iter().zip(native.inputs()).all(|(s, i)| s.splat == i.scalar);
+        let native = of.program.native.as_ref().filter(whole);
+        Tile { of, runner, native, rooms, open: Vec::new(), reads, writes, _scratch: scratch }
+    }
+
+    /// All trips of the elements `start..start + n`.
+    ///
+    /// # Safety
+    /// First reads and results are valid for them, results for whole groups.
+    unsafe fn run(&mut self, results: Results<'_>, start: usize, n: usize) {
+        self.open.clear();
+        self.open.push(0..n);
+        for trip in 0..self.of.trips {
+            for i in 0..self.open.len() {
+                // SAFETY: by the caller.
+                unsafe { self.trip(trip, start, self.open[i].clone(), n) };
             }
-            for trip in 0..trips {
-                let last = trip + 1 == trips;
-                for (k, write) in writes.iter_mut().enumerate() {
-                    let result = results.0[k].wrapping_add(start * program.outputs[k]);
-                    *write = if last { result } else { rooms[trip % 2][k] };
+            let last = trip + 1 == self.of.trips;
+            if last || (trip > 0 && trip % CHECKED == 0) {
+                // SAFETY: by the caller; the rooms were written for what is open.
+                unsafe { self.settle(results, trip, start, last) };
+            }
+            if self.open.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Where a trip reads an input of the elements from `at` on, in a tile that begins at `start`.
+    fn place(&self, i: usize, trip: usize, start: usize, at: usize) -> *const u8 {
+        let Repeat { program, first, next, .. } = self.of;
+        match next[i] {
+            Some(k) if trip > 0 => self.rooms[1 - trip % 2][k].wrapping_add(at * program.outputs[k]),
+            _ if first[i].splat => first[i].start,
+            _ => first[i].start.wrapping_add((start + at) * program.inputs[i]),
+        }
+    }
+
+    /// One trip of some elements of a tile of `n` that begins at `start`.
+    ///
+    /// # Safety
+    /// As [`Tile::run`].
+    unsafe fn trip(&mut self, trip: usize, start: usize, part: Range<usize>, n: usize) {
+        let Repeat { program, first, next, .. } = self.of;
+        for (k, write) in self.writes.iter_mut().enumerate() {
+            *write = self.rooms[trip % 2][k].wrapping_add(part.start * program.outputs[k]);
+        }
+        if let Some(native) = self.native {
+            let input = (native.inputs()[0], std::ptr::null());
+            return few(first.len(), input, |reads| {
+                for (i, (read, input)) in reads.iter_mut().zip(native.inputs()).enumerate() {
+                    *read = (*input, self.place(i, trip, start, part.start));
                 }
-                // SAFETY: a trip reads what the caller vouches for and what the trip before wrote, and writes to
-                // neither; rooms and results have space for whole groups.
-                unsafe { runner.run(&reads, &writes, m) };
-                for (read, output) in reads.iter_mut().zip(next) {
-                    if let Some(k) = output {
-                        let readable = m.next_multiple_of(GROUP) * program.outputs[*k];
-                        *read = Stream { start: writes[*k], splat: false, readable };
+                few(self.writes.len(), (native.outputs()[0], std::ptr::null_mut()), |writes| {
+                    let typed = native.outputs().iter().zip(&self.writes);
+                    writes.iter_mut().zip(typed).for_each(|(to, (dtype, start))| *to = (*dtype, *start));
+                    // SAFETY: as below; the kernel writes as many elements as it is told to.
+                    unsafe { native.run_typed(reads, writes, part.len()) }
+                });
+            });
+        }
+        for i in 0..self.reads.len() {
+            let from = self.place(i, trip, start, part.start);
+            self.reads[i] = match next[i] {
+                Some(k) if trip > 0 => {
+                    let readable = (n.next_multiple_of(GROUP) - part.start) * program.outputs[k];
+                    Stream { start: from, splat: false, readable }
+                }
+                _ if first[i].splat => first[i],
+                _ => first[i].skip((start + part.start) * program.inputs[i]),
+            };
+        }
+        // SAFETY: a trip reads what the caller vouches for and what the trip before wrote, and writes to neither; rooms
+        // have space for whole groups, and a part begins at one.
+        unsafe { self.runner.run(&self.reads, &self.writes, part.len()) };
+    }
+
+    /// Takes what is done, or all, from what is open to the results.
+    ///
+    /// # Safety
+    /// As [`Tile::run`], after the trip.
+    unsafe fn settle(&mut self, results: Results<'_>, trip: usize, start: usize, all: bool) {
+        let mut open: Vec<Range<usize>> = Vec::new();
+        for part in std::mem::take(&mut self.open) {
+            for from in part.clone().step_by(if all { TILE } else { GROUP }) {
+                let block = from..part.end.min(from + if all { TILE } else { GROUP });
+                // SAFETY: by the caller.
+                if unsafe { all || self.is_done(&block) } {
+                    for (k, size) in self.of.program.outputs.iter().enumerate() {
+                        let room = self.rooms[trip % 2][k].wrapping_add(block.start * size);
+                        let to = results.0[k].wrapping_add((start + block.start) * size);
+                        // SAFETY: by the caller; rooms are no results.
+                        unsafe { std::ptr::copy_nonoverlapping(room, to, block.len() * size) };
                     }
+                } else if let Some(before) = open.last_mut().filter(|b| b.end == block.start) {
+                    before.end = block.end;
+                } else {
+                    open.push(block);
                 }
             }
         }
+        self.open = open;
+    }
+
+    /// Whether the last trip left the values that it read from the one before as they were.
+    ///
+    /// # Safety
+    /// Both rooms were written for the block.
+    unsafe fn is_done(&self, block: &Range<usize>) -> bool {
+        self.of.next.iter().flatten().all(|k| {
+            let size = self.of.program.outputs[*k];
+            let values = |room: &Rooms| {
+                let start = room[*k].wrapping_add(block.start * size).cast_const();
+                // SAFETY: by the caller.
+                unsafe { std::slice::from_raw_parts(start, block.len() * size) }
+            };
+            values(&self.rooms[0]) == values(&self.rooms[1])
+        })
     }
 }

@@ -228,15 +228,16 @@ impl Runner<'_> {
                 (true, true) => input.start,
                 (false, _) => input.start.wrapping_add(at * self.program.inputs[i]),
             };
-            let reads: Pointers<*const u8> =
-                inputs.iter().zip(native.inputs()).enumerate().map(read).collect();
-            let writes: Pointers<*mut u8> = outputs
-                .iter()
-                .zip(&self.program.outputs)
-                .map(|(o, size)| o.wrapping_add(at * size))
-                .collect();
-            // SAFETY: by the caller, for the elements from `at` on.
-            unsafe { native.run(&reads, &writes, m) };
+            let given = inputs.iter().zip(native.inputs()).enumerate().map(read);
+            few(inputs.len(), std::ptr::null(), |reads| {
+                reads.iter_mut().zip(given).for_each(|(to, from)| *to = from);
+                few(outputs.len(), std::ptr::null_mut(), |writes| {
+                    let starts = outputs.iter().zip(&self.program.outputs);
+                    writes.iter_mut().zip(starts).for_each(|(to, (o, size))| *to = o.wrapping_add(at * size));
+                    // SAFETY: by the caller, for the elements from `at` on.
+                    unsafe { native.run(reads, writes, m) };
+                });
+            });
             at += m;
         }
     }
