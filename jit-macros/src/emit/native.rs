@@ -75,18 +75,23 @@ fn kernel(k: usize, form: &Form) -> Option<(proc_macro2::Ident, TokenStream)> {
     let input = |i: usize| format_ident!("i{i}");
     let output = |k: usize| format_ident!("o{k}");
     let member = |k: usize| format_ident!("m{k}");
-    let mut inputs = Vec::new();
-    for (i, given) in form.inputs.iter().enumerate() {
-        let (name, ty) = (input(i), element(given.dtype)?);
-        inputs.push(match given.scalar {
-            true => quote! { let #name = tile.scalar::<#ty>(#i); },
-            false => quote! { let #name = &tile.input::<#ty>(#i)[..n]; },
-        });
+    let (mut params, mut given, mut cut) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, of) in form.inputs.iter().enumerate() {
+        let (name, ty) = (input(i), element(of.dtype)?);
+        if of.scalar {
+            params.push(quote! { #name: #ty });
+            given.push(quote! { tile.scalar::<#ty>(#i) });
+        } else {
+            params.push(quote! { #name: &[#ty] });
+            given.push(quote! { tile.input::<#ty>(#i) });
+            cut.push(quote! { let #name = &#name[..n]; });
+        }
     }
-    let mut outputs = Vec::new();
     for (j, k) in form.outputs.iter().enumerate() {
         let (name, ty) = (output(j), element(form.members[*k].to)?);
-        outputs.push(quote! { let #name = &mut tile.output::<#ty>(#j)[..n]; });
+        params.push(quote! { #name: &mut [#ty] });
+        given.push(quote! { tile.output::<#ty>(#j) });
+        cut.push(quote! { let #name = &mut #name[..n]; });
     }
     let mut steps = Vec::new();
     for (k, m) in form.members.iter().enumerate() {
@@ -122,19 +127,23 @@ fn kernel(k: usize, form: &Form) -> Option<(proc_macro2::Ident, TokenStream)> {
         let (name, value) = (output(j), member(*k));
         quote! { #name[j] = #value; }
     });
+    // What are parameters is known not to overlap.
     let item = quote! {
         struct #name;
         impl #PRIVATE::native::Kernel for #name {
             const FORM: &'static str = #text;
             #[inline(always)]
             fn run(mut tile: #PRIVATE::native::Tile<'_>) {
-                let n = tile.len();
-                #(#inputs)*
-                #(#outputs)*
-                for j in 0..n {
-                    #(#steps)*
-                    #(#stores)*
+                #[inline(always)]
+                #[allow(clippy::too_many_arguments)]
+                fn each(n: usize, #(#params),*) {
+                    #(#cut)*
+                    for j in 0..n {
+                        #(#steps)*
+                        #(#stores)*
+                    }
                 }
+                each(tile.len(), #(#given),*);
             }
         }
     };
