@@ -168,6 +168,15 @@ pub(super) fn tanh(x: f64) -> f64 {
     if x.is_nan() { x } else { y }
 }
 
+/// 1 / (1 + e^-x), from the side where nothing cancels.
+#[inline(always)]
+pub(super) fn sigmoid(x: f64) -> f64 {
+    let e = Exp::new(-x.abs());
+    let y = share(x, e);
+    let y = if x < 0.0 { e.scale(y) } else { y };
+    if x.is_nan() { x } else { y }
+}
+
 logistic!(f64, least LEAST);
 
 #[inline(always)]

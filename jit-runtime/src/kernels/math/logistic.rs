@@ -1,4 +1,4 @@
-//! `sigmoid` and its relatives, of an `Exp` with `new`, `high`, `low`, `parts` and `scale`: the same for both widths.
+//! Relatives of `sigmoid`, of it and an `Exp` with `new`, `high`, `low`, `parts` and `scale`: the same for both widths.
 
 macro_rules! logistic {
     ($T:ident, least $least:expr) => {
@@ -20,14 +20,6 @@ macro_rules! logistic {
         fn share(x: $T, e: Exp) -> $T {
             let (n, n_low) = if x < 0.0 { (e.high, e.low) } else { (1.0, 0.0) };
             over_one_plus(e, n, n_low)
-        }
-
-        #[inline(always)]
-        pub(super) fn sigmoid(x: $T) -> $T {
-            let e = Exp::new(-x.abs());
-            let y = share(x, e);
-            let y = if x < 0.0 { e.scale(y) } else { y };
-            if x.is_nan() { x } else { y }
         }
 
         #[inline(always)]

@@ -19,25 +19,41 @@ struct Exp {
     power: i32,
 }
 
+/// `e^r - 1` and n for `x = r + n ln 2`, x no larger than some hundreds: r + r^2 q(r).
+#[inline(always)]
+fn reduced(x: f32) -> (f32, i32) {
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, MAGIC);
+    let n = shifted - MAGIC;
+    let r = n.mul_add(-0.693_359_4, x);
+    let r = n.mul_add(2.121_944_4e-4, r);
+    let mut q = 0.000_199_188_17_f32;
+    q = q.mul_add(r, 0.001_394_639_3);
+    q = q.mul_add(r, 0.008_333_264);
+    q = q.mul_add(r, 0.041_666_266);
+    q = q.mul_add(r, 0.166_666_67);
+    q = q.mul_add(r, 0.5);
+    let power = (shifted.to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
+    ((r * r).mul_add(q, r), power)
+}
+
+/// 2^n of a normal number.
+#[inline(always)]
+fn two_to(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
+}
+
+/// The smaller of the two; a NaN stays one.
+#[inline(always)]
+fn at_most(bound: f32, x: f32) -> f32 {
+    if bound < x { bound } else { x }
+}
+
 impl Exp {
-    /// The argument is reduced to r = x - n ln 2; e^r = 1 + r + r^2 q(r).
     #[inline(always)]
     fn new(x: f32) -> Exp {
         // Past these bounds the result is 0 or infinite, times such a number too.
-        let held = x.clamp(LEAST, 129.0 * std::f32::consts::LN_2);
-        let shifted = held.mul_add(std::f32::consts::LOG2_E, MAGIC);
-        let n = shifted - MAGIC;
-        let r = n.mul_add(-0.693_359_4, held);
-        let r = n.mul_add(2.121_944_4e-4, r);
-        let mut q = 0.000_199_188_17_f32;
-        q = q.mul_add(r, 0.001_394_639_3);
-        q = q.mul_add(r, 0.008_333_264);
-        q = q.mul_add(r, 0.041_666_266);
-        q = q.mul_add(r, 0.166_666_67);
-        q = q.mul_add(r, 0.5);
-        let t = (r * r).mul_add(q, r);
+        let (t, power) = reduced(x.clamp(LEAST, 129.0 * std::f32::consts::LN_2));
         let high = t + 1.0;
-        let power = (shifted.to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
         Exp { high, low: t - (high - 1.0), power }
     }
 
@@ -45,8 +61,7 @@ impl Exp {
     #[inline(always)]
     fn scale(self, v: f32) -> f32 {
         let half = self.power >> 1;
-        let power = |e: i32| f32::from_bits((e.wrapping_add(127) << 23) as u32);
-        v * power(half) * power(self.power.wrapping_sub(half))
+        v * two_to(half) * two_to(self.power.wrapping_sub(half))
     }
 }
 
@@ -54,7 +69,7 @@ impl Exp {
     /// High and low part times 2^power, or some number as small where that is below the normal ones.
     #[inline(always)]
     fn parts(self) -> (f32, f32) {
-        let power = f32::from_bits(((self.power.max(-126) + 127) << 23) as u32);
+        let power = two_to(self.power.max(-126));
         (self.high * power, self.low * power)
     }
 }
@@ -96,27 +111,34 @@ pub(super) fn ln(x: f32) -> f32 {
     if x < 0.0 || x.is_nan() { f32::NAN } else { y }
 }
 
-/// tanh x: an odd polynomial near 0, 1 - 2 / (e^2|x| + 1) elsewhere.
+/// tanh x = m / (m + 2) for m = e^2|x| - 1, with the sign of x; the roundings of the quotient and of its divisor are
+/// made up for.
 #[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
-    let a = x.abs();
-    let u = x * x;
-    let mut p = -0.005_717_05_f32;
-    p = p.mul_add(u, 0.020_650_592);
-    p = p.mul_add(u, -0.053_743_5);
-    p = p.mul_add(u, 0.133_314_91);
-    p = p.mul_add(u, -0.333_332_84);
-    let near = (x * u).mul_add(p, x).copysign(x);
     // Beyond, the result is 1.
-    let far = 1.0 - 2.0 / (Exp::new(2.0 * a.min(20.0)).parts().0 + 1.0);
-    let far = far.copysign(x);
-    if a < 0.625 {
-        near
-    } else if x.is_nan() {
-        x
-    } else {
-        far
-    }
+    let (t, power) = reduced(at_most(20.0, x.abs() + x.abs()));
+    let scale = two_to(power);
+    let m = t.mul_add(scale, scale - 1.0);
+    let d = m + 2.0;
+    let d_low = m - (d - 2.0);
+    let inverse = 1.0 / d;
+    let y = m * inverse;
+    let rest = (-y).mul_add(d_low, (-y).mul_add(d, m));
+    rest.mul_add(inverse, y).copysign(x)
+}
+
+/// 1 / (1 + e) for e = e^-|x| where x is positive, e / (1 + e) where it is not; the rounding of the divisor is made up
+/// for.
+#[inline(always)]
+pub(super) fn sigmoid(x: f32) -> f32 {
+    // Below, the result is 0.
+    let (t, power) = reduced(-at_most(110.0, x.abs()));
+    let half = power >> 1;
+    let e = (t + 1.0) * two_to(half) * two_to(power.wrapping_sub(half));
+    let d = e + 1.0;
+    let d_low = e - (d - 1.0);
+    let y = if x < 0.0 { e } else { 1.0 } / d;
+    (-y).mul_add(d_low, y)
 }
 
 logistic!(f32, least LEAST);
