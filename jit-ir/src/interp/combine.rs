@@ -68,8 +68,8 @@ impl Build for Steps<'_> {
     fn op(&mut self, op: Op, operands: &[&Value], attrs: Attrs) -> Result<Value> {
         (self.0)(op, &attrs, &operands.iter().map(|v| (*v).clone()).collect::<Vec<_>>())
     }
-    fn int(&mut self, value: i64) -> Value {
-        Value::Scalar(Scalar::I64(value))
+    fn scalar(&mut self, value: Scalar) -> Value {
+        Value::Scalar(value)
     }
     fn known_bool(&self, _: &Value) -> Option<bool> {
         None

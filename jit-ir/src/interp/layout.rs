@@ -90,7 +90,10 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
                 from
             })
         }
-        Op::Triu | Op::Tril => triangle(op, x, operands[1].scalar()?.as_i64()),
+        Op::Triu | Op::Tril => {
+            let fill = operands.get(2).map_or(Ok(Scalar::U8(0)), |v| v.scalar())?;
+            triangle(op, x, operands[1].scalar()?.as_i64(), fill.cast(x.dtype()))
+        }
         Op::OneHot => one_hot(x, to, count(1)?, attrs)?,
         Op::ZerosLike => made(x.dtype(), to, &vec![Scalar::U8(0).cast(x.dtype()); x.len()]),
         Op::OnesLike => made(x.dtype(), to, &vec![Scalar::U8(1).cast(x.dtype()); x.len()]),
@@ -104,15 +107,14 @@ pub(super) fn with(at: &[usize], axis: usize, value: usize) -> Vec<usize> {
     from
 }
 
-fn triangle(op: Op, x: &TensorData, k: i64) -> Value {
-    let zero = Scalar::U8(0).cast(x.dtype());
+fn triangle(op: Op, x: &TensorData, k: i64, fill: Scalar) -> Value {
     let rank = x.shape.len();
     let out: Vec<Scalar> = (0..x.len())
         .map(|i| {
             let at = coordinates(i, &x.shape);
             let diagonal = at[rank - 1] as i64 - at[rank - 2] as i64;
             let keep = if op == Op::Triu { diagonal >= k } else { diagonal <= k };
-            if keep { x.get(i) } else { zero }
+            if keep { x.get(i) } else { fill }
         })
         .collect();
     made(x.dtype(), &x.shape, &out)

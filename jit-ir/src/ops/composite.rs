@@ -4,7 +4,7 @@
 
 use super::methods::Arg;
 use super::{Attrs, Op};
-use crate::types::DType;
+use crate::{DType, Scalar};
 
 /// Where ops are applied: to tensors, or in a graph that grows.
 pub trait Build {
@@ -17,8 +17,12 @@ pub trait Build {
     /// # Errors
     /// It does not fit.
     fn op(&mut self, op: Op, operands: &[&Self::Value], attrs: Attrs) -> Result<Self::Value, Self::Error>;
+    /// A host scalar.
+    fn scalar(&mut self, value: Scalar) -> Self::Value;
     /// A host integer.
-    fn int(&mut self, value: i64) -> Self::Value;
+    fn int(&mut self, value: i64) -> Self::Value {
+        self.scalar(Scalar::I64(value))
+    }
     /// A host bool, if it is the same in every run.
     fn known_bool(&self, value: &Self::Value) -> Option<bool>;
 }
@@ -137,11 +141,8 @@ fn masked<B: Build>(b: &mut B, scores: &B::Value, causal: &B::Value) -> Result<B
     let open = b.op(Op::Cast, &[&open], Attrs::dtype(DType::I64))?;
     let far = b.int(1 << 40);
     let diagonal = b.op(Op::Mul, &[&open, &far], none())?;
-    let ones = b.op(Op::OnesLike, &[scores], none())?;
-    let seen = b.op(Op::Tril, &[&ones, &diagonal], none())?;
-    let hidden = b.op(Op::Ln, &[&seen], none())?;
-    let seen = b.op(Op::Cast, &[&seen], Attrs::dtype(DType::Bool))?;
-    b.op(Op::Select, &[&seen, scores, &hidden], none())
+    let hidden = b.scalar(Scalar::F64(f64::NEG_INFINITY));
+    b.op(Op::Tril, &[scores, &diagonal, &hidden], none())
 }
 
 /// The method of that name.

@@ -28,8 +28,8 @@ impl Build for At<'_, '_> {
         }
         self.0.op(op, operands, attrs, Some(self.1))
     }
-    fn int(&mut self, value: i64) -> ValueId {
-        self.0.known(Scalar::I64(value))
+    fn scalar(&mut self, value: Scalar) -> ValueId {
+        self.0.known(value)
     }
     fn known_bool(&self, value: &ValueId) -> Option<bool> {
         self.0.constant_bool(*value)

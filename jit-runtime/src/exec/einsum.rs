@@ -14,8 +14,8 @@ impl Build for Steps {
     fn op(&mut self, op: Op, operands: &[&Val], attrs: Attrs) -> Result<Val, String> {
         super::ops::apply(op, &attrs, operands)
     }
-    fn int(&mut self, value: i64) -> Val {
-        Val::Scalar(Scalar::I64(value))
+    fn scalar(&mut self, value: Scalar) -> Val {
+        Val::Scalar(value)
     }
     fn known_bool(&self, _: &Val) -> Option<bool> {
         None

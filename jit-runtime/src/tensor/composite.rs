@@ -19,8 +19,8 @@ impl Build for At {
     fn op(&mut self, op: Op, operands: &[&Any], attrs: Attrs) -> Result<Any, Infallible> {
         Ok(call_at(op, attrs, operands, self.0))
     }
-    fn int(&mut self, value: i64) -> Any {
-        Scalar::I64(value).into()
+    fn scalar(&mut self, value: Scalar) -> Any {
+        value.into()
     }
     fn known_bool(&self, value: &Any) -> Option<bool> {
         match (&value.val, &value.tag) {
