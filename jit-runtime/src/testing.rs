@@ -6,8 +6,8 @@ use jit_ir::{Graph, Op, Scalar, TensorData, with_dtype};
 pub use crate::exec::counters::{fallbacks, kernels};
 pub use crate::tensor::is_traced;
 
+use crate::compile;
 use crate::compile::plan::Plan;
-use crate::compile::{self, argument_types};
 use crate::error::{Error, Result};
 use crate::exec::frame::Frame;
 use crate::exec::run::{self, Halt};
@@ -75,7 +75,7 @@ pub fn without_passes<R>(body: impl FnOnce() -> R) -> R {
 /// What the run fails with.
 pub fn run(graph: &Graph, args: &[Value], layout: Layout, optimise: bool) -> Result<Vec<Value>> {
     let vals = Frame::from(args.iter().map(|v| to_val(v, layout)).collect::<Vec<Val>>());
-    let compiled = compile::compile(graph, &argument_types(&vals))?;
+    let compiled = compile::compile(graph, &vals)?;
     let on = |plan: &Plan, mut vals: Frame| run::run(plan, &mut vals).map(|_| vals);
     let plain = |vals| compile::plain(&compiled).map_err(Halt::Error).and_then(|plan| on(&plan, vals));
     // An optimised run that fails says nothing: the graph as it was written decides.

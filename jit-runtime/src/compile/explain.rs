@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::Compiled;
+use super::memory::Memory;
 use super::plan::{Block, Kind};
 
-/// The passes, the optimised graph and the steps.
+/// The passes, the optimised graph, the steps and the memory that they take.
 pub(crate) fn explain(compiled: &Compiled) -> String {
     let mut out = String::new();
     let micros = compiled.time.as_secs_f64() * 1e6;
@@ -28,6 +29,7 @@ pub(crate) fn explain(compiled: &Compiled) -> String {
     let _ = write!(out, "{}", compiled.graph);
     let _ = writeln!(out, "steps:");
     block(&mut out, &compiled.plan.body, 1);
+    let _ = writeln!(out, "{}", Memory::of(&compiled.graph, &compiled.first));
     out
 }
 

@@ -1,6 +1,7 @@
 //! From a graph to a plan: once for each combination of element types and ranks.
 
 mod explain;
+mod memory;
 pub(crate) mod plan;
 mod program;
 mod storage;
@@ -30,10 +31,12 @@ pub(crate) struct Compiled {
     /// The passes that ran, with the number of changes.
     pub(crate) passes: Vec<(&'static str, usize)>,
     pub(crate) time: Duration,
+    /// The types of the arguments that it was first compiled for, sizes and all.
+    first: Vec<Type>,
 }
 
 /// The types of arguments: element types and ranks, a symbol for each size.
-pub(crate) fn argument_types(vals: &[Val]) -> Vec<Type> {
+fn argument_types(vals: &[Val]) -> Vec<Type> {
     let mut next = 0;
     let mut symbol = || {
         next += 1;
@@ -88,17 +91,17 @@ fn inferred(graph: &mut Graph) -> Result<()> {
     })
 }
 
-/// Compiles a linked graph for arguments of the given types.
-pub(crate) fn compile(graph: &Graph, types: &[Type]) -> Result<Compiled> {
-    renewed(graph, types, 0)
+/// Compiles a linked graph for arguments of the types and ranks of these.
+pub(crate) fn compile(graph: &Graph, vals: &[Val]) -> Result<Compiled> {
+    renewed(graph, vals, 0)
 }
 
 /// As [`compile`], when the plan has been made anew so often because traced functions that it calls had other
 /// recordings.
-pub(crate) fn renewed(graph: &Graph, types: &[Type], renewals: usize) -> Result<Compiled> {
+pub(crate) fn renewed(graph: &Graph, vals: &[Val], renewals: usize) -> Result<Compiled> {
     warn_unoptimised();
     let start = Instant::now();
-    let source = typed(graph, types)?;
+    let source = typed(graph, &argument_types(vals))?;
     let (mut graph, uses) = match trace::expand(&source, renewals) {
         Some((mut expanded, uses)) => {
             inferred(&mut expanded)?;
@@ -111,7 +114,8 @@ pub(crate) fn renewed(graph: &Graph, types: &[Type], renewals: usize) -> Result<
         passes.push((*name, pass(&mut graph)));
     }
     let plan = Plan::new(&graph, true)?;
-    let compiled = Compiled { source, graph, plan, uses, renewals, passes, time: start.elapsed() };
+    let (time, first) = (start.elapsed(), vals.iter().map(Val::ty).collect());
+    let compiled = Compiled { source, graph, plan, uses, renewals, passes, time, first };
     if explaining() {
         eprintln!("{}", explain(&compiled));
     }

@@ -385,7 +385,7 @@ impl Builder<'_> {
 }
 
 /// Values that a node reads, those read inside its regions included.
-fn uses(graph: &Graph, node: &Node) -> Vec<ValueId> {
+pub(super) fn uses(graph: &Graph, node: &Node) -> Vec<ValueId> {
     let mut all = node.operands.clone();
     for r in &node.regions {
         graph.visit_regions(*r, &mut |r| {

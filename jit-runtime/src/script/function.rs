@@ -10,7 +10,7 @@ use jit_ir::{Const, Graph, Op, Tree, Type};
 use super::arguments::{Argument, Leaves, Outputs, Returns};
 use super::cache::{Entry, PlanCache, Stats};
 use super::pack::{fits, flags, pack, unpack};
-use crate::compile::{self, argument_types};
+use crate::compile;
 use crate::error::{Error, Result};
 use crate::exec::counters;
 use crate::exec::frame::Frame;
@@ -175,7 +175,7 @@ impl Script {
         self.plans.get(vals, variant, self.name, |renewals| {
             let graph = self.linked(trees)?;
             let graph = with_options(graph, &trees().0, vals);
-            compile::renewed(&graph, &argument_types(vals), renewals)
+            compile::renewed(&graph, vals, renewals)
         })
     }
 
@@ -189,7 +189,7 @@ impl Script {
     ) -> Result<()> {
         let Some(entry) = self.entry(vals, variant, trees)? else {
             let graph = self.linked(trees)?;
-            let compiled = compile::compile(&graph, &argument_types(vals))?;
+            let compiled = compile::compile(&graph, vals)?;
             return finish(run::run(&compile::plain(&compiled)?, vals));
         };
         self.plans.count(entry, vals);
@@ -443,7 +443,7 @@ impl Function {
     }
 
     fn run<A: Argument, R: Returns>(&self, vals: &mut Frame, again: impl FnOnce() -> Frame) -> Result<()> {
-        let make = |_| compile::compile(self.linked::<A, R>()?, &argument_types(vals));
+        let make = |_| compile::compile(self.linked::<A, R>()?, vals);
         let Some(entry) = self.plans.get(vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };

@@ -13,7 +13,7 @@ use super::limits::MAX_FUTILE;
 use super::record::{Recording, Spoiled};
 use super::report::{self, Guard};
 use super::warn::warn;
-use crate::compile::{self, argument_types};
+use crate::compile;
 use crate::error::{Error, Place, Result};
 use crate::script::{Inputs, Results, Returns, is_leaf};
 use crate::tensor::Any;
@@ -178,7 +178,7 @@ impl TraceFn {
         let graphs: Vec<&Graph> = paths.iter().map(|p| &p.graph).collect();
         let merged = merge(&graphs, paths.len() > 1, Miss::Leave);
         let leaves: Vec<Val> = vals.iter().filter(|v| is_leaf(v)).cloned().collect();
-        let compiled = compile::renewed(&merged.graph, &argument_types(&leaves), renewals)?;
+        let compiled = compile::renewed(&merged.graph, &leaves, renewals)?;
         self.nanos[1].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         Ok(Replay { paths, compiled, places: merged.places, full: OnceLock::new() })
     }
