@@ -369,7 +369,7 @@ impl<'a> Planner<'a> {
     fn belongs(&self, k: usize, stage: usize, level: Level) -> bool {
         let here = |k: usize| self.stages[k] == stage && self.levels[k] == level && !self.is_fold(k);
         let read = |(j, m): (usize, &Member)| here(j) && m.args.contains(&Arg::Member(k));
-        here(k) || (self.again[k] && self.group.members.iter().enumerate().any(read))
+        if self.again[k] { self.group.members.iter().enumerate().any(read) } else { here(k) }
     }
 
     /// The elementwise members of a stage and a level, their form, and those whose values have slots.
