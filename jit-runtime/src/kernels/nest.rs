@@ -26,21 +26,19 @@ impl Nest {
         let step = |v: &Option<RawTensor>, axis: usize| v.as_ref().map_or(0, |v| v.strides[axis]);
         let mut nest =
             Nest { sizes: Sizes::new(), strides: SmallVec::from_elem(Strides::new(), views.len()) };
-        for axis in 0..sizes.len() {
-            if sizes[axis] == 1 {
-                continue;
-            }
+        for (axis, n) in sizes.iter().copied().enumerate().filter(|(_, n)| *n != 1) {
             let merges = nest.sizes.last().is_some()
-                && views.iter().zip(&nest.strides).all(|(v, s)| {
-                    s.last().is_some_and(|outer| *outer == step(v, axis) * sizes[axis] as isize)
-                });
+                && views
+                    .iter()
+                    .zip(&nest.strides)
+                    .all(|(v, s)| s.last().is_some_and(|outer| *outer == step(v, axis) * n as isize));
             if merges {
-                *nest.sizes.last_mut().expect("checked above") *= sizes[axis];
+                *nest.sizes.last_mut().expect("checked above") *= n;
                 for (v, s) in views.iter().zip(&mut nest.strides) {
                     *s.last_mut().expect("as long as sizes") = step(v, axis);
                 }
             } else {
-                nest.sizes.push(sizes[axis]);
+                nest.sizes.push(n);
                 for (v, s) in views.iter().zip(&mut nest.strides) {
                     s.push(step(v, axis));
                 }
