@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jit_benches::inputs::uniform;
 use jit_benches::measure::race;
+use jit_benches::square_product;
 use jit_runtime::prelude::*;
 use jit_runtime::{Function, Graph};
 
@@ -68,17 +69,8 @@ fn products(most: usize) {
         let (a, b) = (tensor(1, [n, n]), tensor(2, [n, n]));
         let (av, bv) = (a.to_vec(), b.to_vec());
         let mut out = vec![0.0_f32; n * n];
-        let faer = || {
-            faer::linalg::matmul::matmul(
-                faer::MatMut::from_row_major_slice_mut(&mut out, n, n),
-                faer::Accum::Replace,
-                faer::MatRef::from_row_major_slice(&av, n, n),
-                faer::MatRef::from_row_major_slice(&bv, n, n),
-                1.0,
-                faer::Par::Seq,
-            );
-        };
         drop(product(&a, &b));
+        let faer = || square_product(&av, &bv, &mut out, n);
         let (ours, theirs) = race(|| drop(black_box(product(&a, &b))), faer, BUDGET);
         let rate = 2.0 * (n as f64).powi(3) / ours * 1e-9;
         println!("{n:>13} {:>9.2} {rate:>11.1} {:>9.2} {:>7.2}", ours * 1e6, theirs * 1e6, theirs / ours);

@@ -66,6 +66,17 @@ loops! {
         (seen, y)
     }
 
+    fn settled(x: &Tensor, n: usize) -> (Tensor, Tensor) {
+        let mut y = Tensor::zeros_like(x);
+        let mut last = x.clone();
+        for _ in 0..n {
+            let next = (&y + x).clamp(-1.0, 1.0);
+            last = &next - &y;
+            y = next;
+        }
+        (y, last)
+    }
+
     fn counted(x: &Tensor, n: usize) -> Tensor {
         let mut y = x.clone();
         for i in 0..n {
@@ -112,6 +123,28 @@ fn same<R: Bits>(tiles: impl Fn() -> R, native: impl Fn() -> R) {
         jit_runtime::set_threads(threads);
         assert!(tiles().bits() == expected, "tile by tile, {threads} threads");
         assert!(native().bits() == expected, "native, {threads} threads");
+    }
+}
+
+/// Blocks that no longer change are done while others go on, in any order; `last` is read by no trip.
+#[test]
+fn blocks_that_a_trip_left_as_they_were_are_done() {
+    for n in [1, 63, 64, 65, 1024, 3000, 300_000] {
+        // Blocks that settle at once, after some trips, and never; in some a single element is later than the others.
+        let value = |i: usize| match (i / 64 % 7, i % 64) {
+            (0, 0) if i % 3 == 0 => f32::NAN,
+            (0, _) => -0.0,
+            (3, 40) => 1e-4,
+            (block, _) => block as f32 * 0.013 - 0.03,
+        };
+        let x = Tensor::from_vec((0..n).map(value).collect(), [n]).expect("as many as the shape has");
+        for trips in [1, 2, 8, 9, 10, 17, 60, 200] {
+            same(|| tiles::settled(&x, trips), || native::settled(&x, trips));
+        }
+    }
+    let x = Tensor::full([4096], 0.5);
+    for explained in [tiles::settled::lower(&x, 3).explain(), native::settled::lower(&x, 3).explain()] {
+        assert!(explained.contains("all trips tile by tile"), "{explained}");
     }
 }
 

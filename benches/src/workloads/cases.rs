@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jit_benches::inputs::uniform;
 use jit_benches::measure::{Case, Figures, measure};
+use jit_benches::square_product;
 use jit_runtime::eager;
 use jit_runtime::prelude::*;
 
@@ -258,14 +259,7 @@ pub(crate) fn product(n: usize, budget: Duration) -> Vec<Figures> {
     let mut out = vec![0.0_f32; n * n];
     let mut whole = true;
     let call = move || {
-        faer::linalg::matmul::matmul(
-            faer::MatMut::from_row_major_slice_mut(&mut out, n, n),
-            faer::Accum::Replace,
-            faer::MatRef::from_row_major_slice(&av, n, n),
-            faer::MatRef::from_row_major_slice(&bv, n, n),
-            1.0,
-            faer::Par::Seq,
-        );
+        square_product(&av, &bv, &mut out, n);
         seen(&out, &mut whole)
     };
     cases.push(Case { system: "faer", call: Box::new(call) });
