@@ -132,7 +132,7 @@ fn blocks_that_a_trip_left_as_they_were_are_done() {
     for n in [1, 63, 64, 65, 1024, 3000, 300_000] {
         // Blocks that settle at once, after some trips, and never; in some a single element is later than the others.
         let value = |i: usize| match (i / 64 % 7, i % 64) {
-            (0, 0) if i % 3 == 0 => f32::NAN,
+            (0, 0) if i.is_multiple_of(3) => f32::NAN,
             (0, _) => -0.0,
             (3, 40) => 1e-4,
             (block, _) => block as f32 * 0.013 - 0.03,

@@ -10,7 +10,7 @@ use crate::tensor::raw::Val;
 /// The values of a run.
 pub(crate) struct Frame(Option<Box<Slots>>);
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Slots {
     list: Vec<Val>,
     /// What the frame is about: the arguments before a run, the results after it.
