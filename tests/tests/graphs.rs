@@ -252,6 +252,26 @@ fn explain_names_kernels_and_lines() {
     assert!(text.contains("tests/tests/graphs.rs:"), "{text}");
 }
 
+#[script]
+fn masked_attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
+    Tensor::scaled_dot_product_attention(q, k, v, true).tanh() * 2.0 + v
+}
+
+#[test]
+fn optimised_graphs_are_functions_too() {
+    let x = Tensor::from((0..96).map(|i| (i * 37 % 19) as f32 / 7.0 - 1.0).collect::<Vec<_>>())
+        .reshape([2, 6, 8]);
+    let expected = masked_attention(&x, &x, &x);
+    let optimised = masked_attention::lower(&x, &x, &x).graph();
+    assert!(optimised.count_ops(jit_ir::Op::Fused) > 0, "{optimised}");
+    for graph in [masked_attention::graph(), optimised] {
+        let parsed = jit_runtime::Graph::parse(&graph.to_string()).expect("graphs print as they parse");
+        let function = jit_runtime::Function::new(parsed).expect("it calls nothing");
+        let again: Tensor = function.call((&x, &x, &x)).expect("it runs");
+        assert_eq!(again, expected);
+    }
+}
+
 #[test]
 fn a_loop_whose_count_was_never_set_makes_no_trip() {
     use jit_ir::interp::{self, Value};

@@ -244,6 +244,11 @@ impl Linker {
             match node.op {
                 Op::If => self.branch(frame, node, into)?,
                 Op::Loop => self.repeat(frame, node, into)?,
+                // Of an optimised graph: its ops become a group anew.
+                Op::Fused => {
+                    let results = self.region(frame, node.regions[0], into)?;
+                    frame.env.extend(node.results.iter().copied().zip(results));
+                }
                 Op::Guard | Op::Path | Op::Assert => {
                     let operands = self.leaves(frame, node, into)?;
                     self.graph.push(
