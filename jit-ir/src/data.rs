@@ -148,7 +148,11 @@ impl Scalar {
     }
 
     /// The scalar converted to `dtype`, as Rust's `as` does.
+    #[inline]
     pub fn cast(self, dtype: DType) -> Scalar {
+        if self.dtype() == dtype {
+            return self;
+        }
         with_dtype!(dtype, T => T::from_scalar(self).to_scalar())
     }
 

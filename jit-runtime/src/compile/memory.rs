@@ -27,11 +27,15 @@ impl Memory {
             graph.values[value].ty = ty.clone();
         }
         let mut memory = Memory { open: infer::infer(&mut graph).is_err(), ..Memory::default() };
-        memory.arguments = graph.params().iter().map(|v| memory.bytes(graph.ty(*v))).sum();
+        memory.arguments = memory.all(&graph, graph.params());
         let mut walk = Walk { graph: &graph, memory, owners: HashMap::new(), held: (0, 0) };
         let results = walk.region(graph.body);
-        walk.memory.results = results.iter().map(|v| walk.memory.bytes(graph.ty(*v))).sum();
+        walk.memory.results = walk.memory.all(&graph, &results);
         walk.memory
+    }
+
+    fn all(&mut self, graph: &Graph, values: &[ValueId]) -> usize {
+        values.iter().fold(0, |sum, v| sum.saturating_add(self.bytes(graph.ty(*v))))
     }
 
     fn bytes(&mut self, ty: &Type) -> usize {
@@ -40,7 +44,7 @@ impl Memory {
             Type::Tensor(dtype, dims) => {
                 let sizes = dims.as_ref().and_then(|d| d.iter().map(known).collect::<Option<Vec<_>>>());
                 self.open |= sizes.is_none();
-                sizes.map_or(0, |s| s.iter().product::<usize>() * dtype.size())
+                sizes.map_or(0, |s| s.iter().fold(dtype.size(), |n, d| n.saturating_mul(*d)))
             }
             Type::Scalar(_) => 0,
             _ => {
@@ -148,14 +152,14 @@ impl Walk<'_> {
         if node.op == Op::Const || is_view(node.op) {
             return Vec::new();
         }
-        let is_tensor = |v: &ValueId| matches!(self.graph.ty(*v), Type::Tensor(..));
-        let made: Vec<ValueId> = node.results.iter().copied().filter(is_tensor).collect();
+        let is_scalar = |v: &ValueId| matches!(self.graph.ty(*v), Type::Scalar(_));
+        let made: Vec<ValueId> = node.results.iter().copied().filter(|v| !is_scalar(v)).collect();
         // A trip holds what the trip before left; what an arm leaves becomes a result.
         if node.op == Op::If {
             self.regions(node);
         }
         for value in &made {
-            self.held.0 += self.memory.bytes(self.graph.ty(*value));
+            self.held.0 = self.held.0.saturating_add(self.memory.bytes(self.graph.ty(*value)));
             self.held.1 += 1;
         }
         if self.held.0 >= self.memory.peak {
@@ -176,7 +180,7 @@ impl Walk<'_> {
     }
 
     fn release(&mut self, value: ValueId) {
-        self.held.0 -= self.memory.bytes(self.graph.ty(value));
+        self.held.0 = self.held.0.saturating_sub(self.memory.bytes(self.graph.ty(value)));
         self.held.1 -= 1;
     }
 }
@@ -233,5 +237,20 @@ mod tests {
   return %1
 }";
         assert!(shown(text, &[500]).contains("at least "), "{}", shown(text, &[500]));
+        let text = "fn f(%x: f32[n0]) -> list<f32[n0]> {
+  %0: list<f32[n0]> = list(%x, %x)
+  return %0
+}";
+        assert!(shown(text, &[500]).contains("at least "), "{}", shown(text, &[500]));
+    }
+
+    #[test]
+    fn sizes_beyond_all_memory_are_no_panic() {
+        let text = "fn f(%x: f32[n0, n1]) -> f32[n0, n1] {
+  %0: f32[n0, n1] = exp(%x)
+  %1: f32[n0, n1] = exp(%0)
+  return %1
+}";
+        assert!(shown(text, &[usize::MAX, 8]).contains("MiB in 2 buffers"));
     }
 }

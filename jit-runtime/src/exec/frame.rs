@@ -103,7 +103,7 @@ impl Drop for Frame {
 impl Clone for Frame {
     fn clone(&self) -> Frame {
         let mut copy = Frame::new();
-        self.iter().for_each(|val| copy.push(val.clone()));
+        self.iter().for_each(|val| copy.push_copy(val));
         copy
     }
 }

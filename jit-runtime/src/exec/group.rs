@@ -156,9 +156,11 @@ impl Group {
     /// that `next` names, if it names one. `None` if the values are not all of one shape and row-major, or of one
     /// element: then nothing was done.
     pub(crate) fn repeat(&self, inputs: &[&Val], next: &[Option<usize>], trips: usize) -> Option<Results> {
-        let operands: SmallVec<[Operand; 6]> =
-            inputs.iter().zip(&self.inputs).map(|(v, d)| Operand::new(v, *d).ok()).collect::<Option<_>>()?;
-        let sizes = self.one_shape(&operands)?;
+        self.with_operands(inputs, |operands| Ok(self.repeat_over(operands, next, trips))).ok().flatten()
+    }
+
+    fn repeat_over(&self, operands: &[Operand], next: &[Option<usize>], trips: usize) -> Option<Results> {
+        let sizes = self.one_shape(operands)?;
         let n: usize = sizes.iter().product();
         let whole =
             |(o, k): (&Operand, &Option<usize>)| o.is_flat(sizes) && (k.is_none() || o.shape() == sizes);

@@ -15,6 +15,14 @@ use crate::tensor::raw::{RawTensor, Sizes, Val};
 /// # Errors
 /// What does not fit, without op and location.
 pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
+    match common_case(op, attrs, args) {
+        Some(value) => Ok(Val::Tensor(value)),
+        None => general_case(op, attrs, args),
+    }
+}
+
+/// What is no [`common_case`].
+pub(super) fn general_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
     if op.is_elementwise() {
         return elementwise(op, attrs, args);
     }
@@ -27,9 +35,6 @@ pub(crate) fn apply(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String>
         (Op::Item, [Val::Tensor(t)]) if t.rank() == 0 => return Ok(Val::Scalar(t.item())),
         (Op::Same, [a, b]) => return Ok(Val::Scalar(Scalar::Bool(a.same_bits(b)))),
         _ => {}
-    }
-    if let Some(value) = common_case(op, attrs, args) {
-        return Ok(Val::Tensor(value));
     }
     if op.info().class == Class::List || args.iter().any(|v| matches!(v, Val::List(_))) {
         return listed(op, attrs, args);

@@ -7,7 +7,7 @@ use jit_ir::ops::{Attrs, rows};
 use jit_ir::{DType, Op, Scalar};
 use smallvec::SmallVec;
 
-use super::group::{self, Arg, Failure, Group, Member, broadcast};
+use super::group::{self, Arg, Failure, Group, Member, Results, broadcast};
 use super::{counters, ops};
 use crate::kernels;
 use crate::kernels::launch::{self, Operand};
@@ -56,7 +56,7 @@ impl Rows {
     }
 
     /// Runs the group; gives one tensor for each output.
-    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 1]>, Failure> {
+    pub(crate) fn run(&self, inputs: &[&Val]) -> Result<Results, Failure> {
         let operands: SmallVec<[Operand; 6]> = inputs
             .iter()
             .zip(&self.inputs)
@@ -73,7 +73,7 @@ impl Rows {
             operands.iter().zip(&copies).map(|(o, c)| feed(o, c.as_ref(), &full, &row)).collect();
         let sizes: SmallVec<[usize; 6]> = self.inputs.iter().map(|i| i.dtype.size()).collect();
         let sized = |k: &usize| if levels[*k] == Level::Full { &full } else { &row };
-        let mut results: SmallVec<[RawTensor; 1]> =
+        let mut results: Results =
             self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sized(k))).collect();
         counters::kernel(results.len());
         kernels::rows::run(&schedule, &feeds, &sizes, &mut results, (rows, n), self.cost);
@@ -169,7 +169,7 @@ impl Rows {
         ops::apply(m.op, &attrs, &args)
     }
 
-    fn one_by_one(&self, inputs: &[&Val]) -> Result<SmallVec<[RawTensor; 1]>, Failure> {
+    fn one_by_one(&self, inputs: &[&Val]) -> Result<Results, Failure> {
         let values = self.values(inputs)?;
         values.iter().zip(&self.outputs).map(|(v, k)| v.tensor().cloned().map_err(|e| (*k, e))).collect()
     }

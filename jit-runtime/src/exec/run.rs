@@ -168,7 +168,8 @@ impl Machine<'_> {
                     self.put(step.outs[0], tensor);
                     return Ok(());
                 }
-                let value = self.with_args(step, |args| ops::apply(step.op, attrs, args)).map_err(wrong)?;
+                let value =
+                    self.with_args(step, |args| ops::general_case(step.op, attrs, args)).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = value;
             }
             Kind::If(arms) => {

@@ -31,7 +31,6 @@ impl<'a> Operand<'a> {
     pub(crate) fn new(value: &'a Val, dtype: DType) -> Result<Operand<'a>, String> {
         match value {
             Val::Tensor(t) => Ok(Operand::Tensor(t)),
-            Val::Scalar(s) if s.dtype() == dtype => Ok(Operand::Scalar([bits(*s)])),
             Val::Scalar(s) => Ok(Operand::Scalar([bits(s.cast(dtype))])),
             other => Err(format!("expected a tensor or a host scalar, got {}", other.kind())),
         }

@@ -69,25 +69,28 @@ impl<'a> Tile<'a> {
     /// The elements of an output, once.
     #[inline(always)]
     pub fn output<T: Prim>(&mut self, k: usize) -> &'a mut [T] {
-        let (dtype, start) = self.outputs[k];
-        assert!(dtype == T::DTYPE && k < 64 && self.taken & 1 << k == 0);
-        self.taken |= 1 << k;
+        let start = self.claim::<T>(k);
         // SAFETY: whoever makes a tile says that `n` elements of this type can be written there by nobody else; an
         // output is handed out once.
-        unsafe { std::slice::from_raw_parts_mut(start.cast(), self.n) }
+        unsafe { std::slice::from_raw_parts_mut(start, self.n) }
     }
-}
 
-impl<'a> Tile<'a> {
     /// The place of a kernel's sum over the elements: its last output, once.
     #[inline(always)]
     pub(super) fn sum<T: Prim>(&mut self, k: usize) -> &'a mut T {
+        let start = self.claim::<T>(k);
+        // SAFETY: whoever makes a tile says that one element of this type can be written there by nobody else; an
+        // output is handed out once.
+        unsafe { &mut *start }
+    }
+
+    /// The start of an output of this type, which was not handed out before.
+    #[inline(always)]
+    fn claim<T: Prim>(&mut self, k: usize) -> *mut T {
         let (dtype, start) = self.outputs[k];
         assert!(dtype == T::DTYPE && k < 64 && self.taken & 1 << k == 0);
         self.taken |= 1 << k;
-        // SAFETY: whoever makes a tile says that one element of this type can be written there by nobody else; an
-        // output is handed out once.
-        unsafe { &mut *start.cast() }
+        start.cast()
     }
 }
 

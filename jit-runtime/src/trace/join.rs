@@ -17,7 +17,7 @@ pub(crate) fn joined<'g>(
     graph: impl FnOnce() -> Result<Cow<'g, Graph>>,
 ) -> Result<Vec<Any>> {
     let mut vals = Frame::new();
-    args.iter().for_each(|a| vals.push(a.val.clone()));
+    args.iter().for_each(|a| vals.push_copy(&a.val));
     // What the plan calls records for itself.
     suspended(|| run(&mut vals)).inspect_err(|_| failed(&args))?;
     let tags = if args.iter().any(super::is_recorded) { inline(graph()?.as_ref(), &args) } else { None };
