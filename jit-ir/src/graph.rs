@@ -7,7 +7,7 @@ use crate::data::{Const, Scalar};
 use crate::ids::{Arena, NodeId, RegionId, ValueId};
 use crate::ops::{Attrs, Op};
 use crate::text;
-use crate::types::Type;
+use crate::types::{DType, Type};
 
 /// A place in the user's source.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -259,6 +259,24 @@ impl Graph {
                 self.nodes[node].operands.iter_mut().for_each(|v| *v = to(*v));
             }
             self.regions[region].results.iter_mut().for_each(|v| *v = to(*v));
+        }
+    }
+
+    /// Whether results may differ from the source's by roundings: some op is marked by `fast_math`.
+    pub fn is_fast(&self) -> bool {
+        self.nodes.ids().any(|id| self.nodes[id].attrs.fast)
+    }
+
+    /// Lets the ops that `fast_math` is about be contracted and reassociated.
+    pub fn allow_fast(&mut self) {
+        for node in self.nodes.ids() {
+            let Node { op, ref results, .. } = self.nodes[node];
+            let exact = |ty: &Type| ty.is_scalar() || ty.dtype().is_some_and(DType::is_int);
+            if matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Method)
+                && !results.iter().any(|v| exact(self.ty(*v)))
+            {
+                self.nodes[node].attrs.fast = true;
+            }
         }
     }
 

@@ -282,3 +282,46 @@ fn reductions_over_different_extents_stay_apart() {
     );
     assert_eq!(graph.count_ops(jit_ir::Op::Fused), 2, "{graph}");
 }
+
+#[test]
+fn only_what_is_marked_is_relaxed() {
+    check(
+        "\
+fn horner(%x: f32[n0], %y: f32[n0, n1]) -> (f32[*], f32[*], f32[*]) {
+  %0: f32[n0] = mul(%x, 2.0_f32) {fast}
+  %1: f32[n0] = add(%0, 1.0_f32) {fast}
+  %2: f32[n0] = mul(3.0_f32, %x) {fast}
+  %3: f32[n0] = mul(%2, 0.5_f32) {fast}
+  %4: f32[n0] = sub(%1, %3) {fast}
+  %5: f32[n0, 1] = sum(%y) {axes = [-1], keep}
+  %6: f32[n0, n1] = div(%y, %5) {fast}
+  %7: f32[n0] = mul(%x, 2.0_f32)
+  %8: f32[n0] = add(%7, 1.0_f32) {fast}
+  %9: f32[n0] = div(%8, 3.0_f32) {fast}
+  return %4, %6, %9
+}
+",
+        expect![[r#"
+            fn horner(%x: f32[n0], %y: f32[n0, n1]) -> (f32[n0], f32[n0, n1], f32[n0]) {
+              %0: f32[n0] = fused {
+                %1: f32[n0] = mul_add(%x, 2.0_f32, 1.0_f32) {fast}
+                %2: f32[n0] = mul_add(%x, -1.5_f32, %1) {fast}
+                yield %2
+              }
+              %3: f32[n0, n1] = fused {
+                %4: f32[n0, 1] = sum(%y) {axes = [-1], keep}
+                %5: f32[n0, 1] = div(1.0_f32, %4) {fast}
+                %6: f32[n0, n1] = mul(%y, %5) {fast}
+                yield %6
+              }
+              %7: f32[n0] = fused {
+                %8: f32[n0] = mul(%x, 2.0_f32)
+                %9: f32[n0] = add(%8, 1.0_f32) {fast}
+                %10: f32[n0] = mul(%9, 0.33333334_f32) {fast}
+                yield %10
+              }
+              return %0, %3, %7
+            }
+        "#]],
+    );
+}

@@ -53,7 +53,7 @@ fn script_tokens(options: &Tokens, item: Tokens) -> Tokens {
                 "leave it away: optimised builds have native kernels of methods, too",
             );
         }
-        methods::expand(item, methods::Kind::Script, errors)
+        methods::expand(item, methods::Kind::Script { fast: options.fast }, errors)
     })
 }
 

@@ -14,14 +14,14 @@ use crate::signature;
 /// What is done with the functions.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    Script,
+    Script { fast: bool },
     Trace(Traced),
 }
 
 impl Kind {
     fn word(self) -> &'static str {
         match self {
-            Kind::Script => "script",
+            Kind::Script { .. } => "script",
             Kind::Trace(_) => "trace",
         }
     }
@@ -84,7 +84,7 @@ fn method(
         };
         header.inputs[0] = typed;
     }
-    let what = if let Kind::Script = kind { "a script" } else { "a traced function" };
+    let what = if let Kind::Script { .. } = kind { "a script" } else { "a traced function" };
     let plain_header = syn::parse2(without_self(header.to_token_stream(), &self_ty.to_token_stream()));
     signature::check_header(plain_header.as_ref().unwrap_or(&header), what, errors);
     if let Kind::Trace(_) = kind {
@@ -109,9 +109,10 @@ fn method(
     };
     let mut check = TokenStream::new();
     let outside = match kind {
-        Kind::Script => {
+        Kind::Script { fast } => {
             let item = with_self(&item);
-            let texts = capture::texts(&item, &item.sig.generics, &Options::default(), errors);
+            let options = Options { fast, ..Options::default() };
+            let texts = capture::texts(&item, &item.sig.generics, &options, errors);
             if errors.any() {
                 return None;
             }
@@ -209,7 +210,7 @@ fn inside(function: &syn::ImplItemFn, owner: &Owner, kind: Kind, check: &TokenSt
     let call = format_ident!("call_{}", kind.word());
     let handle = format_ident!("{name}_{}", kind.word());
     let doc = format!("The handle of [`{name}`](Self::{name}): its graph, its plans, its numbers.");
-    let linked = (owner.receiver && matches!(kind, Kind::Script)).then(|| {
+    let linked = (owner.receiver && matches!(kind, Kind::Script { .. })).then(|| {
         let linked = handle_method(name);
         quote! {
             #[doc(hidden)]

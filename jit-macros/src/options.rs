@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) shapes: Vec<Shape>,
     /// Native kernels in builds that are not optimised, too.
     pub(crate) native: bool,
+    /// Whether ops may be contracted and reassociated.
+    pub(crate) fast: bool,
     /// What a traced function does with the values that its body looks at.
     pub(crate) traced: Traced,
 }
@@ -138,8 +140,7 @@ impl Options {
                         ),
                     }
                 }
-                // Permits what nothing makes use of yet.
-                (syn::Meta::Path(_), "fast_math") if known.contains(&"fast_math") => {}
+                (syn::Meta::Path(_), "fast_math") if known.contains(&"fast_math") => options.fast = true,
                 _ => {
                     let help = match similar(&word, known.iter().copied()) {
                         Some(other) => format!("did you mean `{other}`?"),

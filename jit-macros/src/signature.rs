@@ -16,6 +16,8 @@ pub(crate) struct Signature {
     pub(crate) generics: Generics,
     /// Declared shapes of parameters.
     pub(crate) shapes: Vec<Shape>,
+    /// Whether `fast_math` is set.
+    pub(crate) fast: bool,
 }
 
 /// Messages about forms that neither scripts nor traces take.
@@ -200,7 +202,8 @@ impl Signature {
             check_error_type(ty, errors);
         }
         let name = sig.ident.to_string();
-        Signature { name, params, result, generics: generics.clone(), shapes: options.shapes.clone() }
+        let (shapes, fast) = (options.shapes.clone(), options.fast);
+        Signature { name, params, result, generics: generics.clone(), shapes, fast }
     }
 }
 

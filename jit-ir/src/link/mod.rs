@@ -414,7 +414,7 @@ impl Linker {
             }
             ("powi", _) => {
                 let operands = self.leaves(frame, node, into)?;
-                self.power(operands, into).map(Tree::Leaf)
+                self.power(operands, node.attrs.fast, into).map(Tree::Leaf)
             }
             (sign, _) => {
                 let operands = self.leaves(frame, node, into)?;
@@ -426,7 +426,7 @@ impl Linker {
         }
     }
 
-    fn power(&mut self, operands: Vec<ValueId>, into: RegionId) -> Linked<ValueId> {
+    fn power(&mut self, operands: Vec<ValueId>, fast: bool, into: RegionId) -> Linked<ValueId> {
         let (x, n) = (operands[0], operands[1]);
         let ty = self.typing.ty(x);
         let i32_ty = self.typing.vars.scalar(DType::I32);
@@ -441,7 +441,8 @@ impl Linker {
             return Err(self.error("powi: the exponent of a tensor is an integer literal".into()));
         };
         let cell = std::cell::RefCell::new(self);
-        let op = |op, operands| cell.borrow_mut().node(into, op, operands, Attrs::default(), ty);
+        let attrs = Attrs { fast, ..Attrs::default() };
+        let op = |op, operands| cell.borrow_mut().node(into, op, operands, attrs.clone(), ty);
         Ok(powi(
             x,
             n.as_i64() as i32,

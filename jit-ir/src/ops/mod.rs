@@ -32,6 +32,8 @@ pub struct Attrs {
     pub text: Option<String>,
     /// A constant: the value of `const`, the expected value of `guard`.
     pub value: Option<Const>,
+    /// Whether the op may be contracted and reassociated with others that may (`fast_math`).
+    pub fast: bool,
 }
 
 impl Attrs {
@@ -51,6 +53,7 @@ impl Attrs {
             && self.keep == other.keep
             && self.dtype == other.dtype
             && self.text == other.text
+            && self.fast == other.fast
             && match (&self.value, &other.value) {
                 (Some(a), Some(b)) => a.same_bits(b),
                 (None, None) => true,

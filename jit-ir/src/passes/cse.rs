@@ -65,5 +65,5 @@ fn attrs_key(graph: &Graph, node: &crate::graph::Node) -> String {
         None => String::new(),
     };
     let a = &node.attrs;
-    format!("{:?} {} {:?} {:?} {value}", a.axes, a.keep, a.dtype, a.text)
+    format!("{:?} {} {:?} {:?} {} {value}", a.axes, a.keep, a.dtype, a.text, a.fast)
 }

@@ -1,4 +1,5 @@
-//! Passes: graph to equal graph, each one file and one function.
+//! Passes: graph to equal graph, each one file and one function. Only `relax` changes roundings, where the user
+//! allowed it.
 //!
 //! A pass may assume inferred types and keeps them true. "Equal" means equal results, and an error
 //! wherever the source has one. A pass may let an op that fails by shape run earlier than the
@@ -11,6 +12,7 @@ mod expand;
 mod fold;
 mod fuse;
 mod licm;
+mod relax;
 mod simplify;
 
 pub use cse::cse;
@@ -19,6 +21,7 @@ pub use expand::expand;
 pub use fold::fold;
 pub use fuse::fuse;
 pub use licm::licm;
+pub use relax::relax;
 pub use simplify::simplify;
 
 use crate::graph::Graph;
@@ -36,6 +39,7 @@ pub const PIPELINE: &[(&str, Pass)] = &[
     ("cse", cse),
     ("dce", dce),
     ("expand", expand),
+    ("relax", relax),
     ("licm", licm),
     ("fold", fold),
     ("cse", cse),

@@ -356,6 +356,10 @@ impl Parser<'_> {
                 attrs.keep = true;
                 return Ok(());
             }
+            if key == "fast" {
+                attrs.fast = true;
+                return Ok(());
+            }
             p.expect('=')?;
             match key.as_str() {
                 "axes" => {

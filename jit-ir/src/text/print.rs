@@ -203,6 +203,9 @@ impl<'a> Printer<'a> {
         if let Some(value) = &a.value {
             parts.push(format!("value = {}", self.constant(value)));
         }
+        if a.fast {
+            parts.push("fast".into());
+        }
         if parts.is_empty() { String::new() } else { format!(" {{{}}}", parts.join(", ")) }
     }
 

@@ -422,6 +422,9 @@ impl Lowerer<'_> {
         if let Err(message) = jit_ir::verify::verify(&self.graph) {
             return Err(Refused { errors: self.errors, reason: Some(message) });
         }
+        if self.signature.fast {
+            self.graph.allow_fast();
+        }
         Ok(Captured { text: self.graph.to_text_with_locations(), links: self.links })
     }
 

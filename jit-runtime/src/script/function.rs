@@ -319,6 +319,11 @@ impl Compiled {
         self.entry.compiled.graph.clone()
     }
 
+    /// Whether `fast_math` lets its results differ by roundings from those of the body.
+    pub(crate) fn is_fast(&self) -> bool {
+        self.entry.compiled.source.is_fast()
+    }
+
     /// The passes that ran, the optimised graph, the steps and kernels, and the time it took.
     pub fn explain(&self) -> String {
         compile::explain(&self.entry.compiled)

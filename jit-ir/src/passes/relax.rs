@@ -1,0 +1,238 @@
+//! `relax`: what `fast_math` permits. Rewrites ops on floats that are marked `fast` so that fewer are left, with other
+//! roundings: constants are joined, divisions by what is known once for many elements become multiplications, and a
+//! product that is added becomes one op that rounds once.
+//!
+//! Nothing is assumed of the values: NaN, infinities and signed zeros mean what they mean. What changes is where is
+//! rounded, and with it where a result overflows or underflows.
+
+use std::collections::HashMap;
+
+use crate::data::{Const, Scalar};
+use crate::graph::{Graph, Node};
+use crate::ids::{Id, NodeId, RegionId, ValueId};
+use crate::infer::constants;
+use crate::ops::{Attrs, Op, host};
+use crate::types::{Dim, Type};
+
+/// Applies the rules until none fits.
+pub fn relax(graph: &mut Graph) -> usize {
+    if !graph.is_fast() {
+        return 0;
+    }
+    let mut changes = 0;
+    for rule in [reassociate, contract] {
+        loop {
+            let found = everywhere(graph, rule);
+            if found == 0 {
+                break;
+            }
+            changes += found;
+            // A product that only a node without use multiplies has one use less.
+            super::dce(graph);
+        }
+    }
+    changes
+}
+
+/// What stands for a node: new ops, the last one with its result.
+type Rule = fn(&Site<'_>, &Node) -> Option<Vec<Step>>;
+
+/// An op of what a rule writes.
+struct Step {
+    op: Op,
+    operands: Vec<Part>,
+}
+
+/// An operand of a step.
+#[derive(Clone, Copy)]
+enum Part {
+    Value(ValueId),
+    Constant(Scalar),
+    /// The result of the step before.
+    Before,
+}
+
+use Part::{Before, Constant, Value};
+
+/// A region with what a rule asks of it.
+struct Site<'a> {
+    graph: &'a Graph,
+    /// The nodes of the region by their results.
+    made: HashMap<ValueId, NodeId>,
+    known: &'a HashMap<ValueId, Scalar>,
+    uses: &'a [usize],
+}
+
+fn everywhere(graph: &mut Graph, rule: Rule) -> usize {
+    let mut changes = 0;
+    for region in graph.all_regions() {
+        let (known, uses) = (constants(graph), uses(graph));
+        let made = graph.regions[region].nodes.iter().map(|id| (&graph.nodes[*id].results, *id));
+        let made = made.filter_map(|(results, id)| Some((*results.first()?, id))).collect();
+        let site = Site { graph, made, known: &known, uses: &uses };
+        let fits = |id: &NodeId| {
+            let node = &graph.nodes[*id];
+            let float = node.results.first().is_some_and(|v| site.is_float_tensor(*v));
+            (node.attrs.fast && float).then(|| rule(&site, node)).flatten().map(|steps| (*id, steps))
+        };
+        // A rule looks at nodes that another place may rewrite: one place of a chain at a time.
+        let found: Vec<(NodeId, Vec<Step>)> = graph.regions[region].nodes.iter().filter_map(fits).collect();
+        let mut touched: Vec<ValueId> = Vec::new();
+        for (id, steps) in found {
+            let node = &graph.nodes[id];
+            if node.operands.iter().any(|v| touched.contains(v)) {
+                continue;
+            }
+            touched.push(node.results[0]);
+            write(graph, region, id, steps);
+            changes += 1;
+        }
+    }
+    changes
+}
+
+fn uses(graph: &Graph) -> Vec<usize> {
+    let mut uses = vec![0; graph.values.len()];
+    for region in graph.all_regions() {
+        let region = &graph.regions[region];
+        let operands = region.nodes.iter().flat_map(|n| &graph.nodes[*n].operands);
+        operands.chain(&region.results).for_each(|v| uses[v.index()] += 1);
+    }
+    uses
+}
+
+/// Puts steps in a node's place; the last one takes over its result.
+fn write(graph: &mut Graph, region: RegionId, id: NodeId, mut steps: Vec<Step>) {
+    let Some(last) = steps.pop() else { return };
+    let Some(at) = graph.regions[region].nodes.iter().position(|n| *n == id) else { return };
+    let after = graph.regions[region].nodes.split_off(at);
+    let location = graph.nodes[id].location.clone();
+    let attrs = Attrs { fast: true, ..Attrs::default() };
+    let mut before = None;
+    let operand = |graph: &mut Graph, part: Part, before: Option<ValueId>| match part {
+        Value(v) => v,
+        Constant(s) => graph.constant(region, Const::Scalar(s)),
+        Before => before.unwrap_or_else(|| unreachable!("the first step has no step before it")),
+    };
+    for step in steps {
+        let operands = step.operands.into_iter().map(|p| operand(graph, p, before)).collect();
+        let value = graph.op(region, step.op, operands, attrs.clone(), location.clone());
+        before = Some(value.expect("the op takes what the op before took"));
+    }
+    let operands = last.operands.into_iter().map(|p| operand(graph, p, before)).collect();
+    let node = &mut graph.nodes[id];
+    (node.op, node.operands, node.attrs) = (last.op, operands, attrs);
+    graph.regions[region].nodes.extend(after);
+}
+
+impl Site<'_> {
+    fn is_float_tensor(&self, value: ValueId) -> bool {
+        let ty = self.graph.ty(value);
+        ty.is_tensor() && ty.dtype().is_some_and(|d| d.is_float())
+    }
+
+    /// The node of this region that makes a value for no other use, if `fast_math` is about it.
+    fn own(&self, value: ValueId) -> Option<&Node> {
+        let node = &self.graph.nodes[*self.made.get(&value)?];
+        (node.attrs.fast && self.uses[value.index()] == 1 && self.is_float_tensor(value)).then_some(node)
+    }
+
+    /// A node as a tensor and a constant: `x + c`, `c + x`, `x - c`, `x * c`, `c * x`.
+    fn with_constant(&self, node: &Node) -> Option<(Op, ValueId, Scalar)> {
+        let [a, b] = node.operands[..] else { return None };
+        let (x, c) = match (self.known.get(&a), self.known.get(&b)) {
+            (None, Some(c)) => (a, *c),
+            (Some(c), None) if node.op != Op::Sub => (b, *c),
+            _ => return None,
+        };
+        match node.op {
+            Op::Add | Op::Mul => Some((node.op, x, c)),
+            Op::Sub => Some((Op::Add, x, of(Op::Neg, &[c])?)),
+            _ => None,
+        }
+    }
+
+    /// Whether a value is there once for many elements of another.
+    fn is_smaller(&self, value: ValueId, than: ValueId) -> bool {
+        let axes = |v: ValueId| match self.graph.ty(v) {
+            Type::Scalar(_) => Some(0),
+            Type::Tensor(_, Some(dims)) => Some(dims.iter().filter(|d| **d != Dim::Known(1)).count()),
+            _ => None,
+        };
+        matches!((axes(value), axes(than)), (Some(a), Some(b)) if a < b)
+    }
+}
+
+/// An op's value for host scalars.
+fn of(op: Op, args: &[Scalar]) -> Option<Scalar> {
+    host::eval(op, args, None).ok()
+}
+
+/// Joins constants, and divides once where many elements are divided by one value.
+fn reassociate(site: &Site<'_>, node: &Node) -> Option<Vec<Step>> {
+    if let Some((op, inner, c)) = site.with_constant(node)
+        && let Some((before, x, d)) = site.own(inner).and_then(|n| site.with_constant(n))
+        && op == before
+        && let Some(joined) = of(op, &[d, c]).filter(|j| usable(*j))
+    {
+        return Some(vec![Step { op, operands: vec![Value(x), Constant(joined)] }]);
+    }
+    let (Op::Div, [x, y]) = (node.op, &node.operands[..]) else { return None };
+    let one = Scalar::F32(1.0).cast(site.graph.ty(*y).dtype()?);
+    if let Some(c) = site.known.get(y) {
+        let factor = of(Op::Div, &[one, *c]).filter(|f| usable(*f))?;
+        return Some(vec![Step { op: Op::Mul, operands: vec![Value(*x), Constant(factor)] }]);
+    }
+    if !site.is_float_tensor(*x) || !site.is_smaller(*y, *x) {
+        return None;
+    }
+    let inverse = Step { op: Op::Div, operands: vec![Constant(one), Value(*y)] };
+    Some(vec![inverse, Step { op: Op::Mul, operands: vec![Value(*x), Before] }])
+}
+
+/// Whether a constant is neither 0, subnormal, infinite nor NaN, so that joining lost nothing but a rounding.
+fn usable(constant: Scalar) -> bool {
+    match constant {
+        Scalar::F32(v) => v.is_normal(),
+        Scalar::F64(v) => v.is_normal(),
+        _ => false,
+    }
+}
+
+/// `a * b + c` becomes one op.
+fn contract(site: &Site<'_>, node: &Node) -> Option<Vec<Step>> {
+    let [left, right] = node.operands[..] else { return None };
+    let product = |v: ValueId| {
+        let node = site.own(v).filter(|n| n.op == Op::Mul)?;
+        let [a, b] = node.operands[..] else { return None };
+        // The tensor stands first.
+        Some(if site.is_float_tensor(a) { (a, b) } else { (b, a) })
+    };
+    let fused = |a, b, c| Step { op: Op::MulAdd, operands: vec![a, b, c] };
+    let negated = |v: ValueId| match site.known.get(&v) {
+        Some(c) => Some((vec![], Constant(of(Op::Neg, &[*c])?))),
+        None => Some((vec![Step { op: Op::Neg, operands: vec![Value(v)] }], Before)),
+    };
+    match node.op {
+        Op::Add => {
+            let ((a, b), c) = match product(left) {
+                Some(factors) => (factors, right),
+                None => (product(right)?, left),
+            };
+            Some(vec![fused(Value(a), Value(b), Value(c))])
+        }
+        Op::Sub => {
+            let (mut steps, last) = if let Some((a, b)) = product(left) {
+                let (steps, c) = negated(right)?;
+                (steps, fused(Value(a), Value(b), c))
+            } else {
+                let (a, b) = product(right)?;
+                let (steps, minus) = negated(b)?;
+                (steps, fused(Value(a), minus, Value(left)))
+            };
+            steps.push(last);
+            Some(steps)
+        }
+        _ => None,
+    }
+}
