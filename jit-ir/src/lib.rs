@@ -27,6 +27,7 @@ pub mod numerics;
 pub mod ops;
 pub mod passes;
 pub mod random;
+pub mod scalar;
 pub mod text;
 pub mod tree;
 pub mod types;

@@ -4,7 +4,6 @@ mod explain;
 mod memory;
 pub(crate) mod plan;
 mod program;
-mod storage;
 
 use std::time::{Duration, Instant};
 

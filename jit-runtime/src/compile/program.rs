@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Scalar, Type, ValueId};
+use jit_ir::scalar::ScalarLoop;
+use jit_ir::{DType, Graph, Node, Op, RegionId, Scalar, Type, ValueId};
 use smallvec::SmallVec;
 
-use super::storage::{Slots, storage};
 use crate::kernels::scalar::{Instr, Other, Place, Program, REGISTERS, binary, bits, function, unary};
 
 /// The program of a loop, and the values that it reads besides the loop's operands; `None` if the loop is
 /// not one of scalars and elements alone.
 pub(crate) fn compile(graph: &Graph, node: &Node) -> Option<(Program, Vec<ValueId>)> {
-    let slots = storage(graph, node)?;
+    let scalar_loop = ScalarLoop::of(graph, node)?;
     let mut builder = Builder {
         graph,
-        slots,
+        of: &scalar_loop,
         registers: HashMap::new(),
         used: 0,
         code: Vec::new(),
@@ -23,9 +23,12 @@ pub(crate) fn compile(graph: &Graph, node: &Node) -> Option<(Program, Vec<ValueI
         conditions: Vec::new(),
         deferred: HashMap::new(),
     };
-    let outside = outside(graph, node);
+    for (value, scalar) in &scalar_loop.constants {
+        let register = builder.define(*value)?;
+        builder.constants.push((register, bits(*scalar)));
+    }
     let mut inputs = Vec::new();
-    for value in node.operands.iter().chain(&outside) {
+    for value in node.operands.iter().chain(&scalar_loop.outside) {
         inputs.push(builder.input(*value)?);
     }
     builder.repeat(node)?;
@@ -34,33 +37,10 @@ pub(crate) fn compile(graph: &Graph, node: &Node) -> Option<(Program, Vec<ValueI
         code: builder.code,
         constants: builder.constants,
         inputs,
-        tensors: builder.slots.tensors,
+        tensors: scalar_loop.slots.tensors.clone(),
         outputs,
     };
-    Some((program, outside))
-}
-
-/// Values of the regions around that the loop's regions read.
-fn outside(graph: &Graph, node: &Node) -> Vec<ValueId> {
-    let mut inside = std::collections::HashSet::new();
-    let mut read = Vec::new();
-    for region in &node.regions {
-        graph.visit_regions(*region, &mut |r| {
-            inside.extend(graph.regions[r].args.iter().copied());
-            read.extend(graph.regions[r].results.iter().copied());
-            for id in &graph.regions[r].nodes {
-                inside.extend(graph.nodes[*id].results.iter().copied());
-                read.extend(graph.nodes[*id].operands.iter().copied());
-            }
-        });
-    }
-    let mut outside: Vec<ValueId> = Vec::new();
-    for value in read {
-        if !inside.contains(&value) && !node.operands.contains(&value) && !outside.contains(&value) {
-            outside.push(value);
-        }
-    }
-    outside
+    Some((program, scalar_loop.outside))
 }
 
 /// How often each value is read in the loop's regions.
@@ -78,7 +58,7 @@ fn uses(graph: &Graph, node: &Node) -> HashMap<ValueId, usize> {
 
 struct Builder<'a> {
     graph: &'a Graph,
-    slots: Slots,
+    of: &'a ScalarLoop,
     registers: HashMap<ValueId, u8>,
     used: usize,
     code: Vec<Instr>,
@@ -119,7 +99,7 @@ impl<'a> Builder<'a> {
                 let register = self.define(value)?;
                 Some(Place::Register(register, *d))
             }
-            Type::Tensor(..) => Some(self.slots.of.get(&value).map_or(Place::Nowhere, |s| Place::Tensor(*s))),
+            Type::Tensor(..) => Some(self.of.slots.of.get(&value).map_or(Place::Nowhere, |s| Place::Tensor(*s))),
             _ => None,
         }
     }
@@ -127,7 +107,7 @@ impl<'a> Builder<'a> {
     fn place(&self, value: ValueId) -> Option<Place> {
         match self.graph.ty(value) {
             Type::Scalar(d) => Some(Place::Register(*self.registers.get(&value)?, *d)),
-            _ => Some(Place::Tensor(*self.slots.of.get(&value)?)),
+            _ => Some(Place::Tensor(*self.of.slots.of.get(&value)?)),
         }
     }
 
@@ -136,7 +116,7 @@ impl<'a> Builder<'a> {
     }
 
     fn cells(&self, value: ValueId) -> Option<u8> {
-        self.slots.of.get(&value).copied()
+        self.of.slots.of.get(&value).copied()
     }
 
     fn here(&self) -> u32 {
@@ -161,14 +141,8 @@ impl<'a> Builder<'a> {
         match node.op {
             Op::If => self.branch(node),
             Op::Loop => self.repeat(node),
-            Op::Const => match &node.attrs.value {
-                Some(Const::Scalar(s)) => {
-                    let register = self.define(node.results[0])?;
-                    self.constants.push((register, bits(*s)));
-                    Some(())
-                }
-                _ => None,
-            },
+            // Those that are read have registers.
+            Op::Const => Some(()),
             Op::Undef => self.dtype(node.results[0]).and_then(|_| self.define(node.results[0])).map(|_| ()),
             Op::Assert => {
                 let a = self.register(node.operands[0])?;
@@ -550,11 +524,6 @@ impl<'a> Builder<'a> {
     }
 
     fn is_known(&self, value: ValueId, wanted: bool) -> bool {
-        let is = |id: &jit_ir::NodeId| {
-            let node = &self.graph.nodes[*id];
-            node.results.first() == Some(&value)
-                && matches!(node.attrs.value, Some(Const::Scalar(Scalar::Bool(b))) if b == wanted)
-        };
-        self.graph.nodes.ids().any(|id| is(&id))
+        matches!(self.of.constants.get(&value), Some(Scalar::Bool(b)) if *b == wanted)
     }
 }

@@ -1,5 +1,6 @@
 //! Ops on the bits of scalars.
 
+use jit_ir::ops::host::Host;
 use jit_ir::{DType, Op, Prim, Scalar, with_dtype};
 
 /// A value's bits, zero-extended.
@@ -10,8 +11,17 @@ pub(crate) type Unary = fn(Bits) -> Option<Bits>;
 pub(crate) type Binary = fn(Bits, Bits) -> Option<Bits>;
 
 /// The bits of a scalar.
+#[inline(always)]
 pub(crate) fn bits(value: Scalar) -> Bits {
-    with_dtype!(value.dtype(), T => to_bits(T::from_scalar(value)))
+    match value {
+        Scalar::Bool(v) => v as u64,
+        Scalar::U8(v) => v.into(),
+        Scalar::I32(v) => (v as u32).into(),
+        Scalar::I64(v) => v as u64,
+        Scalar::Usize(v) => v as u64,
+        Scalar::F32(v) => v.to_bits().into(),
+        Scalar::F64(v) => v.to_bits(),
+    }
 }
 
 /// The scalar of a type with these bits.
@@ -21,15 +31,7 @@ pub(super) fn scalar(bits: Bits, dtype: DType) -> Scalar {
 
 #[inline(always)]
 pub(super) fn to_bits<T: Prim>(value: T) -> Bits {
-    match value.to_scalar() {
-        Scalar::Bool(v) => v as u64,
-        Scalar::U8(v) => v.into(),
-        Scalar::I32(v) => (v as u32).into(),
-        Scalar::I64(v) => v as u64,
-        Scalar::Usize(v) => v as u64,
-        Scalar::F32(v) => v.to_bits().into(),
-        Scalar::F64(v) => v.to_bits(),
-    }
+    bits(value.to_scalar())
 }
 
 #[inline(always)]
@@ -45,120 +47,91 @@ pub(super) fn from_bits<T: Prim>(bits: Bits) -> T {
     })
 }
 
-macro_rules! int_binary {
-    ($op:expr, $T:ident) => {{
-        macro_rules! checked {
-            ($method:ident) => {
-                |a, b| from_bits::<$T>(a).$method(from_bits::<$T>(b)).map(to_bits)
-            };
+/// The code of an op on two values of type `$T`, if it is one of those listed.
+macro_rules! binary_code {
+    ($op:expr, $T:ident: $($V:ident)*) => {
+        match $op {
+            $(Op::$V => |a, b| <$T as Host>::binary(Op::$V, from_bits(a), from_bits(b)).map(bits),)*
+            _ => return None,
         }
-        let f: Binary = match $op {
-            Op::Add => checked!(checked_add),
-            Op::Sub => checked!(checked_sub),
-            Op::Mul => checked!(checked_mul),
-            Op::Div => checked!(checked_div),
-            Op::Rem => checked!(checked_rem),
-            Op::DivEuclid => checked!(checked_div_euclid),
-            Op::RemEuclid => checked!(checked_rem_euclid),
-            Op::Maximum => |a, b| Some(to_bits(from_bits::<$T>(a).max(from_bits::<$T>(b)))),
-            Op::Minimum => |a, b| Some(to_bits(from_bits::<$T>(a).min(from_bits::<$T>(b)))),
-            Op::And => |a, b| Some(a & b),
-            Op::Or => |a, b| Some(a | b),
-            Op::Xor => |a, b| Some(a ^ b),
-            Op::Shl => |a, b| (b < u64::from($T::BITS)).then(|| to_bits(from_bits::<$T>(a) << b)),
-            Op::Shr => |a, b| (b < u64::from($T::BITS)).then(|| to_bits(from_bits::<$T>(a) >> b)),
-            op => return compare::<$T>(op),
-        };
-        f
-    }};
-}
-
-macro_rules! float_binary {
-    ($op:expr, $T:ident) => {{
-        let f: Binary = match $op {
-            Op::Add => |a, b| Some(to_bits(from_bits::<$T>(a) + from_bits::<$T>(b))),
-            Op::Sub => |a, b| Some(to_bits(from_bits::<$T>(a) - from_bits::<$T>(b))),
-            Op::Mul => |a, b| Some(to_bits(from_bits::<$T>(a) * from_bits::<$T>(b))),
-            Op::Div => |a, b| Some(to_bits(from_bits::<$T>(a) / from_bits::<$T>(b))),
-            Op::Maximum => |a, b| Some(to_bits(from_bits::<$T>(a).max(from_bits::<$T>(b)))),
-            Op::Minimum => |a, b| Some(to_bits(from_bits::<$T>(a).min(from_bits::<$T>(b)))),
-            op => return compare::<$T>(op),
-        };
-        f
-    }};
-}
-
-fn compare<T: Prim + PartialOrd>(op: Op) -> Option<Binary> {
-    let f: Binary = match op {
-        Op::Lt => |a, b| Some((from_bits::<T>(a) < from_bits::<T>(b)) as u64),
-        Op::Le => |a, b| Some((from_bits::<T>(a) <= from_bits::<T>(b)) as u64),
-        Op::Gt => |a, b| Some((from_bits::<T>(a) > from_bits::<T>(b)) as u64),
-        Op::Ge => |a, b| Some((from_bits::<T>(a) >= from_bits::<T>(b)) as u64),
-        Op::Eq => |a, b| Some((from_bits::<T>(a) == from_bits::<T>(b)) as u64),
-        Op::Ne => |a, b| Some((from_bits::<T>(a) != from_bits::<T>(b)) as u64),
-        _ => return None,
     };
-    Some(f)
 }
 
 /// The code of an op on two values of a type, if it has one.
 pub(crate) fn binary(op: Op, dtype: DType) -> Option<Binary> {
-    Some(match dtype {
-        DType::Bool => match op {
-            Op::And => |a, b| Some(a & b),
-            Op::Or => |a, b| Some(a | b),
-            Op::Xor => |a, b| Some(a ^ b),
-            op => return compare::<bool>(op),
-        },
-        DType::U8 => int_binary!(op, u8),
-        DType::I32 => int_binary!(op, i32),
-        DType::I64 => int_binary!(op, i64),
-        DType::Usize => int_binary!(op, usize),
-        DType::F32 => float_binary!(op, f32),
-        DType::F64 => float_binary!(op, f64),
-    })
+    macro_rules! int {
+        ($T:ident) => {
+            binary_code! {
+                op, $T: Add Sub Mul Div Rem DivEuclid RemEuclid Maximum Minimum And Or Xor Shl Shr Lt Le Gt Ge Eq Ne
+            }
+        };
+    }
+    macro_rules! float {
+        ($T:ident) => {
+            binary_code! {
+                op, $T: Add Sub Mul Div Rem Maximum Minimum Powf Atan2 Lt Le Gt Ge Eq Ne
+            }
+        };
+    }
+    let code: Binary = match dtype {
+        DType::Bool => binary_code! { op, bool: And Or Xor Lt Le Gt Ge Eq Ne },
+        DType::U8 => int!(u8),
+        DType::I32 => int!(i32),
+        DType::I64 => int!(i64),
+        DType::Usize => int!(usize),
+        DType::F32 => float!(f32),
+        DType::F64 => float!(f64),
+    };
+    Some(code)
 }
 
 /// The code of a function of two integers of a type, by its name in std.
 pub(crate) fn function(name: &str, dtype: DType) -> Option<Binary> {
     macro_rules! int {
-        ($T:ident) => {{
-            let f: Binary = match name {
-                "wrapping_add" => |a, b| Some(to_bits(from_bits::<$T>(a).wrapping_add(from_bits(b)))),
-                "wrapping_sub" => |a, b| Some(to_bits(from_bits::<$T>(a).wrapping_sub(from_bits(b)))),
-                "wrapping_mul" => |a, b| Some(to_bits(from_bits::<$T>(a).wrapping_mul(from_bits(b)))),
-                "saturating_sub" => |a, b| Some(to_bits(from_bits::<$T>(a).saturating_sub(from_bits(b)))),
+        ($T:ident: $($f:ident)*) => {
+            match name {
+                $(stringify!($f) => |a, b| {
+                    <$T as Host>::function(stringify!($f), from_bits(a), Some(from_bits(b))).map(bits)
+                },)*
                 _ => return None,
-            };
-            Some(f)
-        }};
+            }
+        };
     }
-    match dtype {
-        DType::U8 => int!(u8),
-        DType::I32 => int!(i32),
-        DType::I64 => int!(i64),
-        DType::Usize => int!(usize),
-        DType::Bool | DType::F32 | DType::F64 => None,
-    }
+    let code: Binary = match dtype {
+        DType::U8 => int!(u8: wrapping_add wrapping_sub wrapping_mul saturating_sub),
+        DType::I32 => int!(i32: wrapping_add wrapping_sub wrapping_mul saturating_sub),
+        DType::I64 => int!(i64: wrapping_add wrapping_sub wrapping_mul saturating_sub),
+        DType::Usize => int!(usize: wrapping_add wrapping_sub wrapping_mul saturating_sub),
+        DType::Bool | DType::F32 | DType::F64 => return None,
+    };
+    Some(code)
 }
 
 /// The code of an op on one value, if it has one.
 pub(crate) fn unary(op: Op, from: DType, to: DType) -> Option<Unary> {
-    Some(match (op, from) {
-        (Op::Cast, _) => with_dtype!(from, F => with_dtype!(to, T => {
+    macro_rules! code {
+        ($T:ident: $($V:ident)*) => {
+            match op {
+                $(Op::$V => |a| <$T as Host>::unary(Op::$V, from_bits(a)).map(bits),)*
+                _ => return None,
+            }
+        };
+    }
+    if op == Op::Cast {
+        return Some(with_dtype!(from, F => with_dtype!(to, T => {
             |a| Some(to_bits(T::from_scalar(from_bits::<F>(a).to_scalar())))
-        })),
-        (Op::Not, DType::Bool) => |a| Some(a ^ 1),
-        (Op::Neg, DType::I32) => |a| from_bits::<i32>(a).checked_neg().map(to_bits),
-        (Op::Neg, DType::I64) => |a| from_bits::<i64>(a).checked_neg().map(to_bits),
-        (Op::Neg, DType::F32) => |a| Some(to_bits(-from_bits::<f32>(a))),
-        (Op::Neg, DType::F64) => |a| Some(to_bits(-from_bits::<f64>(a))),
-        (Op::Abs, DType::F32) => |a| Some(to_bits(from_bits::<f32>(a).abs())),
-        (Op::Abs, DType::F64) => |a| Some(to_bits(from_bits::<f64>(a).abs())),
-        (Op::Sqrt, DType::F32) => |a| Some(to_bits(from_bits::<f32>(a).sqrt())),
-        (Op::Sqrt, DType::F64) => |a| Some(to_bits(from_bits::<f64>(a).sqrt())),
-        _ => return None,
-    })
+        })));
+    }
+    let code: Unary = match from {
+        DType::Bool => code!(bool: Not),
+        DType::U8 => code!(u8: Not),
+        DType::I32 => code!(i32: Neg Abs Not),
+        DType::I64 => code!(i64: Neg Abs Not),
+        DType::Usize => code!(usize: Not),
+        DType::F32 => code!(f32: Neg Abs Sqrt Exp Ln Sin Cos Tanh),
+        DType::F64 => code!(f64: Neg Abs Sqrt Exp Ln Sin Cos Tanh),
+    };
+    Some(code)
 }
 
 #[cfg(test)]

@@ -6,13 +6,17 @@
 
 use std::collections::HashMap;
 
-use jit_ir::{DType, Graph, Node, Op, RegionId, Type, ValueId};
+use crate::graph::{Graph, Node};
+use crate::ids::{RegionId, ValueId};
+use crate::ops::Op;
+use crate::types::{DType, Type};
 
 /// The slot of each tensor.
-pub(super) struct Slots {
-    pub(super) of: HashMap<ValueId, u8>,
+pub struct Slots {
+    /// The slot of a tensor.
+    pub of: HashMap<ValueId, u8>,
     /// For each slot the element type, and whether it is written.
-    pub(super) tensors: Vec<(DType, bool)>,
+    pub tensors: Vec<(DType, bool)>,
 }
 
 /// The slots of a loop's tensors; `None` if they cannot share.
