@@ -1,5 +1,5 @@
 //! Writes random programs of nested control flow, the same in every build: `tests/programs.rs` compares
-//! what they give as scripts, as graphs and as plain Rust.
+//! what they give as scripts, as graphs and as plain Rust; `tests/scalar_programs.rs` those whose loops are scalar code.
 
 use std::fmt::Write as _;
 
@@ -24,6 +24,8 @@ struct Program {
     /// Labels of the loops around.
     labels: Vec<String>,
     loops: usize,
+    /// Whether loops are over scalars and elements alone.
+    scalar: bool,
     /// Statements that may still be written.
     budget: usize,
 }
@@ -56,7 +58,8 @@ impl Program {
 
     fn float(&mut self, depth: usize) -> String {
         let leaf = depth == 0;
-        match self.dice.roll(if leaf { 3 } else { 8 }) {
+        let kinds = if self.scalar { 7 } else { 8 };
+        match self.dice.roll(if leaf { 3 } else { kinds }) {
             0 | 1 => self.dice.pick(&["x", "y", "p.1"]).into(),
             2 => format!("{}.5_f32", self.dice.roll(4)),
             3 => format!("({} + {})", self.float(depth - 1), self.float(depth - 1)),
@@ -72,7 +75,8 @@ impl Program {
         match self.dice.roll(if leaf { 3 } else { 6 }) {
             0 => format!("{} {} {}", self.int(0), self.dice.pick(&["<", "<=", "==", "!=", ">"]), self.int(0)),
             1 => format!("{} > {}", self.float(0), self.float(0)),
-            2 => format!("{}.max() > {}", self.dice.pick(&["t", "u"]), self.float(0)),
+            2 if !self.scalar => format!("{}.max() > {}", self.dice.pick(&["t", "u"]), self.float(0)),
+            2 => format!("t[1] < {}", self.float(0)),
             3 => format!("({} && {})", self.condition(depth - 1), self.condition(depth - 1)),
             4 => format!("({} || {})", self.condition(depth - 1), self.condition(depth - 1)),
             _ => format!("!({})", self.condition(depth - 1)),
@@ -100,7 +104,12 @@ impl Program {
     fn statement(&mut self) {
         self.budget = self.budget.saturating_sub(1);
         let simple = self.depth > 5 || self.budget == 0;
-        match self.dice.roll(if simple { 10 } else { 17 }) {
+        let kind = self.dice.roll(if simple { 10 } else { 17 });
+        match kind {
+            3 | 7 | 9 if self.scalar => {
+                let (name, value) = (self.dice.pick(&["t", "u"]), self.float(1));
+                self.line(&format!("{name}[{}] += {value};", kind % 3));
+            }
             0 | 1 => {
                 let (name, value) = (self.dice.pick(&["a", "b", "c"]), self.int(2));
                 self.line(&format!("{name} = ({value}) % 1009;"));
@@ -216,12 +225,13 @@ impl Program {
     }
 }
 
-fn main() {
+/// The programs of a kind, as the arguments of a macro.
+fn programs(scalar: bool, count: u64) {
     let mut all = String::from("programs! {\n");
-    for seed in 0..60 {
+    for seed in 0..count {
         let dice = Dice(seed * 7919 + 13);
         let mut program =
-            Program { dice, out: String::new(), depth: 1, labels: Vec::new(), loops: 0, budget: 40 };
+            Program { dice, out: String::new(), depth: 1, labels: Vec::new(), loops: 0, scalar, budget: 40 };
         for _ in 0..6 {
             program.statement();
         }
@@ -238,7 +248,13 @@ fn main() {
         );
     }
     all.push_str("}\n");
-    let to = std::path::Path::new(&std::env::var("OUT_DIR").expect("cargo sets it")).join("programs.rs");
+    let name = if scalar { "scalar_programs.rs" } else { "programs.rs" };
+    let to = std::path::Path::new(&std::env::var("OUT_DIR").expect("cargo sets it")).join(name);
     std::fs::write(to, all).expect("the folder can be written");
+}
+
+fn main() {
+    programs(false, 60);
+    programs(true, 60);
     println!("cargo::rerun-if-changed=build.rs");
 }

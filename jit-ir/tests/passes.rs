@@ -310,7 +310,7 @@ fn horner(%x: f32[n0], %y: f32[n0, n1]) -> (f32[*], f32[*], f32[*]) {
               }
               %3: f32[n0, n1] = fused {
                 %4: f32[n0, 1] = sum(%y) {axes = [-1], keep}
-                %5: f32[n0, 1] = div(1.0_f32, %4) {fast}
+                %5: f32[n0, 1] = recip(%4) {fast}
                 %6: f32[n0, n1] = mul(%y, %5) {fast}
                 yield %6
               }

@@ -20,6 +20,14 @@ macro_rules! conform {
                 pub(super) fn $name($($arg: $ty),*) -> $ret $body
             )*
         }
+        mod native {
+            use super::*;
+            $(
+                #[script(native)]
+                #[allow(clippy::all, unused)]
+                pub(super) fn $name($($arg: $ty),*) -> $ret $body
+            )*
+        }
         mod traced {
             use super::*;
             $(
@@ -45,6 +53,8 @@ macro_rules! conform {
                         let plain = jit_runtime::testing::without_passes(|| crate::$name($(::core::clone::Clone::clone(&$arg)),*));
                         assert!($crate::same(&plain, &expected), "without passes: {plain:?}, expected {expected:?}");
                         crate::$name::check($(::core::clone::Clone::clone(&$arg)),*).unwrap();
+                        let native = native::$name($(::core::clone::Clone::clone(&$arg)),*);
+                        assert!($crate::same(&native, &expected), "native kernels: {native:?}, expected {expected:?}");
                         for call in ["recorded", "checked", "replayed"] {
                             let got = traced::$name($(::core::clone::Clone::clone(&$arg)),*);
                             assert!($crate::same(&got, &expected), "{call}: {got:?}, expected {expected:?}");

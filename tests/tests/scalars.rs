@@ -170,15 +170,32 @@ conform! {
 }
 
 #[test]
-fn scalar_loops_are_register_programs() {
-    let explain = product::lower(&m(3, 4), &m(4, 2)).explain();
-    assert!(explain.contains("register program"), "{explain}");
-    assert!(!explain.contains("loop of"), "{explain}");
-    for text in
-        [insertion_sort::lower(&m(2, 2)).explain(), edit_distance::lower(&v(&[1]), &v(&[2])).explain()]
-    {
-        assert!(text.contains("register program") && !text.contains("loop of"), "{text}");
+fn scalar_loops_are_register_programs_or_native() {
+    #[script]
+    fn alternating(n: i64) -> i64 {
+        let mut sum = 0;
+        for i in 0..n {
+            sum = i - sum;
+        }
+        sum
     }
+    let explain = alternating::lower(4).explain();
+    assert_eq!(explain.contains("register program"), cfg!(debug_assertions), "{explain}");
+    assert!(!explain.contains("carried values"), "{explain}");
+    for text in [
+        native::product::lower(&m(3, 4), &m(4, 2)).explain(),
+        native::insertion_sort::lower(&m(2, 2)).explain(),
+        native::edit_distance::lower(&v(&[1]), &v(&[2])).explain(),
+        native::sieve::lower(3).explain(),
+        native::iterations::lower(3, 1).explain(),
+        native::nested_returns::lower(&v(&[1]), 1).explain(),
+    ] {
+        assert!(text.contains("native loop of scalar code"), "{text}");
+        assert!(!text.contains("register program") && !text.contains("carried values"), "{text}");
+    }
+    // That `y.dim(0)` is 2 only linking finds, so that the form of the second loop is another one.
+    let text = native::rank_three::lower(&m(2, 4), 1).explain();
+    assert!(text.contains("native loop of scalar code") && text.contains("register program"), "{text}");
 }
 
 #[test]
@@ -197,6 +214,40 @@ fn errors_in_scalar_loops_name_the_line() {
     assert_eq!(error.place().unwrap().file.as_ref(), file!());
     let error = fails::try_call(&Tensor::<i64>::ones([40]), 40).unwrap_err();
     assert!(error.to_string().contains("overflows"), "{error}");
+}
+
+#[test]
+fn faults_of_native_loops_name_the_line() {
+    #[script(native)]
+    fn fails(x: &Tensor<i64>, n: usize, by: i64) -> (Tensor<i64>, i64) {
+        let mut y = x.clone();
+        let mut total = 7;
+        for i in 0..n {
+            assert!(total != 99, "not {total}");
+            y[i] = total / by + 1;
+            total = total * 100 + x[i] - y[i];
+        }
+        (y, total)
+    }
+    let x = v(&[1, 2, 3]);
+    let explain = fails::lower(&x, 3, 1).explain();
+    assert!(explain.contains("native loop of scalar code"), "{explain}");
+    fails::check(&x, 3, 2).unwrap();
+    for (n, by, message) in
+        [(4, 1, "out of range for shape [3]"), (3, 0, "division by zero"), (1, 0, "7 / 0")]
+    {
+        let error = fails::try_call(&x, n, by).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+        assert_eq!(error.place().unwrap().file.as_ref(), file!());
+        // What the run wrote before it failed is not seen.
+        assert_eq!(x, v(&[1, 2, 3]));
+    }
+    let long = Tensor::<i64>::ones([40]);
+    assert!(fails::try_call(&long, 40, 1).unwrap_err().to_string().contains("overflows"));
+    let error = fails::try_call(&v(&[-593, 3]), 2, 1).unwrap_err();
+    assert!(error.to_string().contains("not 99"), "{error}");
+    // A tensor of another rank.
+    assert!(fails::try_call(&x.reshape([1, 3]), 1, 1).is_err());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! Nothing is assumed of the values: NaN, infinities and signed zeros mean what they mean. What changes is where is
 //! rounded, and with it where a result overflows or underflows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::data::{Const, Scalar};
 use crate::graph::{Graph, Node};
@@ -27,15 +27,20 @@ pub fn relax(graph: &mut Graph) -> usize {
                 break;
             }
             changes += found;
-            // A product that only a node without use multiplies has one use less.
-            super::dce(graph);
         }
     }
     changes
 }
 
-/// What stands for a node: new ops, the last one with its result.
-type Rule = fn(&Site<'_>, &Node) -> Option<Vec<Step>>;
+/// What stands for a node.
+type Rule = fn(&Site<'_>, &Node) -> Option<Instead>;
+
+struct Instead {
+    /// New ops, the last one with the node's result.
+    steps: Vec<Step>,
+    /// A value that they stand for, too: nobody else reads it, and they fail where it fails.
+    joined: Option<ValueId>,
+}
 
 /// An op of what a rule writes.
 struct Step {
@@ -64,28 +69,35 @@ struct Site<'a> {
 }
 
 fn everywhere(graph: &mut Graph, rule: Rule) -> usize {
+    // What is rewritten reads what it read before, so that these hold for all regions.
+    let (known, uses) = (constants(graph), uses(graph));
     let mut changes = 0;
     for region in graph.all_regions() {
-        let (known, uses) = (constants(graph), uses(graph));
         let made = graph.regions[region].nodes.iter().map(|id| (&graph.nodes[*id].results, *id));
         let made = made.filter_map(|(results, id)| Some((*results.first()?, id))).collect();
         let site = Site { graph, made, known: &known, uses: &uses };
         let fits = |id: &NodeId| {
             let node = &graph.nodes[*id];
             let float = node.results.first().is_some_and(|v| site.is_float_tensor(*v));
-            (node.attrs.fast && float).then(|| rule(&site, node)).flatten().map(|steps| (*id, steps))
+            (node.attrs.fast && float).then(|| rule(&site, node)).flatten().map(|instead| (*id, instead))
         };
         // A rule looks at nodes that another place may rewrite: one place of a chain at a time.
-        let found: Vec<(NodeId, Vec<Step>)> = graph.regions[region].nodes.iter().filter_map(fits).collect();
-        let mut touched: Vec<ValueId> = Vec::new();
-        for (id, steps) in found {
+        let (mut found, mut touched, mut joined) = (HashMap::new(), HashSet::new(), HashSet::new());
+        for (id, instead) in graph.regions[region].nodes.iter().filter_map(fits) {
             let node = &graph.nodes[id];
-            if node.operands.iter().any(|v| touched.contains(v)) {
-                continue;
+            if !node.operands.iter().any(|v| touched.contains(v)) {
+                touched.extend(node.results.iter().copied());
+                joined.extend(instead.joined);
+                found.insert(id, instead.steps);
             }
-            touched.push(node.results[0]);
-            write(graph, region, id, steps);
-            changes += 1;
+        }
+        changes += found.len();
+        for id in std::mem::take(&mut graph.regions[region].nodes) {
+            match found.remove(&id) {
+                Some(steps) => write(graph, region, id, steps),
+                None if graph.nodes[id].results.first().is_some_and(|v| joined.contains(v)) => {}
+                None => graph.regions[region].nodes.push(id),
+            }
         }
     }
     changes
@@ -101,28 +113,29 @@ fn uses(graph: &Graph) -> Vec<usize> {
     uses
 }
 
-/// Puts steps in a node's place; the last one takes over its result.
-fn write(graph: &mut Graph, region: RegionId, id: NodeId, mut steps: Vec<Step>) {
-    let Some(last) = steps.pop() else { return };
-    let Some(at) = graph.regions[region].nodes.iter().position(|n| *n == id) else { return };
-    let after = graph.regions[region].nodes.split_off(at);
-    let location = graph.nodes[id].location.clone();
+/// Appends the steps that stand for a node; the last one becomes the node.
+fn write(graph: &mut Graph, region: RegionId, id: NodeId, steps: Vec<Step>) {
+    let (location, count) = (graph.nodes[id].location.clone(), steps.len());
     let attrs = Attrs { fast: true, ..Attrs::default() };
     let mut before = None;
-    let operand = |graph: &mut Graph, part: Part, before: Option<ValueId>| match part {
-        Value(v) => v,
-        Constant(s) => graph.constant(region, Const::Scalar(s)),
-        Before => before.unwrap_or_else(|| unreachable!("the first step has no step before it")),
-    };
-    for step in steps {
-        let operands = step.operands.into_iter().map(|p| operand(graph, p, before)).collect();
-        let value = graph.op(region, step.op, operands, attrs.clone(), location.clone());
-        before = Some(value.expect("the op takes what the op before took"));
+    for (k, step) in steps.into_iter().enumerate() {
+        let mut operands = Vec::with_capacity(step.operands.len());
+        for part in step.operands {
+            operands.push(match part {
+                Value(v) => v,
+                Constant(s) => graph.constant(region, Const::Scalar(s)),
+                Before => before.unwrap_or_else(|| unreachable!("the first step has no step before it")),
+            });
+        }
+        if k + 1 < count {
+            let value = graph.op(region, step.op, operands, attrs.clone(), location.clone());
+            before = Some(value.expect("the op takes what the op before took"));
+        } else {
+            let node = &mut graph.nodes[id];
+            (node.op, node.operands, node.attrs) = (step.op, operands, attrs.clone());
+            graph.regions[region].nodes.push(id);
+        }
     }
-    let operands = last.operands.into_iter().map(|p| operand(graph, p, before)).collect();
-    let node = &mut graph.nodes[id];
-    (node.op, node.operands, node.attrs) = (last.op, operands, attrs);
-    graph.regions[region].nodes.extend(after);
 }
 
 impl Site<'_> {
@@ -134,7 +147,8 @@ impl Site<'_> {
     /// The node of this region that makes a value for no other use, if `fast_math` is about it.
     fn own(&self, value: ValueId) -> Option<&Node> {
         let node = &self.graph.nodes[*self.made.get(&value)?];
-        (node.attrs.fast && self.uses[value.index()] == 1 && self.is_float_tensor(value)).then_some(node)
+        (node.attrs.fast && self.uses.get(value.index()) == Some(&1) && self.is_float_tensor(value))
+            .then_some(node)
     }
 
     /// A node as a tensor and a constant: `x + c`, `c + x`, `x - c`, `x * c`, `c * x`.
@@ -169,25 +183,31 @@ fn of(op: Op, args: &[Scalar]) -> Option<Scalar> {
 }
 
 /// Joins constants, and divides once where many elements are divided by one value.
-fn reassociate(site: &Site<'_>, node: &Node) -> Option<Vec<Step>> {
+fn reassociate(site: &Site<'_>, node: &Node) -> Option<Instead> {
     if let Some((op, inner, c)) = site.with_constant(node)
         && let Some((before, x, d)) = site.own(inner).and_then(|n| site.with_constant(n))
         && op == before
         && let Some(joined) = of(op, &[d, c]).filter(|j| usable(*j))
     {
-        return Some(vec![Step { op, operands: vec![Value(x), Constant(joined)] }]);
+        let steps = vec![Step { op, operands: vec![Value(x), Constant(joined)] }];
+        return Some(Instead { steps, joined: Some(inner) });
     }
     let (Op::Div, [x, y]) = (node.op, &node.operands[..]) else { return None };
     let one = Scalar::F32(1.0).cast(site.graph.ty(*y).dtype()?);
     if let Some(c) = site.known.get(y) {
         let factor = of(Op::Div, &[one, *c]).filter(|f| usable(*f))?;
-        return Some(vec![Step { op: Op::Mul, operands: vec![Value(*x), Constant(factor)] }]);
+        let steps = vec![Step { op: Op::Mul, operands: vec![Value(*x), Constant(factor)] }];
+        return Some(Instead { steps, joined: None });
     }
     if !site.is_float_tensor(*x) || !site.is_smaller(*y, *x) {
         return None;
     }
-    let inverse = Step { op: Op::Div, operands: vec![Constant(one), Value(*y)] };
-    Some(vec![inverse, Step { op: Op::Mul, operands: vec![Value(*x), Before] }])
+    let inverse = match site.graph.ty(*y).is_tensor() {
+        true => Step { op: Op::Recip, operands: vec![Value(*y)] },
+        false => Step { op: Op::Div, operands: vec![Constant(one), Value(*y)] },
+    };
+    let steps = vec![inverse, Step { op: Op::Mul, operands: vec![Value(*x), Before] }];
+    Some(Instead { steps, joined: None })
 }
 
 /// Whether a constant is neither 0, subnormal, infinite nor NaN, so that joining lost nothing but a rounding.
@@ -200,7 +220,7 @@ fn usable(constant: Scalar) -> bool {
 }
 
 /// `a * b + c` becomes one op.
-fn contract(site: &Site<'_>, node: &Node) -> Option<Vec<Step>> {
+fn contract(site: &Site<'_>, node: &Node) -> Option<Instead> {
     let [left, right] = node.operands[..] else { return None };
     let product = |v: ValueId| {
         let node = site.own(v).filter(|n| n.op == Op::Mul)?;
@@ -208,31 +228,28 @@ fn contract(site: &Site<'_>, node: &Node) -> Option<Vec<Step>> {
         // The tensor stands first.
         Some(if site.is_float_tensor(a) { (a, b) } else { (b, a) })
     };
-    let fused = |a, b, c| Step { op: Op::MulAdd, operands: vec![a, b, c] };
     let negated = |v: ValueId| match site.known.get(&v) {
-        Some(c) => Some((vec![], Constant(of(Op::Neg, &[*c])?))),
-        None => Some((vec![Step { op: Op::Neg, operands: vec![Value(v)] }], Before)),
+        Some(c) => Some((None, Constant(of(Op::Neg, &[*c])?))),
+        None => Some((Some(Step { op: Op::Neg, operands: vec![Value(v)] }), Before)),
     };
-    match node.op {
-        Op::Add => {
-            let ((a, b), c) = match product(left) {
-                Some(factors) => (factors, right),
-                None => (product(right)?, left),
-            };
-            Some(vec![fused(Value(a), Value(b), Value(c))])
+    let first = product(left);
+    let joined = if first.is_some() { left } else { right };
+    let ((a, b), c) = match first {
+        Some(factors) => (factors, right),
+        None => (product(right)?, left),
+    };
+    let (minus, operands) = match node.op {
+        Op::Add => (None, vec![Value(a), Value(b), Value(c)]),
+        Op::Sub if first.is_some() => {
+            let (minus, c) = negated(c)?;
+            (minus, vec![Value(a), Value(b), c])
         }
         Op::Sub => {
-            let (mut steps, last) = if let Some((a, b)) = product(left) {
-                let (steps, c) = negated(right)?;
-                (steps, fused(Value(a), Value(b), c))
-            } else {
-                let (a, b) = product(right)?;
-                let (steps, minus) = negated(b)?;
-                (steps, fused(Value(a), minus, Value(left)))
-            };
-            steps.push(last);
-            Some(steps)
+            let (minus, b) = negated(b)?;
+            (minus, vec![Value(a), b, Value(c)])
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let steps = minus.into_iter().chain([Step { op: Op::MulAdd, operands }]).collect();
+    Some(Instead { steps, joined: Some(joined) })
 }

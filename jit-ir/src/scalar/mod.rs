@@ -42,7 +42,9 @@ impl ScalarLoop {
                 constants.insert(*v, *s);
             }
         }
-        let mut seen: HashSet<ValueId> = node.operands.iter().copied().collect();
+        // A scalar that is an operand, too, is there already.
+        let scalar = |v: &&ValueId| graph.ty(**v).is_scalar();
+        let mut seen: HashSet<ValueId> = node.operands.iter().filter(scalar).copied().collect();
         let given = |v: &ValueId| !inside.contains(v) && !constants.contains_key(v);
         let outside: Vec<ValueId> = read.into_iter().filter(|v| given(v) && seen.insert(*v)).collect();
         let mut scalars: Vec<ValueId> = Vec::new();

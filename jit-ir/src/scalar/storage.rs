@@ -23,11 +23,12 @@ pub struct Slots {
 pub(super) fn storage(graph: &Graph, node: &Node) -> Option<Slots> {
     let mut classes =
         Classes { graph, parent: HashMap::new(), outside: HashMap::new(), written: HashMap::new() };
-    classes.unite_loop(node)?;
+    classes.unite_loop(node, true)?;
     let counted = usize::from(node.attrs.keep);
-    for value in &node.operands[counted..] {
+    // What fills a carried tensor's memory can be read beside it: then it has memory of its own.
+    for (result, value) in node.results.iter().zip(&node.operands[counted..]) {
         if is_tensor(graph, *value) {
-            classes.enter(*value)?;
+            classes.enter(*result, *value)?;
         }
     }
     let mut state = State::default();
@@ -82,7 +83,7 @@ impl Classes<'_> {
                         }
                     }
                 }
-                Op::Loop => self.unite_loop(node)?,
+                Op::Loop => self.unite_loop(node, false)?,
                 // Other ops that make tensors are no scalar code.
                 _ if node.results.iter().any(|v| is_tensor(graph, *v)) => return None,
                 _ => {}
@@ -91,7 +92,7 @@ impl Classes<'_> {
         Some(())
     }
 
-    fn unite_loop(&mut self, node: &Node) -> Option<()> {
+    fn unite_loop(&mut self, node: &Node, outermost: bool) -> Option<()> {
         let graph = self.graph;
         let counted = usize::from(node.attrs.keep);
         let [condition, body] = [&graph.regions[node.regions[0]], &graph.regions[node.regions[1]]];
@@ -101,16 +102,18 @@ impl Classes<'_> {
                 Type::Tensor(..) => {}
                 _ => return None,
             }
-            let versions =
-                [node.operands[i + counted], condition.args[i], body.args[i + counted], body.results[i]];
+            let versions = [condition.args[i], body.args[i + counted], body.results[i]];
             versions.iter().for_each(|v| self.unite(*result, *v));
+            if !outermost {
+                self.unite(*result, node.operands[i + counted]);
+            }
         }
         node.regions.iter().try_for_each(|r| self.unite_region(*r))
     }
 
-    /// A value from outside, which fills its class's memory; a class has one.
-    fn enter(&mut self, value: ValueId) -> Option<()> {
-        let root = self.root(value);
+    /// A value from outside, which fills the memory of another one's class; a class has one.
+    fn enter(&mut self, of: ValueId, value: ValueId) -> Option<()> {
+        let root = self.root(of);
         let before = self.outside.insert(root, value);
         before.is_none_or(|b| b == value).then_some(())
     }
@@ -119,7 +122,7 @@ impl Classes<'_> {
         let root = self.root(value);
         if !self.parent.contains_key(&value) {
             // From outside, and never written.
-            return self.enter(value);
+            return self.enter(value, value);
         }
         state.get(&root)?.contains(&value).then_some(())
     }
@@ -202,7 +205,7 @@ impl Classes<'_> {
         let mut slots = Slots { of: HashMap::new(), tensors: Vec::new() };
         let mut number: HashMap<ValueId, u8> = HashMap::new();
         let mut values: Vec<ValueId> = self.parent.keys().copied().collect();
-        values.extend(self.outside.values().filter(|v| !self.parent.contains_key(v)));
+        values.extend(self.outside.keys().filter(|v| !self.parent.contains_key(v)));
         values.sort();
         for value in values {
             let root = self.root(value);

@@ -13,6 +13,7 @@ use entries::{Entry, Given, Gives};
 
 mod entries;
 mod native;
+mod scalar;
 mod trace;
 
 pub(crate) use trace::{trace, trace_method};

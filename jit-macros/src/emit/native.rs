@@ -1,4 +1,4 @@
-//! Native kernels: the groups that a script's body seems to have, each written out as one loop.
+//! Native kernels: the groups that a script's body seems to have, each written out as one loop, and its scalar loops.
 //!
 //! The passes that make groups look at ops and element types, so that most of them are known at build time. A kernel
 //! whose group turns out otherwise is never called; a group without a kernel runs tile by tile.
@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use jit_ir::form::{Arg, Form};
 use jit_ir::{DType, Graph, Op, Tree, Type};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::PRIVATE;
+use super::{PRIVATE, scalar};
 
 /// Members of a group that a kernel is written for, at most.
 const LONGEST: usize = 64;
@@ -20,14 +20,24 @@ const APPROXIMATED: usize = 8;
 /// The constant `KERNELS`: the kernels for the groups of captured graphs; `always` in builds that are not optimised, too.
 pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     let mut known = BTreeSet::new();
-    let forms = texts.iter().filter_map(|t| Graph::parse(t).ok()).flat_map(|g| forms(&g).unwrap_or_default());
-    let forms: Vec<Form> = forms.filter(|f| known.insert(f.to_string())).collect();
-    let kernels = forms.iter().enumerate().filter_map(|(k, form)| kernel(k, form));
-    let (names, items): (Vec<_>, Vec<_>) = kernels.unzip();
-    let values = names.iter().map(|name| quote! { #PRIVATE::native::Native::of::<#name>() });
+    let (mut values, mut items) = (Vec::new(), Vec::new());
+    for graph in texts.iter().filter_map(|t| Graph::parse(t).ok()).filter_map(|g| optimised(&g)) {
+        for form in forms(&graph).filter(|f| known.insert(f.to_string())) {
+            let name = format_ident!("Kernel{}", items.len());
+            if let Some(item) = kernel(&name, &form) {
+                items.push(item);
+                values.push(quote! { #PRIVATE::native::Native::of::<#name>() });
+            }
+        }
+        for found in scalar::loops(&graph).into_iter().filter(|l| known.insert(l.form.clone())) {
+            let name = format_ident!("Loop{}", items.len());
+            items.push((found.item)(&name));
+            values.push(quote! { #PRIVATE::native::Native::scalar::<#name>() });
+        }
+    }
     let list = quote! { &[#PRIVATE::native::Native] };
     let kernels = quote! { const KERNELS: #list = { #(#items)* &[#(#values),*] }; };
-    if always || names.is_empty() {
+    if always || items.is_empty() {
         return kernels;
     }
     // Not optimised they would be slower than the tiles.
@@ -39,8 +49,8 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     }
 }
 
-/// The forms of the groups that the passes make; `None` if the graph has values that only linking knows.
-fn forms(graph: &Graph) -> Option<Vec<Form>> {
+/// The graph after the passes; `None` if it has values that only linking knows.
+fn optimised(graph: &Graph) -> Option<Graph> {
     let leaf = |ty: &Type| match ty {
         Type::Tensor(..) | Type::Scalar(_) => Some(Tree::Leaf(ty.clone())),
         _ => None,
@@ -51,8 +61,13 @@ fn forms(graph: &Graph) -> Option<Vec<Form>> {
     for (_, pass) in jit_ir::passes::PIPELINE {
         pass(&mut graph);
     }
-    let fused = graph.nodes.ids().filter(|n| graph.nodes[*n].op == Op::Fused);
-    Some(fused.filter_map(|n| Form::of(&graph, graph.nodes[n].regions[0])).map(|(form, _)| form).collect())
+    Some(graph)
+}
+
+/// The forms of the groups that the passes made.
+fn forms(graph: &Graph) -> impl Iterator<Item = Form> + '_ {
+    let fused = graph.nodes.ids().map(|n| &graph.nodes[n]).filter(|n| n.op == Op::Fused);
+    fused.filter_map(|n| Form::of(graph, n.regions[0])).map(|(form, _)| form)
 }
 
 fn element(dtype: DType) -> Option<TokenStream> {
@@ -65,12 +80,11 @@ fn element(dtype: DType) -> Option<TokenStream> {
 }
 
 /// One kernel; `None` for groups that tiles run as fast, or for which there is no code here.
-fn kernel(k: usize, form: &Form) -> Option<(proc_macro2::Ident, TokenStream)> {
+fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
     let approximated = form.members.iter().filter(|m| m.op.info().approx).count();
     if form.members.len() > LONGEST || approximated > APPROXIMATED || form.outputs.len() > 8 {
         return None;
     }
-    let name = format_ident!("Kernel{k}");
     let text = form.to_string();
     let input = |i: usize| format_ident!("i{i}");
     let output = |k: usize| format_ident!("o{k}");
@@ -128,7 +142,7 @@ fn kernel(k: usize, form: &Form) -> Option<(proc_macro2::Ident, TokenStream)> {
         quote! { #name[j] = #value; }
     });
     // What are parameters is known not to overlap.
-    let item = quote! {
+    Some(quote! {
         struct #name;
         impl #PRIVATE::native::Kernel for #name {
             const FORM: &'static str = #text;
@@ -146,8 +160,7 @@ fn kernel(k: usize, form: &Form) -> Option<(proc_macro2::Ident, TokenStream)> {
                 each(tile.len(), #(#given),*);
             }
         }
-    };
-    Some((name, item))
+    })
 }
 
 /// An op's value as an expression.

@@ -67,11 +67,14 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                 block(out, &plan.body, depth + 1);
             }
             Kind::Program(program) => {
-                let _ = writeln!(
-                    out,
-                    "{pad}a register program of {} instructions, elements in place{at}",
-                    program.code.len()
-                );
+                let what = match program.native {
+                    Some(_) => "a native loop of scalar code".to_string(),
+                    None => format!(
+                        "a register program of {} instructions (no native code of its form)",
+                        program.code.len()
+                    ),
+                };
+                let _ = writeln!(out, "{pad}{what}, elements in place{at}");
             }
             Kind::Call(step, _) => {
                 let (name, why) = (step.name(), step.why_called());

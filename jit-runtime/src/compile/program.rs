@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use jit_ir::scalar::ScalarLoop;
+use jit_ir::scalar::{ScalarLoop, form};
 use jit_ir::{DType, Graph, Node, Op, RegionId, Scalar, Type, ValueId};
 use smallvec::SmallVec;
 
+use crate::kernels::native;
 use crate::kernels::scalar::{Instr, Other, Place, Program, REGISTERS, binary, bits, function, unary};
 
 /// The program of a loop, and the values that it reads besides the loop's operands; `None` if the loop is
@@ -28,7 +29,16 @@ pub(crate) fn compile(graph: &Graph, node: &Node) -> Option<(Program, Vec<ValueI
         builder.constants.push((register, bits(*scalar)));
     }
     let mut inputs = Vec::new();
-    for value in node.operands.iter().chain(&scalar_loop.outside) {
+    let counted = usize::from(node.attrs.keep);
+    for (i, value) in node.operands.iter().enumerate() {
+        // A carried tensor's memory is that of the loop's result.
+        let result = i.checked_sub(counted).and_then(|i| node.results.get(i));
+        inputs.push(match result.and_then(|r| builder.cells(*r)) {
+            Some(slot) => Place::Tensor(slot),
+            None => builder.input(*value)?,
+        });
+    }
+    for value in &scalar_loop.outside {
         inputs.push(builder.input(*value)?);
     }
     builder.repeat(node)?;
@@ -39,6 +49,7 @@ pub(crate) fn compile(graph: &Graph, node: &Node) -> Option<(Program, Vec<ValueI
         inputs,
         tensors: scalar_loop.slots.tensors.clone(),
         outputs,
+        native: native::find_scalar(&form(graph, node, &scalar_loop)),
     };
     Some((program, scalar_loop.outside))
 }
@@ -99,7 +110,9 @@ impl<'a> Builder<'a> {
                 let register = self.define(value)?;
                 Some(Place::Register(register, *d))
             }
-            Type::Tensor(..) => Some(self.of.slots.of.get(&value).map_or(Place::Nowhere, |s| Place::Tensor(*s))),
+            Type::Tensor(..) => {
+                Some(self.of.slots.of.get(&value).map_or(Place::Nowhere, |s| Place::Tensor(*s)))
+            }
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Native kernels: groups of elementwise ops that a macro wrote as one loop, whose values stay in registers.
 //!
-//! A script brings kernels for the groups that its own body seems to have. They are found by the groups' form, so that
+//! A script brings kernels for the groups and the scalar loops that its own body seems to have. They are found by the groups' form, so that
 //! every graph that has a group of that form profits.
 
 use std::collections::HashMap;
@@ -15,6 +15,7 @@ use super::table::{self, Ternary};
 use super::{arch, builtin};
 use crate::few::few;
 
+pub use super::scalar::native as scalar;
 pub use super::table::approximated;
 pub use jit_ir::ops::lanes as exact;
 
@@ -134,32 +135,64 @@ fn erased<K: Kernel>(tile: Tile<'_>) {
 #[derive(Clone, Copy)]
 pub struct Native {
     form: &'static str,
-    run: fn(Tile<'_>),
+    code: Code,
+}
+
+#[derive(Clone, Copy)]
+enum Code {
+    /// A group's loop over elements.
+    Group(fn(Tile<'_>)),
+    /// A loop of scalar code.
+    Scalar(scalar::Code),
 }
 
 impl Native {
-    /// As a value.
+    /// A group's kernel as a value.
     pub const fn of<K: Kernel>() -> Native {
-        Native { form: K::FORM, run: erased::<K> }
+        Native { form: K::FORM, code: Code::Group(erased::<K>) }
+    }
+
+    /// A scalar loop as a value.
+    pub const fn scalar<L: scalar::ScalarLoop>() -> Native {
+        Native { form: L::FORM, code: Code::Scalar(L::run) }
     }
 
     pub(super) const fn summing<K: Summing>() -> Native {
-        Native { form: K::FORM, run: erased_sum::<K> }
+        Native { form: K::FORM, code: Code::Group(erased_sum::<K>) }
     }
 }
 
 /// Kernels by the text of their form.
-type Known = HashMap<&'static str, fn(Tile<'_>)>;
+type Known = HashMap<&'static str, Code>;
 
 /// The runtime's own to begin with.
 static KNOWN: LazyLock<RwLock<Known>> =
-    LazyLock::new(|| RwLock::new(builtin::all().map(|k| (k.form, k.run)).collect()));
+    LazyLock::new(|| RwLock::new(builtin::all().map(|k| (k.form, k.code)).collect()));
+
+fn known(form: &str) -> Option<Code> {
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(form).copied()
+}
+
+fn known_group(form: &str) -> Option<fn(Tile<'_>)> {
+    match known(form)? {
+        Code::Group(run) => Some(run),
+        Code::Scalar(_) => None,
+    }
+}
+
+/// The code of a scalar loop by the text of its form, if one is known.
+pub(crate) fn find_scalar(form: &str) -> Option<scalar::Code> {
+    match known(form)? {
+        Code::Scalar(run) => Some(run),
+        Code::Group(_) => None,
+    }
+}
 
 /// Makes kernels known to all graphs that are compiled from now on.
 pub(crate) fn register(kernels: &[Native]) {
     if !kernels.is_empty() {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        known.extend(kernels.iter().map(|k| (k.form, k.run)));
+        known.extend(kernels.iter().map(|k| (k.form, k.code)));
     }
 }
 
@@ -173,8 +206,7 @@ pub(crate) struct Loop {
 
 /// The kernel of a group, if one is known.
 pub(crate) fn find(form: &Form) -> Option<Loop> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    let run = *known.get(form.to_string().as_str())?;
+    let run = known_group(&form.to_string())?;
     let outputs = form.outputs.iter().map(|k| form.members[*k].to).collect();
     Some(Loop { run, inputs: form.inputs.clone(), outputs })
 }
@@ -182,8 +214,7 @@ pub(crate) fn find(form: &Form) -> Option<Loop> {
 /// A kernel of the runtime's own that also sums the values of member `summed`: its last output is their sum, by the
 /// tree of one block. Member values that nobody else reads are not among the form's outputs.
 pub(crate) fn find_sum(form: &Form, summed: usize) -> Option<Loop> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    let run = *known.get(format!("{form}; sum {summed}").as_str())?;
+    let run = known_group(&format!("{form}; sum {summed}"))?;
     let outputs = form.outputs.iter().chain([&summed]).map(|k| form.members[*k].to).collect();
     Some(Loop { run, inputs: form.inputs.clone(), outputs })
 }

@@ -147,15 +147,25 @@ fn binary(op: Op, a: Scalar, b: Scalar) -> Result<Scalar, Fault> {
     })
 }
 
-fn clamp(x: Scalar, lo: Scalar, hi: Scalar) -> Result<Scalar, Fault> {
-    if let Scalar::Bool(false) = binary(Op::Le, lo, hi)? {
-        return Err(format!("clamp: the bounds {lo} and {hi} are not in order"));
+fn clamp(x: Scalar, low: Scalar, high: Scalar) -> Result<Scalar, Fault> {
+    if low.dtype() != x.dtype() || high.dtype() != x.dtype() {
+        return Err(format!("`clamp` of {}, {} and {}", x.dtype(), low.dtype(), high.dtype()));
     }
-    let held = binary(Op::Lt, x, lo)?;
-    if let Scalar::Bool(true) = held {
-        return Ok(lo);
+    let value = with_dtype!(x.dtype(), T => {
+        clamped(T::from_scalar(x), T::from_scalar(low), T::from_scalar(high)).map(Prim::to_scalar)
+    });
+    value.ok_or_else(|| format!("clamp: the bounds {low} and {high} are not in order"))
+}
+
+/// `x` between two bounds; `None` if they are not in order.
+#[inline(always)]
+pub fn clamped<T: PartialOrd>(x: T, low: T, high: T) -> Option<T> {
+    match () {
+        () if low > high || low.partial_cmp(&high).is_none() => None,
+        () if x < low => Some(low),
+        () if x > high => Some(high),
+        () => Some(x),
     }
-    Ok(if let Scalar::Bool(true) = binary(Op::Gt, x, hi)? { hi } else { x })
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@
 
 mod cells;
 mod instr;
+pub mod native;
 mod ops;
 
 use jit_ir::DType;
+use smallvec::SmallVec;
 
 use crate::tensor::raw::{RawTensor, Val};
 use cells::Cells;
 pub(crate) use instr::{Instr, Other};
+use native::Memory;
 use ops::{Bits, from_bits, scalar, to_bits};
 pub(crate) use ops::{binary, bits, function, unary};
 
@@ -27,6 +30,9 @@ pub(crate) struct Program {
     /// The element type of each tensor, and whether it is written.
     pub(crate) tensors: Vec<(DType, bool)>,
     pub(crate) outputs: Vec<Place>,
+    /// The same loop as a macro wrote it out, if it did. It takes the scalars of `inputs` in their order and gives those
+    /// of `outputs`.
+    pub(crate) native: Option<native::Code>,
 }
 
 /// Where a value lives.
@@ -42,26 +48,22 @@ impl Program {
     /// Runs the program; the arguments that it writes are changed in place if nothing else holds them.
     /// `None` is a fault.
     pub(crate) fn run(&self, args: Vec<Val>) -> Option<Vec<Val>> {
-        let mut registers = [0_u64; REGISTERS];
-        let mut tensors: Vec<Option<RawTensor>> = vec![None; self.tensors.len()];
-        for (register, value) in &self.constants {
-            registers[usize::from(*register)] = *value;
-        }
+        let mut tensors: SmallVec<[Option<RawTensor>; 8]> = SmallVec::from_elem(None, self.tensors.len());
+        let mut given: SmallVec<[Bits; 16]> = SmallVec::new();
         for (place, val) in self.inputs.iter().zip(args) {
             match (place, val) {
-                (Place::Register(r, dtype), Val::Scalar(s)) if s.dtype() == *dtype => {
-                    registers[usize::from(*r)] = bits(s);
-                }
+                (Place::Register(_, dtype), Val::Scalar(s)) if s.dtype() == *dtype => given.push(bits(s)),
                 (Place::Tensor(t), Val::Tensor(tensor)) => tensors[usize::from(*t)] = Some(tensor),
                 // What was never set is never read.
-                (Place::Nowhere, _) | (Place::Register(..) | Place::Tensor(_), Val::Undef) => {}
+                (Place::Register(..), Val::Undef) => given.push(0),
+                (Place::Nowhere, _) | (Place::Tensor(_), Val::Undef) => {}
                 _ => return None,
             }
         }
-        let mut cells = Vec::with_capacity(tensors.len());
+        let mut cells: SmallVec<[Cells; 4]> = SmallVec::with_capacity(tensors.len());
         for (tensor, (dtype, written)) in tensors.iter_mut().zip(&self.tensors) {
             let Some(tensor) = tensor else {
-                cells.push(Cells::none());
+                cells.push(Cells::none(*dtype));
                 continue;
             };
             if tensor.dtype != *dtype {
@@ -69,13 +71,39 @@ impl Program {
             }
             cells.push(if *written { Cells::of_mut(tensor) } else { Cells::of(tensor) });
         }
-        self.execute(&mut registers, &cells)?;
+        match self.native {
+            Some(code) => {
+                given.resize(given.len().max(self.outputs.len()), 0);
+                code(&mut Memory { values: &mut given, cells: &cells })?;
+            }
+            None => self.interpret(&mut given, &cells)?,
+        }
+        drop(cells);
+        let mut made = given.into_iter();
         let out = self.outputs.iter().map(|place| match place {
-            Place::Register(r, dtype) => Val::Scalar(scalar(registers[usize::from(*r)], *dtype)),
+            Place::Register(_, dtype) => made.next().map_or(Val::Undef, |b| Val::Scalar(scalar(b, *dtype))),
             Place::Tensor(t) => tensors[usize::from(*t)].take().map_or(Val::Undef, Val::Tensor),
             Place::Nowhere => Val::Undef,
         });
         Some(out.collect())
+    }
+
+    /// Takes the scalars of the inputs, in their order, and leaves those of the outputs.
+    fn interpret(&self, scalars: &mut SmallVec<[Bits; 16]>, cells: &[Cells]) -> Option<()> {
+        let mut registers = [0_u64; REGISTERS];
+        for (register, value) in &self.constants {
+            registers[usize::from(*register)] = *value;
+        }
+        let register = |place: &Place| match place {
+            Place::Register(r, _) => Some(usize::from(*r)),
+            _ => None,
+        };
+        for (r, bits) in self.inputs.iter().filter_map(register).zip(scalars.drain(..)) {
+            registers[r] = bits;
+        }
+        self.execute(&mut registers, cells)?;
+        scalars.extend(self.outputs.iter().filter_map(register).map(|r| registers[r]));
+        Some(())
     }
 
     fn execute(&self, regs: &mut [u64; REGISTERS], cells: &[Cells]) -> Option<()> {
@@ -201,6 +229,7 @@ mod tests {
                 inputs: vec![Place::Tensor(0)],
                 tensors: vec![(DType::F32, false)],
                 outputs: vec![Place::Tensor(0)],
+                native: None,
             };
             assert!(program(vec![instr]).run(vec![Val::Undef]).is_none());
             assert!(matches!(program(vec![]).run(vec![Val::Undef]).unwrap()[..], [Val::Undef]));
@@ -216,6 +245,7 @@ mod tests {
             inputs: vec![Place::Tensor(0)],
             tensors: vec![(DType::F32, true)],
             outputs: vec![Place::Tensor(0)],
+            native: None,
         };
         let x = RawTensor::from_fn(&[3], |i| i as f32);
         let out = program.run(vec![Val::Tensor(x.clone())]).unwrap();
