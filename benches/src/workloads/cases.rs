@@ -9,12 +9,14 @@ use jit_benches::square_product;
 use jit_runtime::eager;
 use jit_runtime::prelude::*;
 
+use crate::peers::{self, Work};
 use crate::{plain, scripts};
 
 /// The systems that are wanted; all if there are none.
 pub(crate) static SYSTEMS: OnceLock<Vec<String>> = OnceLock::new();
 
-fn run(mut cases: Vec<Case<'_>>, budget: Duration) -> Vec<Figures> {
+fn run(work: Work, inputs: &[&Tensor], mut cases: Vec<Case<'_>>, budget: Duration) -> Vec<Figures> {
+    cases.extend(peers::cases(work, inputs));
     let wanted = SYSTEMS.get().map_or(&[][..], Vec::as_slice);
     cases.retain(|c| wanted.is_empty() || c.system == "jit" || wanted.iter().any(|w| w == c.system));
     measure(cases, budget)
@@ -104,7 +106,7 @@ pub(crate) fn chain(n: usize, budget: Duration) -> Vec<Figures> {
     let (a, b, x) = (ta.to_vec(), tb.to_vec(), tx.to_vec());
     let mut cases = both(|| [scripts::fused_chain(&ta, &tb, &tx)]);
     cases.push(each(n, |i| (a[i] * x[i] + b[i]).tanh() * plain::sigmoid(x[i]) - 0.5 * x[i] * x[i]));
-    run(cases, budget)
+    run(Work::Chain, &[&ta, &tb, &tx], cases, budget)
 }
 
 pub(crate) fn gelu(n: usize, budget: Duration) -> Vec<Figures> {
@@ -115,7 +117,7 @@ pub(crate) fn gelu(n: usize, budget: Duration) -> Vec<Figures> {
         let v = x[i];
         0.5 * v * (1.0 + (0.797_884_6 * (v + 0.044715 * v * v * v)).tanh())
     }));
-    run(cases, budget)
+    run(Work::Gelu, &[&tx], cases, budget)
 }
 
 pub(crate) fn softmax(n: usize, budget: Duration) -> Vec<Figures> {
@@ -127,7 +129,7 @@ pub(crate) fn softmax(n: usize, budget: Duration) -> Vec<Figures> {
         plain::softmax(&mut out, n);
         out
     }));
-    run(cases, budget)
+    run(Work::Softmax, &[&x], cases, budget)
 }
 
 pub(crate) fn layernorm(n: usize, budget: Duration) -> Vec<Figures> {
@@ -136,7 +138,7 @@ pub(crate) fn layernorm(n: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[&x, &g, &b]);
     let mut cases = both(|| [scripts::layernorm(&x, &g, &b)]);
     cases.push(plainly(|| plain::layernorm(&p[0], &p[1], &p[2])));
-    run(cases, budget)
+    run(Work::LayerNorm, &[&x, &g, &b], cases, budget)
 }
 
 /// An input and three layers of these sizes.
@@ -160,7 +162,7 @@ pub(crate) fn mlp(batch: usize, budget: Duration) -> Vec<Figures> {
         plain::softmax(&mut out, 10);
         out
     }));
-    run(cases, budget)
+    run(Work::Mlp, &[x, w1, b1, w2, b2, w3, b3], cases, budget)
 }
 
 pub(crate) fn tiny_mlp(batch: usize, budget: Duration) -> Vec<Figures> {
@@ -168,7 +170,7 @@ pub(crate) fn tiny_mlp(batch: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[x, w1, b1, w2, b2, w3, b3]);
     let mut cases = both(|| [scripts::tiny_mlp(x, w1, b1, w2, b2, w3, b3)]);
     cases.push(plainly(|| plain::layers(&p, f32::tanh)));
-    run(cases, budget)
+    run(Work::TinyMlp, &[x, w1, b1, w2, b2, w3, b3], cases, budget)
 }
 
 pub(crate) fn rnn(steps: usize, budget: Duration) -> Vec<Figures> {
@@ -179,7 +181,7 @@ pub(crate) fn rnn(steps: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[&x, &w, &u, &b]);
     let mut cases = both(|| [scripts::rnn(&x, &w, &u, &b)]);
     cases.push(plainly(|| plain::rnn(&p, 32)));
-    run(cases, budget)
+    run(Work::Rnn, &[&x, &w, &u, &b], cases, budget)
 }
 
 pub(crate) fn newton(n: usize, budget: Duration) -> Vec<Figures> {
@@ -187,7 +189,7 @@ pub(crate) fn newton(n: usize, budget: Duration) -> Vec<Figures> {
     let values = x.to_vec();
     let mut cases = both(|| [scripts::newton_sqrt(&x)]);
     cases.push(plainly(|| plain::newton_sqrt(&values)));
-    run(cases, budget)
+    run(Work::Newton, &[&x], cases, budget)
 }
 
 pub(crate) fn condition(n: usize, budget: Duration) -> Vec<Figures> {
@@ -195,7 +197,7 @@ pub(crate) fn condition(n: usize, budget: Duration) -> Vec<Figures> {
     let values = x.to_vec();
     let mut cases = both(|| [scripts::conditional(&x)]);
     cases.push(plainly(|| plain::conditional(&values)));
-    run(cases, budget)
+    run(Work::Condition, &[&x], cases, budget)
 }
 
 pub(crate) fn attention(n: usize, budget: Duration) -> Vec<Figures> {
@@ -204,7 +206,7 @@ pub(crate) fn attention(n: usize, budget: Duration) -> Vec<Figures> {
     let p = slices(&[&q, &k, &v]);
     let mut cases = both(|| [scripts::attention(&q, &k, &v)]);
     cases.push(plainly(|| plain::attention(&p[0], &p[1], &p[2], n, 64)));
-    run(cases, budget)
+    run(Work::Attention, &[&q, &k, &v], cases, budget)
 }
 
 pub(crate) fn mandelbrot(n: usize, budget: Duration) -> Vec<Figures> {
@@ -216,7 +218,7 @@ pub(crate) fn mandelbrot(n: usize, budget: Duration) -> Vec<Figures> {
     let (r, i) = (cr.to_vec(), ci.to_vec());
     let mut cases = both(|| [scripts::mandelbrot(&cr, &ci)]);
     cases.push(plainly(|| plain::mandelbrot(&r, &i)));
-    run(cases, budget)
+    run(Work::Mandelbrot, &[&cr, &ci], cases, budget)
 }
 
 pub(crate) fn black_scholes(n: usize, budget: Duration) -> Vec<Figures> {
@@ -226,7 +228,7 @@ pub(crate) fn black_scholes(n: usize, budget: Duration) -> Vec<Figures> {
     let (s, k, t) = (ts.to_vec(), tk.to_vec(), tt.to_vec());
     let mut cases = both(|| [scripts::black_scholes(&ts, &tk, &tt)]);
     cases.push(each(n, |i| plain::black_scholes(s[i], k[i], t[i])));
-    run(cases, budget)
+    run(Work::BlackScholes, &[&ts, &tk, &tt], cases, budget)
 }
 
 pub(crate) fn transformer(n: usize, budget: Duration) -> Vec<Figures> {
@@ -248,7 +250,12 @@ pub(crate) fn transformer(n: usize, budget: Duration) -> Vec<Figures> {
         w2: i.weights([WIDE, D], WIDE),
         b2: i.weights([D], WIDE),
     };
-    run(both(|| [scripts::transformer(&x, &p)]), budget)
+    run(
+        Work::Transformer,
+        &[&x, &p.g1, &p.c1, &p.wqkv, &p.bqkv, &p.wo, &p.bo, &p.g2, &p.c2, &p.w1, &p.b1, &p.w2, &p.b2],
+        both(|| [scripts::transformer(&x, &p)]),
+        budget,
+    )
 }
 
 pub(crate) fn product(n: usize, budget: Duration) -> Vec<Figures> {
@@ -263,7 +270,7 @@ pub(crate) fn product(n: usize, budget: Duration) -> Vec<Figures> {
         seen(&out, &mut whole)
     };
     cases.push(Case { system: "faer", call: Box::new(call) });
-    run(cases, budget)
+    run(Work::Product, &[&a, &b], cases, budget)
 }
 
 pub(crate) fn train_step(n: usize, budget: Duration) -> Vec<Figures> {
@@ -279,7 +286,7 @@ pub(crate) fn train_step(n: usize, budget: Duration) -> Vec<Figures> {
         [loss, w1, b1, w2, b2]
     });
     cases.push(plainly(|| plain::train_step(&p, &labels)));
-    run(cases, budget)
+    run(Work::TrainStep, &[&x, &y.one_hot::<f32>(10), &w1, &b1, &w2, &b2], cases, budget)
 }
 
 pub(crate) fn cheap(n: usize, budget: Duration) -> Vec<Figures> {
@@ -288,5 +295,5 @@ pub(crate) fn cheap(n: usize, budget: Duration) -> Vec<Figures> {
     let (a, b, x) = (ta.to_vec(), tb.to_vec(), tx.to_vec());
     let mut cases = both(|| [scripts::cheap_chain(&ta, &tb, &tx)]);
     cases.push(each(n, |i| (a[i] * x[i] + b[i]) * (x[i] - a[i]) + b[i] * 0.5));
-    run(cases, budget)
+    run(Work::Cheap, &[&ta, &tb, &tx], cases, budget)
 }

@@ -4,9 +4,13 @@
 //! `cargo run --release -p jit-benches --bin workloads -- [--threads N] [--only W1,W2] [--rounds R]
 //! [--systems jit,plain_rust] [--json FILE] [--quick] [--check]`
 //!
+//! Built with `--features peers` it runs them with ndarray, candle and burn, too; candle takes its number of threads from
+//! `RAYON_NUM_THREADS`.
+//!
 //! With `--check` it fails if a workload has lost more than a third of its lead over the plain loops.
 
 mod cases;
+mod peers;
 mod plain;
 mod scripts;
 

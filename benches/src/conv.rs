@@ -1,6 +1,6 @@
 //! Convolutions beside candle's, in turns, one thread each.
 //!
-//! `RAYON_NUM_THREADS=1 cargo run --release` in this folder.
+//! `RAYON_NUM_THREADS=1 cargo run --release -p jit-benches --features peers --bin conv`
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -34,11 +34,15 @@ fn once(f: &mut dyn FnMut()) -> f64 {
 
 fn main() -> candle_core::Result<()> {
     jit_runtime::set_threads(1);
-    println!("{:<44} {:>10} {:>10} {:>7}", "x, weights, [stride, padding, dilation, groups]", "ours, us", "candle", "ratio");
+    println!(
+        "{:<44} {:>10} {:>10} {:>7}",
+        "x, weights, [stride, padding, dilation, groups]", "ours, us", "candle", "ratio"
+    );
     for (x, w, numbers) in SHAPES {
         let [stride, padding, dilation, groups] = numbers;
         let (a, b) = (values(x, 1), values(w, 5));
-        let (cx, cw) = (Candle::from_vec(a.clone(), &x, &Device::Cpu)?, Candle::from_vec(b.clone(), &w, &Device::Cpu)?);
+        let (cx, cw) =
+            (Candle::from_vec(a.clone(), &x, &Device::Cpu)?, Candle::from_vec(b.clone(), &w, &Device::Cpu)?);
         let fits = "as many as the shape has";
         let (ox, ow) = (Tensor::from_vec(a, x).expect(fits), Tensor::from_vec(b, w).expect(fits));
         let ours = ox.conv2d(&ow, stride, padding, dilation, groups);
@@ -49,8 +53,10 @@ fn main() -> candle_core::Result<()> {
         let mut best = [f64::INFINITY; 2];
         let start = Instant::now();
         while start.elapsed().as_secs_f64() < 1.0 {
-            best[0] = best[0].min(once(&mut || drop(black_box(ox.conv2d(&ow, stride, padding, dilation, groups)))));
-            best[1] = best[1].min(once(&mut || drop(black_box(cx.conv2d(&cw, padding, stride, dilation, groups)))));
+            best[0] =
+                best[0].min(once(&mut || drop(black_box(ox.conv2d(&ow, stride, padding, dilation, groups)))));
+            best[1] =
+                best[1].min(once(&mut || drop(black_box(cx.conv2d(&cw, padding, stride, dilation, groups)))));
         }
         let case = format!("{x:?} {w:?} {numbers:?}");
         println!("{case:<44} {:>10.1} {:>10.1} {:>7.2}", best[0] * 1e6, best[1] * 1e6, best[1] / best[0]);
