@@ -82,7 +82,8 @@ impl Inputs {
 
     fn tensor<const R: usize>(&mut self, shape: [usize; R], lo: f64, hi: f64) -> Tensor {
         let n = shape.iter().product();
-        Tensor::from(self.values(n, lo, hi)).reshape(shape)
+        // In memory of the library's own, as the other systems' inputs are.
+        Tensor::from(self.values(n, lo, hi).as_slice()).reshape(shape)
     }
 
     fn unit<const R: usize>(&mut self, shape: [usize; R]) -> Tensor {
