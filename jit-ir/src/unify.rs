@@ -266,6 +266,10 @@ impl Vars {
             Op::Matmul | Op::Dot | Op::Outer | Op::Conv2d => {
                 self.join(operands[0], operands[1])?;
             }
+            Op::Attention => {
+                self.join(operands[0], operands[1])?;
+                self.join(operands[0], operands[2])?;
+            }
             Op::Concat | Op::Stack | Op::Einsum => {
                 if let [Ty::List(element)] = operands {
                     return Ok(self.element(*element));

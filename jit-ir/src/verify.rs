@@ -192,7 +192,7 @@ impl Check<'_> {
             Op::Host | Op::Powi => 0,
             _ if op.joins() => operands.len(),
             Op::Matmul | Op::Dot | Op::Outer | Op::Conv2d | Op::Take | Op::Gather | Op::Equal => 2,
-            Op::ScatterAdd => 3,
+            Op::ScatterAdd | Op::Attention => 3,
             _ if class == Class::Make => 0,
             _ if op.is_elementwise() => return Ok(()),
             _ => 1,

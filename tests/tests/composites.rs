@@ -78,3 +78,49 @@ fn attention() {
         close(&all.index_axis(0, 0), &expected);
     }
 }
+
+#[test]
+fn attention_sees_nothing_of_what_is_hidden() {
+    let x = Tensor::<f32>::uniform(Key::new(1), [3, 200, 8]);
+    let whole = Tensor::scaled_dot_product_attention(&x, &x, &x, true);
+    let mut spoiled = x.clone();
+    spoiled.set_slice(1, 150, &Tensor::full([3, 50, 8], f32::NAN));
+    let seen = Tensor::scaled_dot_product_attention(&x, &spoiled, &spoiled, true);
+    assert_eq!(seen.slice_axis(1, 0, 150), whole.slice_axis(1, 0, 150));
+    assert!(seen.slice_axis(1, 150, 200).is_nan().all().item());
+    for threads in [1, 2, 5] {
+        jit_runtime::set_threads(threads);
+        let long = Tensor::<f64>::uniform(Key::new(2), [2, 700, 32]);
+        let both =
+            [false, true].map(|causal| Tensor::scaled_dot_product_attention(&long, &long, &long, causal));
+        // A row alone is the row of the whole.
+        for (i, causal) in [(0, true), (63, true), (64, true), (699, true), (699, false)] {
+            let rows = long.slice_axis(1, i, i + 1);
+            let seen = if causal { long.slice_axis(1, 0, i + 1) } else { long.clone() };
+            let one = Tensor::scaled_dot_product_attention(&rows, &seen, &seen, false);
+            assert_eq!(one, both[usize::from(causal)].slice_axis(1, i, i + 1), "row {i}, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn attention_names_what_does_not_fit() {
+    let make = |shape: &[usize]| Tensor::<f32>::ones(shape);
+    for (q, k, v, message) in [
+        (
+            [3, 4].as_slice(),
+            [5, 3].as_slice(),
+            [5, 2].as_slice(),
+            "q and k have rows of other sizes: [3, 4] and [5, 3]",
+        ),
+        (&[3, 4], &[5, 4], &[4, 2], "k and v have other numbers of rows: [5, 4] and [4, 2]"),
+        (&[4], &[5, 4], &[5, 2], "needs matrices, got [4], [5, 4] and [5, 2]"),
+        (&[2, 3, 4], &[3, 5, 4], &[5, 2], "batch sizes do not broadcast"),
+    ] {
+        let (q, k, v) = (make(q), make(k), make(v));
+        let call =
+            jit_runtime::trace(move |x: &Tensor| Tensor::scaled_dot_product_attention(x, &k, &v, true));
+        let error = call.try_call(&q).unwrap_err().to_string();
+        assert!(error.starts_with("attention: ") && error.contains(message), "{error}");
+    }
+}

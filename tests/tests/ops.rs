@@ -590,3 +590,38 @@ fn operands_that_do_not_fit() {
     }
     assert!(ran.len() > 100, "{} ops had a graph", ran.len());
 }
+
+#[test]
+fn attention() {
+    // Rows of q and k, numbers of rows.
+    let cases: &[(&[usize], &[usize], &[usize])] = &[
+        (&[3, 4], &[5, 4], &[5, 2]),
+        (&[5, 4], &[3, 4], &[3, 2]),
+        (&[2, 130, 8], &[2, 130, 8], &[2, 130, 3]),
+        (&[65, 2], &[200, 2], &[200, 1]),
+        (&[300, 1], &[2, 1], &[2, 1]),
+        (&[1, 7], &[9, 7], &[9, 5]),
+        (&[3, 1, 2, 4], &[2, 5, 4], &[1, 1, 5, 2]),
+        (&[0, 4], &[5, 4], &[5, 2]),
+        (&[3, 4], &[0, 4], &[0, 2]),
+        (&[3, 0], &[5, 0], &[5, 2]),
+        (&[0, 3, 4], &[0, 5, 4], &[0, 5, 2]),
+        // Shapes that do not fit.
+        (&[3, 4], &[5, 3], &[5, 2]),
+        (&[3, 4], &[5, 4], &[4, 2]),
+        (&[4], &[5, 4], &[5, 2]),
+        (&[2, 3, 4], &[3, 5, 4], &[5, 2]),
+    ];
+    for dtype in [DType::F32, DType::F64] {
+        for (q, k, v) in cases {
+            for causal in [false, true] {
+                let causal = Value::Scalar(Scalar::Bool(causal));
+                check(
+                    Op::Attention,
+                    &[tensor(dtype, q, 1), tensor(dtype, k, 2), tensor(dtype, v, 3), causal],
+                    "",
+                );
+            }
+        }
+    }
+}

@@ -186,6 +186,9 @@ fn several() -> Vec<Wrong> {
         "matmul: inner sizes differ: [2, 3] x [2, 3]" x23().matmul(&x23());
         "matmul: inner sizes differ: [2, 3] x [4]" x23().matmul(&v4());
         "matmul: needs vectors or matrices, got [] x [4]" Tensor::scalar(1.0).matmul(&v4());
+        "attention: needs matrices, got [4], [2, 3] and [2, 3]" Tensor::scaled_dot_product_attention(&v4(), &x23(), &x23(), true);
+        "attention: q and k have rows of other sizes: [2, 3] and [1, 4]" Tensor::scaled_dot_product_attention(&x23(), &v4().unsqueeze(0), &x23(), true);
+        "attention: k and v have other numbers of rows: [2, 3] and [1, 4]" Tensor::scaled_dot_product_attention(&x23(), &x23(), &v4().unsqueeze(0), false);
         "matmul: batch sizes do not broadcast: [2, 1, 3] x [4, 3, 1]" Tensor::<f32>::ones([2, 1, 3]).matmul(&Tensor::ones([4, 3, 1]));
         "dot: sizes differ: [4] . [3]" v4().dot(&Tensor::ones([3]));
         "dot: needs two vectors, got [2, 3] and [4]" x23().dot(&v4());

@@ -71,9 +71,6 @@ impl Build for Steps<'_> {
     fn scalar(&mut self, value: Scalar) -> Value {
         Value::Scalar(value)
     }
-    fn known_bool(&self, _: &Value) -> Option<bool> {
-        None
-    }
 }
 
 /// By the ops that its equation means.
@@ -82,6 +79,35 @@ pub(super) fn einsum(operands: &[Value], attrs: &Attrs, apply: Apply) -> Result<
     let shapes: Vec<Vec<usize>> =
         operands.iter().map(|v| v.tensor().map(|t| t.shape.clone())).collect::<Result<_>>()?;
     einsum::build(&mut Steps(apply), &equation, &operands.iter().collect::<Vec<_>>(), &shapes)
+}
+
+/// By the ops that it means; with a mask row by row, each with what it sees.
+pub(super) fn attention(operands: &[Value], to: &[usize], apply: Apply) -> Result<Value> {
+    let [q, k, v, causal] = operands else { return Err("takes four operands".into()) };
+    let d = q.tensor()?.shape.last().copied().unwrap_or(0);
+    let root = Value::Scalar(Scalar::F64(d as f64).cast(q.tensor()?.dtype()));
+    let root = apply(Op::Sqrt, &Attrs::default(), &[root])?;
+    let q = apply(Op::Div, &Attrs::default(), &[q.clone(), root])?;
+    let seen = |q: Value, k: Value, v: Value| {
+        let keys = apply(Op::Transpose, &Attrs::axes([-2, -1]), &[k])?;
+        let scores = apply(Op::Matmul, &Attrs::default(), &[q, keys])?;
+        let weights = apply(Op::Softmax, &Attrs::axes([-1]), &[scores])?;
+        apply(Op::Matmul, &Attrs::default(), &[weights, v])
+    };
+    let (rows, positions) = (to[to.len() - 2], k.tensor()?.shape.iter().rev().nth(1).copied().unwrap_or(0));
+    if !matches!(causal, Value::Scalar(Scalar::Bool(true))) || rows == 0 {
+        return seen(q, k.clone(), v.clone());
+    }
+    let part = |x: &Value, from: usize, to: usize| {
+        let size = |n: usize| Value::Scalar(Scalar::Usize(n));
+        apply(Op::SliceAxis, &Attrs::axes([-2]), &[x.clone(), size(from), size(to)])
+    };
+    let row = |i: usize| {
+        let last = (i + 1).min(positions);
+        seen(part(&q, i, i + 1)?, part(k, 0, last)?, part(v, 0, last)?)
+    };
+    let rows: Vec<Value> = (0..rows).map(row).collect::<Result<_>>()?;
+    apply(Op::Concat, &Attrs::axes([-2]), &rows)
 }
 
 /// Every element is one chain of fused multiply-adds (integers: wrapping).

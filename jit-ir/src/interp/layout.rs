@@ -90,10 +90,7 @@ pub(super) fn eval(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> R
                 from
             })
         }
-        Op::Triu | Op::Tril => {
-            let fill = operands.get(2).map_or(Ok(Scalar::U8(0)), |v| v.scalar())?;
-            triangle(op, x, operands[1].scalar()?.as_i64(), fill.cast(x.dtype()))
-        }
+        Op::Triu | Op::Tril => triangle(op, x, operands[1].scalar()?.as_i64()),
         Op::OneHot => one_hot(x, to, count(1)?, attrs)?,
         Op::ZerosLike => made(x.dtype(), to, &vec![Scalar::U8(0).cast(x.dtype()); x.len()]),
         Op::OnesLike => made(x.dtype(), to, &vec![Scalar::U8(1).cast(x.dtype()); x.len()]),
@@ -107,8 +104,8 @@ pub(super) fn with(at: &[usize], axis: usize, value: usize) -> Vec<usize> {
     from
 }
 
-fn triangle(op: Op, x: &TensorData, k: i64, fill: Scalar) -> Value {
-    let rank = x.shape.len();
+fn triangle(op: Op, x: &TensorData, k: i64) -> Value {
+    let (rank, fill) = (x.shape.len(), Scalar::U8(0).cast(x.dtype()));
     let out: Vec<Scalar> = (0..x.len())
         .map(|i| {
             let at = coordinates(i, &x.shape);

@@ -240,6 +240,9 @@ impl Machine<'_> {
             _ if op == Op::Einsum => {
                 combine::einsum(operands, attrs, &|op, attrs, args| self.plain(op, attrs, args))
             }
+            _ if op == Op::Attention => {
+                combine::attention(operands, &to, &|op, attrs, args| self.plain(op, attrs, args))
+            }
             _ if op == Op::Conv2d => window::conv(operands, &to),
             _ if matches!(op, Op::MaxPool2d | Op::AvgPool2d) => window::pool(op, operands, &to),
             Class::Combine => combine::eval(op, operands, &to, attrs),

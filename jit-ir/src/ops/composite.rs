@@ -4,7 +4,7 @@
 
 use super::methods::Arg;
 use super::{Attrs, Op};
-use crate::{DType, Scalar};
+use crate::Scalar;
 
 /// Where ops are applied: to tensors, or in a graph that grows.
 pub trait Build {
@@ -23,8 +23,6 @@ pub trait Build {
     fn int(&mut self, value: i64) -> Self::Value {
         self.scalar(Scalar::I64(value))
     }
-    /// A host bool, if it is the same in every run.
-    fn known_bool(&self, value: &Self::Value) -> Option<bool>;
 }
 
 /// A method made of ops.
@@ -102,7 +100,7 @@ impl Composite {
                 let losses = b.op(Op::Sub, &[&total, &chosen], none())?;
                 b.op(Op::Mean, &[&losses], none())
             }
-            Composite::Attention => attention(b, args),
+            Composite::Attention => b.op(Op::Attention, &[&args[0], &args[1], &args[2], &args[3]], none()),
         }
     }
 }
@@ -114,35 +112,6 @@ fn normalised<B: Build>(b: &mut B, x: &B::Value, eps: &B::Value) -> Result<B::Va
     let mean = b.op(Op::Add, &[&mean, eps], Attrs::default())?;
     let scale = b.op(Op::Rsqrt, &[&mean], Attrs::default())?;
     b.op(Op::Mul, &[x, &scale], Attrs::default())
-}
-
-fn attention<B: Build>(b: &mut B, args: &[B::Value]) -> Result<B::Value, B::Error> {
-    let none = Attrs::default;
-    let [q, k, v, causal] = args else { unreachable!("as many as the table says") };
-    // The size of the last axis, as an element of q's own type.
-    let ones = b.op(Op::OnesLike, &[q], none())?;
-    let size = b.op(Op::Sum, &[&ones], last())?;
-    let root = b.op(Op::Sqrt, &[&size], none())?;
-    let q = b.op(Op::Div, &[q, &root], none())?;
-    let keys = b.op(Op::Transpose, &[k], Attrs::axes([-2, -1]))?;
-    let mut scores = b.op(Op::Matmul, &[&q, &keys], none())?;
-    if b.known_bool(causal) != Some(false) {
-        scores = masked(b, &scores, causal)?;
-    }
-    let weights = b.op(Op::Softmax, &[&scores], Attrs::axes([-1]))?;
-    b.op(Op::Matmul, &[&weights, v], none())
-}
-
-/// Minus infinity above the diagonal, if `causal` is true.
-fn masked<B: Build>(b: &mut B, scores: &B::Value, causal: &B::Value) -> Result<B::Value, B::Error> {
-    let none = Attrs::default;
-    // Above the diagonal nothing is seen; without `causal` the diagonal lies far outside.
-    let open = b.op(Op::Not, &[causal], none())?;
-    let open = b.op(Op::Cast, &[&open], Attrs::dtype(DType::I64))?;
-    let far = b.int(1 << 40);
-    let diagonal = b.op(Op::Mul, &[&open, &far], none())?;
-    let hidden = b.scalar(Scalar::F64(f64::NEG_INFINITY));
-    b.op(Op::Tril, &[scores, &diagonal, &hidden], none())
 }
 
 /// The method of that name.

@@ -160,6 +160,12 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
                 _ => Ok(Shape::unknown()),
             }
         }
+        Op::Attention => {
+            match (tensor_dims(&operands[0]), tensor_dims(&operands[1]), tensor_dims(&operands[2])) {
+                (Some(q), Some(k), Some(v)) => attention(q, k, v),
+                _ => Ok(Shape::unknown()),
+            }
+        }
         Op::SetAxis | Op::SetSlice => match (tensor_dims(&operands[0]), tensor_dims(&operands[2])) {
             (Some(x), Some(part)) => parts::put(op, x, part, value(1), attrs),
             (Some(x), None) => Ok(Shape::maybe(x.to_vec())),
@@ -502,6 +508,28 @@ fn matmul(a: &[Dim], b: &[Dim]) -> Rule {
         dims.push(b[b.len() - 1]);
     }
     Ok(Shape { dims: Some(dims), sure: sure && batch.sure })
+}
+
+/// `q` is `[.., l, d]`, `k` `[.., s, d]`, `v` `[.., s, e]`.
+fn attention(q: &[Dim], k: &[Dim], v: &[Dim]) -> Rule {
+    let ([.., d], [keys @ .., _, _], [.., _, _]) = (q, k, v) else {
+        return Err(format!("needs matrices, got {}, {} and {}", show(q), show(k), show(v)));
+    };
+    if q.len() < 2 {
+        return Err(format!("needs matrices, got {}, {} and {}", show(q), show(k), show(v)));
+    }
+    let [s, inner] = [k[k.len() - 2], k[k.len() - 1]];
+    if same(*d, inner).is_none() {
+        return Err(format!("q and k have rows of other sizes: {} and {}", show(q), show(k)));
+    }
+    let turned = [keys, &[inner, s]].concat();
+    let scores = matmul(q, &turned)?;
+    let dims = scores.dims.unwrap_or_default();
+    if same(s, v[v.len() - 2]).is_none() {
+        return Err(format!("k and v have other numbers of rows: {} and {}", show(k), show(v)));
+    }
+    let result = matmul(&dims, v)?;
+    Ok(Shape { sure: scores.sure && result.sure, ..result })
 }
 
 /// The number of values that `arange(start, end, step)` gives.

@@ -115,8 +115,8 @@ macro_rules! table {
             Repeat repeat Shape (1, MANY) Value false "Each axis repeated so many times.";
             Pad pad Shape (2, MANY) Value false "A value before and after each axis: the second operand, then two counts for each axis.";
             SliceStep slice_step Shape (4, 4) Value false "Every step-th position of start..end along an axis.";
-            Triu triu Shape (2, 3) Shape false "Zero, or a third operand, below diagonal k.";
-            Tril tril Shape (2, 3) Shape false "Zero, or a third operand, above diagonal k.";
+            Triu triu Shape (2, 2) Shape false "Zero below diagonal k.";
+            Tril tril Shape (2, 2) Shape false "Zero above diagonal k.";
             IndexAxis index_axis Shape (2, 2) Value false "One position along an axis, which is dropped.";
             SliceAxis slice_axis Shape (3, 3) Value false "The positions start..end along an axis.";
             PartOf split Shape (3, 3) Value false "The part of this number when an axis is split into so many equal ones.";
@@ -137,6 +137,7 @@ macro_rules! table {
             Dot dot Combine (2, 2) Shape false "Inner product of two vectors.";
             Einsum einsum Combine (1, MANY) Shape false "What the equation in `text` says: products summed over the letters that the result lacks.";
             Conv2d conv2d Combine (9, 9) Value false "Cross-correlation of [n, c, h, w] with weights: stride, padding and dilation, rows first, and groups.";
+            Attention attention Combine (4, 4) Shape false "softmax(q·kᵀ / sqrt(d))·v over the last two axes; if the last operand holds, row i sees no position after i.";
             Outer outer Combine (2, 2) Shape false "Outer product of two vectors.";
 
             Zeros zeros Make (0, MANY) Value false "Zeros of the given sizes.";

@@ -112,6 +112,10 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
             common(&operands[..2])?;
             must(is(|d| d.is_float() || d.is_int()), "numeric")
         }
+        Op::Attention => {
+            common(&operands[..3])?;
+            must(is(DType::is_float), "float")
+        }
         Op::Mean | Op::AvgPool2d | Op::Var | Op::Std | Op::LogSumExp | Op::Softmax | Op::LogSoftmax => {
             must(is(DType::is_float), "float")
         }

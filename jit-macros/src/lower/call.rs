@@ -31,9 +31,6 @@ impl Build for At<'_, '_> {
     fn scalar(&mut self, value: Scalar) -> ValueId {
         self.0.known(value)
     }
-    fn known_bool(&self, value: &ValueId) -> Option<bool> {
-        self.0.constant_bool(*value)
-    }
 }
 
 impl Lowerer<'_> {

@@ -200,13 +200,6 @@ impl Lowerer<'_> {
         self.constant_scalar(value).filter(|s| s.dtype().is_int()).map(Scalar::as_i64)
     }
 
-    pub(super) fn constant_bool(&self, value: ValueId) -> Option<bool> {
-        match self.constant_scalar(value)? {
-            Scalar::Bool(b) => Some(b),
-            _ => None,
-        }
-    }
-
     fn constant_scalar(&self, value: ValueId) -> Option<Scalar> {
         let node = self.graph.nodes.ids().map(|id| &self.graph.nodes[id]).find(|n| n.results == [value])?;
         match &node.attrs.value {

@@ -17,9 +17,6 @@ impl Build for Steps {
     fn scalar(&mut self, value: Scalar) -> Val {
         Val::Scalar(value)
     }
-    fn known_bool(&self, _: &Val) -> Option<bool> {
-        None
-    }
 }
 
 pub(super) fn eval(attrs: &Attrs, args: &[&Val]) -> Result<RawTensor, String> {

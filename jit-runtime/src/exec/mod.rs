@@ -1,5 +1,6 @@
 //! Running: one op at a time, groups of them, whole plans.
 
+mod attention;
 pub(crate) mod counters;
 mod einsum;
 pub(crate) mod frame;

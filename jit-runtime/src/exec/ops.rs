@@ -5,7 +5,7 @@ use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, random, with_dtype};
 use smallvec::SmallVec;
 
 use super::group::{self, Arg, Group, Member, broadcast};
-use super::{counters, einsum, lists, pick, reduce, sort, views, window};
+use super::{attention, counters, einsum, lists, pick, reduce, sort, views, window};
 use crate::few::few;
 use crate::kernels::{copy, launch, matmul, reduce as folds, table};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
@@ -44,6 +44,7 @@ pub(super) fn general_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, 
         Class::Reduce => reduce::eval(op, attrs, args[0].tensor()?, &sizes).map(Val::Tensor),
         Class::Ask => ask(op, attrs, args),
         Class::Make => make(op, attrs, args, &sizes).map(Val::Tensor),
+        _ if op == Op::Attention => attention::eval(args, &sizes).map(Val::Tensor),
         _ if op == Op::Conv2d => window::conv2d(args, &sizes).map(Val::Tensor),
         _ if op == Op::Einsum => einsum::eval(attrs, args).map(Val::Tensor),
         Class::Combine => combine(op, attrs, args, &sizes).map(Val::Tensor),

@@ -50,10 +50,7 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Res
         }
         Op::Take => take(x, axis(x.rank())?, args[1].tensor()?, sizes)?,
         Op::OneHot => one_hot(x, count(1)?, attrs.dtype.unwrap_or(DType::F32), sizes)?,
-        Op::Triu | Op::Tril => {
-            let fill = args.get(2).map_or(Ok(Scalar::U8(0)), |v| v.scalar())?;
-            triangle(op, x, args[1].scalar()?.as_i64(), fill)
-        }
+        Op::Triu | Op::Tril => triangle(op, x, args[1].scalar()?.as_i64()),
         Op::ZerosLike => launch::filled(Scalar::U8(0).cast(x.dtype), sizes),
         Op::OnesLike => launch::filled(Scalar::U8(1).cast(x.dtype), sizes),
         _ => return Err("is not known to the runtime".into()),
@@ -188,7 +185,7 @@ fn one_hot(x: &RawTensor, n: usize, dtype: DType, sizes: &[usize]) -> Result<Raw
     Ok(out)
 }
 
-fn triangle(op: Op, x: &RawTensor, k: i64, fill: Scalar) -> RawTensor {
+fn triangle(op: Op, x: &RawTensor, k: i64) -> RawTensor {
     let (x, mut out) = (x.contiguous(), RawTensor::uninit(x.dtype, &x.shape));
     let rank = x.rank();
     let (rows, columns) = (x.shape[rank - 2], x.shape[rank - 1]);
@@ -196,7 +193,7 @@ fn triangle(op: Op, x: &RawTensor, k: i64, fill: Scalar) -> RawTensor {
         return out;
     }
     with_dtype!(x.dtype, T => {
-        let (from, fill) = (x.as_slice::<T>().unwrap_or(&[]), T::from_scalar(fill));
+        let from = x.as_slice::<T>().unwrap_or(&[]);
         let lines = out.fresh::<T>().chunks_exact_mut(columns).zip(from.chunks_exact(columns));
         for (i, (to, from)) in lines.enumerate() {
             // Where the diagonal, or what is right of it, begins.
@@ -204,7 +201,7 @@ fn triangle(op: Op, x: &RawTensor, k: i64, fill: Scalar) -> RawTensor {
             let at = first.clamp(0, columns as i64) as usize;
             let (kept, filled) = if op == Op::Triu { (at..columns, 0..at) } else { (0..at, at..columns) };
             to[kept.clone()].copy_from_slice(&from[kept]);
-            to[filled].fill(fill);
+            to[filled].fill(T::ZERO);
         }
     });
     out

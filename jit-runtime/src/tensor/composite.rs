@@ -7,7 +7,6 @@ use jit_ir::ops::Attrs;
 use jit_ir::ops::composite::{Build, Composite};
 use jit_ir::{Op, Scalar};
 
-use super::raw::Val;
 use super::{Any, Float, Tensor, call_at};
 
 /// Ops at a line of the user's.
@@ -21,12 +20,6 @@ impl Build for At {
     }
     fn scalar(&mut self, value: Scalar) -> Any {
         value.into()
-    }
-    fn known_bool(&self, value: &Any) -> Option<bool> {
-        match (&value.val, &value.tag) {
-            (Val::Scalar(Scalar::Bool(b)), None) => Some(*b),
-            _ => None,
-        }
     }
 }
 
