@@ -13,8 +13,8 @@ use super::{arch, copy};
 use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides};
 
-/// Products of fewer multiply-adds than this stay on one thread.
-const PARALLEL: usize = 20_000_000;
+/// Products of fewer multiply-adds than this stay on one thread: a tenth of a millisecond, many times what waking another takes.
+const PARALLEL: usize = 4_000_000;
 
 /// The product of two tensors of rank 1 or more whose shapes fit; `shape` is that of the result.
 pub(crate) fn matmul(a: &RawTensor, b: &RawTensor, shape: &[usize]) -> RawTensor {
