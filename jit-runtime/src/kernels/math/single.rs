@@ -143,7 +143,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 
 logistic!(f32, least LEAST);
 
-/// erf x: an odd polynomial near 0, 1 - erfc(|x|) by a polynomial for its logarithm elsewhere.
+/// erf x: an odd polynomial near 0, 1 - erfc(|x|) by a polynomial for its logarithm to base 2 elsewhere.
 #[inline(always)]
 pub(super) fn erf(x: f32) -> f32 {
     let u = x * x;
@@ -156,16 +156,30 @@ pub(super) fn erf(x: f32) -> f32 {
     let near = x.mul_add(p, x);
     // Beyond, the result is 1.
     let a = x.abs().min(4.0);
-    let mut q = 1.091_283_6e-5_f32;
-    q = q.mul_add(a, -0.000_319_624_9);
-    q = q.mul_add(a, 0.003_629_571_5);
-    q = q.mul_add(a, -0.023_734_892);
-    q = q.mul_add(a, 0.106_205_44);
-    q = q.mul_add(a, 0.635_170_3);
-    q = q.mul_add(a, 0.128_643_84);
-    let far = 1.0 - Exp::new(-a.mul_add(q, a)).parts().0;
-    let y = if x.abs() < 0.921_875 { near } else { far.copysign(x) };
-    if x.is_nan() { x } else { y }
+    let mut q = 0.000_308_301_8_f32;
+    q = q.mul_add(a, -0.004_634_930_4);
+    q = q.mul_add(a, 0.033_013_232);
+    q = q.mul_add(a, -0.151_845_95);
+    q = q.mul_add(a, -0.917_158_25);
+    q = q.mul_add(a, -1.628_099_2);
+    let far = 1.0 - two_to_the(q * a);
+    // A NaN is not far.
+    if x.abs() >= 0.921_875 { far.copysign(x) } else { near }
+}
+
+/// 2^z for z from -100 to 100, within 2 ulp.
+#[inline(always)]
+fn two_to_the(z: f32) -> f32 {
+    let shifted = z + MAGIC;
+    let f = z - (shifted - MAGIC);
+    let mut e = 0.001_327_643_5_f32;
+    e = e.mul_add(f, 0.009_675_564);
+    e = e.mul_add(f, 0.055_507_135);
+    e = e.mul_add(f, 0.240_221_19);
+    e = e.mul_add(f, 0.693_146_94);
+    e = e.mul_add(f, 1.000_000_1);
+    // The whole part of z stands in the lowest bits of `shifted`.
+    f32::from_bits(e.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
 /// x^y by f64, which has digits to spare.
