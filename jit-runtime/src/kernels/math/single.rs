@@ -11,19 +11,25 @@ const MAGIC: f32 = 12_582_912.0;
 /// e^x is 0 below, and so is x e^x.
 const LEAST: f32 = -170.0;
 
-/// e^x as `(high + low) 2^power`, `high + low` near 1.
+/// What is added to the exponent of a float in its bits.
+const BIAS: i32 = 127;
+
+/// e^x as `(high + low) 2^n`, `high + low` near 1.
 #[derive(Clone, Copy)]
 struct Exp {
     high: f32,
     low: f32,
-    power: i32,
+    /// `n` with the bias of two factors, in the lowest bits.
+    bits: u32,
 }
 
-/// `e^r - 1` and n for `x = r + n ln 2`, x no larger than some hundreds: r + r^2 q(r).
+/// `e^r - 1` for `x = r + n ln 2`, x no larger than some hundreds: r + r^2 q(r); and `n + bias` in the lowest bits of a
+/// number, so that shifted to their place they are the exponent of a float.
 #[inline(always)]
-fn reduced(x: f32) -> (f32, i32) {
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, MAGIC);
-    let n = shifted - MAGIC;
+fn reduced(x: f32, bias: i32) -> (f32, u32) {
+    let magic = MAGIC + bias as f32;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, magic);
+    let n = shifted - magic;
     let r = n.mul_add(-0.693_359_4, x);
     let r = n.mul_add(2.121_944_4e-4, r);
     let mut q = 0.000_199_188_17_f32;
@@ -32,14 +38,13 @@ fn reduced(x: f32) -> (f32, i32) {
     q = q.mul_add(r, 0.041_666_266);
     q = q.mul_add(r, 0.166_666_67);
     q = q.mul_add(r, 0.5);
-    let power = (shifted.to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32);
-    ((r * r).mul_add(q, r), power)
+    ((r * r).mul_add(q, r), shifted.to_bits())
 }
 
-/// 2^n of a normal number.
+/// 2^n of a normal number, from the bits of `n` with its bias.
 #[inline(always)]
-fn two_to(n: i32) -> f32 {
-    f32::from_bits((n.wrapping_add(127) << 23) as u32)
+fn two_to(bits: u32) -> f32 {
+    f32::from_bits(bits << 23)
 }
 
 /// The smaller of the two; a NaN stays one.
@@ -52,24 +57,25 @@ impl Exp {
     #[inline(always)]
     fn new(x: f32) -> Exp {
         // Past these bounds the result is 0 or infinite, times such a number too.
-        let (t, power) = reduced(x.clamp(LEAST, 129.0 * std::f32::consts::LN_2));
+        let (t, bits) = reduced(x.clamp(LEAST, 129.0 * std::f32::consts::LN_2), 2 * BIAS);
         let high = t + 1.0;
-        Exp { high, low: t - (high - 1.0), power }
+        Exp { high, low: t - (high - 1.0), bits }
     }
 
-    /// `v 2^power`, in two steps, so that results underflow gradually.
+    /// `v 2^n`, in two steps, so that results underflow gradually.
     #[inline(always)]
     fn scale(self, v: f32) -> f32 {
-        let half = self.power >> 1;
-        v * two_to(half) * two_to(self.power.wrapping_sub(half))
+        let half = self.bits >> 1;
+        v * two_to(half) * two_to(self.bits.wrapping_sub(half))
     }
 }
 
 impl Exp {
-    /// High and low part times 2^power, or some number as small where that is below the normal ones.
+    /// High and low part times 2^n, or some number as small where that is below the normal ones.
     #[inline(always)]
     fn parts(self) -> (f32, f32) {
-        let power = two_to(self.power.max(-126));
+        let least = (MAGIC + (2 * BIAS) as f32).to_bits() as i32 - 126;
+        let power = two_to(((self.bits as i32).max(least)).wrapping_sub(BIAS) as u32);
         (self.high * power, self.low * power)
     }
 }
@@ -116,8 +122,8 @@ pub(super) fn ln(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
     // Beyond, the result is 1.
-    let (t, power) = reduced(at_most(20.0, x.abs() + x.abs()));
-    let scale = two_to(power);
+    let (t, bits) = reduced(at_most(20.0, x.abs() + x.abs()), BIAS);
+    let scale = two_to(bits);
     let m = t.mul_add(scale, scale - 1.0);
     let d = m + 2.0;
     let d_low = m - (d - 2.0);
@@ -132,9 +138,9 @@ pub(super) fn tanh(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn sigmoid(x: f32) -> f32 {
     // Below, the result is 0.
-    let (t, power) = reduced(-at_most(110.0, x.abs()));
-    let half = power >> 1;
-    let e = (t + 1.0) * two_to(half) * two_to(power.wrapping_sub(half));
+    let (t, bits) = reduced(-at_most(110.0, x.abs()), BIAS + 64);
+    // 2^(n + 64) is normal; e may be below the normal numbers.
+    let e = (t + 1.0) * two_to(bits) * (1.0 / 18_446_744_073_709_551_616.0);
     let d = e + 1.0;
     let d_low = e - (d - 1.0);
     let y = if x < 0.0 { e } else { 1.0 } / d;
