@@ -301,3 +301,17 @@ fn f(%x: f32[*], %go: bool) -> f32[*] {
         assert!(testing::run(&graph, &args, testing::Layout::Plain, optimise).unwrap()[0].same_bits(&x));
     }
 }
+
+#[test]
+fn memory_is_for_the_sizes_that_were_lowered() {
+    #[script]
+    fn chained(x: &Tensor) -> Tensor {
+        (x * 2.0).tanh() + x
+    }
+    chained(&Tensor::zeros([0]));
+    let [small, large] = [100, 1000].map(|n| chained::lower(&Tensor::zeros([n])));
+    for (compiled, bytes) in [(&small, "400 B"), (&large, "4000 B")] {
+        let expected = format!("memory for these sizes: arguments {bytes}, results {bytes}");
+        assert!(compiled.explain().contains(&expected), "{}", compiled.explain());
+    }
+}

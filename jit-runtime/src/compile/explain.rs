@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use jit_ir::Type;
+
 use super::Compiled;
 use super::memory::Memory;
 use super::plan::{Block, Kind};
 
-/// The passes, the optimised graph, the steps and the memory that they take.
-pub(crate) fn explain(compiled: &Compiled) -> String {
+/// The passes, the optimised graph, the steps and the memory that they take for arguments of these types, sizes and all.
+pub(crate) fn explain(compiled: &Compiled, arguments: &[Type]) -> String {
     let mut out = String::new();
     let micros = compiled.time.as_secs_f64() * 1e6;
     let _ = writeln!(out, "{}: compiled in {micros:.0} us", compiled.graph.name);
@@ -29,7 +31,7 @@ pub(crate) fn explain(compiled: &Compiled) -> String {
     let _ = write!(out, "{}", compiled.graph);
     let _ = writeln!(out, "steps:");
     block(&mut out, &compiled.plan.body, 1);
-    let _ = writeln!(out, "{}", Memory::of(&compiled.graph, &compiled.first));
+    let _ = writeln!(out, "{}", Memory::of(&compiled.graph, arguments));
     out
 }
 

@@ -60,7 +60,7 @@ impl fmt::Display for Memory {
         let least = if self.open { "at least " } else { "" };
         write!(
             f,
-            "memory for the sizes of the first call: arguments {}, results {}; beside the arguments {least}{} in {} \
+            "memory for these sizes: arguments {}, results {}; beside the arguments {least}{} in {} \
              buffers at once",
             Shown(self.arguments),
             Shown(self.results),
@@ -209,7 +209,7 @@ mod tests {
   return %4
 }";
         // 200 elements of %0 beside the 100 of %2; later the 100 of %2 beside the 100 of %3.
-        let expected = "memory for the sizes of the first call: arguments 800 B, results 4 B; beside the arguments \
+        let expected = "memory for these sizes: arguments 800 B, results 4 B; beside the arguments \
                         1200 B in 2 buffers at once";
         assert_eq!(shown(text, &[10, 20]), expected);
     }

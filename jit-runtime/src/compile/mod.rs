@@ -30,8 +30,6 @@ pub(crate) struct Compiled {
     /// The passes that ran, with the number of changes.
     pub(crate) passes: Vec<(&'static str, usize)>,
     pub(crate) time: Duration,
-    /// The types of the arguments that it was first compiled for, sizes and all.
-    first: Vec<Type>,
 }
 
 /// The types of arguments: element types and ranks, a symbol for each size.
@@ -113,12 +111,17 @@ pub(crate) fn renewed(graph: &Graph, vals: &[Val], renewals: usize) -> Result<Co
         passes.push((*name, pass(&mut graph)));
     }
     let plan = Plan::new(&graph, true)?;
-    let (time, first) = (start.elapsed(), vals.iter().map(Val::ty).collect());
-    let compiled = Compiled { source, graph, plan, uses, renewals, passes, time, first };
+    let time = start.elapsed();
+    let compiled = Compiled { source, graph, plan, uses, renewals, passes, time };
     if explaining() {
-        eprintln!("{}", explain(&compiled));
+        eprintln!("{}", explain(&compiled, &sizes(vals)));
     }
     Ok(compiled)
+}
+
+/// The types of arguments, sizes and all.
+pub(crate) fn sizes(vals: &[Val]) -> Vec<Type> {
+    vals.iter().map(Val::ty).collect()
 }
 
 /// The plan of the graph as it was written, which runs it op by op.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jit_ir::link::{self, Library};
 use jit_ir::{Const, Graph, Op, Tree, Type};
@@ -232,7 +232,7 @@ impl Script {
         trees: &dyn Fn() -> Trees,
     ) -> Result<Compiled> {
         match self.entry(vals, variant, trees)? {
-            Some(entry) => Ok(Compiled { entry, script: self }),
+            Some(entry) => Ok(Compiled { entry, script: self, sizes: compile::sizes(vals).into() }),
             None => Err(Error::Compile { message: format!("`{}` has too many plans", self.name), at: None }),
         }
     }
@@ -307,10 +307,12 @@ pub(crate) fn without_passes<R>(body: impl FnOnce() -> R) -> R {
 }
 
 /// A plan compiled ahead of a call.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Compiled {
     entry: &'static Entry,
     script: &'static Script,
+    /// The types of the arguments that it was lowered for, sizes and all.
+    sizes: Arc<[Type]>,
 }
 
 impl Compiled {
@@ -324,9 +326,10 @@ impl Compiled {
         self.entry.compiled.source.is_fast()
     }
 
-    /// The passes that ran, the optimised graph, the steps and kernels, and the time it took.
+    /// The passes that ran, the optimised graph, the steps and kernels, the time it took, and the memory that a run takes for
+    /// arguments of the sizes that it was lowered for.
     pub fn explain(&self) -> String {
-        compile::explain(&self.entry.compiled)
+        compile::explain(&self.entry.compiled, &self.sizes)
     }
 
     /// Whether it is for values like these.

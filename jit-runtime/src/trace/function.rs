@@ -295,7 +295,7 @@ impl TraceFn {
                 State::Eager(reason) => return Err(none(reason)),
                 State::Replayed(replay) if replay.run(vals.clone()).is_ok() => {
                     self.cache.touch(&tree);
-                    return Ok(report::compiled(&self.name, &tree, replay));
+                    return Ok(report::compiled(&self.name, &tree, replay, &vals));
                 }
                 _ => {}
             }

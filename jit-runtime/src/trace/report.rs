@@ -12,6 +12,7 @@ use super::cache::{Recorded, Replay, Tree};
 use super::limits::{MAX_KEPT_BYTES, MAX_PATHS, MAX_TREE_NODES};
 use crate::compile;
 use crate::error::Place;
+use crate::tensor::raw::Val;
 
 /// What a traced function has done so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -131,9 +132,10 @@ pub(super) fn path(function: &str, arguments: &str, recorded: &Recorded) -> Path
     }
 }
 
-pub(super) fn compiled(function: &str, tree: &Tree, replay: &Replay) -> CompiledTrace {
+pub(super) fn compiled(function: &str, tree: &Tree, replay: &Replay, vals: &[Val]) -> CompiledTrace {
     let paths = replay.paths.iter().map(|p| path(function, &tree.arguments, p).to_string());
-    let explain = format!("{}{}", paths.collect::<String>(), compile::explain(&replay.compiled));
+    let plan = compile::explain(&replay.compiled, &compile::sizes(vals));
+    let explain = format!("{}{plan}", paths.collect::<String>());
     CompiledTrace { graph: replay.compiled.graph.clone(), explain }
 }
 
