@@ -134,3 +134,43 @@ fn groups_say_that_they_are_native() {
 fn recorded(a: &Tensor, b: &Tensor, x: &Tensor) -> Tensor {
     (a * x + b).tanh() * x.sigmoid() - 0.5 * x * x
 }
+
+#[derive(Clone, Pytree)]
+struct Scaling {
+    factor: Tensor,
+    shift: Tensor,
+}
+
+#[derive(Clone, Pytree)]
+struct Model {
+    inner: Scaling,
+    outer: Scaling,
+    name: String,
+}
+
+#[script(native)]
+fn of_fields(x: &Tensor, model: &Model) -> Tensor {
+    let y = (x * &model.inner.factor + &model.inner.shift).tanh();
+    (y * &model.outer.factor - &model.outer.shift).sigmoid() * x
+}
+
+#[script(native)]
+fn of_double_fields(x: &Tensor<f64>, p: &(Tensor<f64>, f64)) -> Tensor<f64> {
+    (x * &p.0 + p.1).abs() - x
+}
+
+#[test]
+fn fields_of_structs_are_taken_for_tensors() {
+    for n in [0, 1, 70, 1000] {
+        let scaling = |seed| Scaling { factor: values(n, seed), shift: values(n, seed + 1) };
+        let model = Model { inner: scaling(3), outer: scaling(5), name: "two".into() };
+        let x = values(n, 7);
+        of_fields::check(&x, &model).unwrap();
+        let explain = of_fields::lower(&x, &model).explain();
+        assert!(explain.contains("one native kernel: mul add tanh mul sub sigmoid mul"), "{explain}");
+        assert!(!model.name.is_empty());
+        let pair = (values(n, 2).cast::<f64>(), 0.5);
+        of_double_fields::check(&x.cast::<f64>(), &pair).unwrap();
+        assert_eq!(of_fields(&x, &model).shape(), of_double_fields(&x.cast::<f64>(), &pair).shape());
+    }
+}

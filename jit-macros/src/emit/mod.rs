@@ -12,6 +12,7 @@ use crate::signature;
 use entries::{Entry, Given, Gives};
 
 mod entries;
+mod guess;
 mod native;
 mod scalar;
 mod trace;

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 
 use jit_ir::form::{Arg, Form};
-use jit_ir::{DType, Graph, Op, Tree, Type};
+use jit_ir::{DType, Graph, Op};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{PRIVATE, scalar};
+use super::{PRIVATE, guess, scalar};
 
 /// Members of a group that a kernel is written for, at most.
 const LONGEST: usize = 64;
@@ -49,13 +49,9 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     }
 }
 
-/// The graph after the passes; `None` if it has values that only linking knows.
+/// The graph after the passes; `None` if it has values of whose types nothing speaks.
 fn optimised(graph: &Graph) -> Option<Graph> {
-    let leaf = |ty: &Type| match ty {
-        Type::Tensor(..) | Type::Scalar(_) => Some(Tree::Leaf(ty.clone())),
-        _ => None,
-    };
-    let params: Vec<Tree<Type>> = graph.params().iter().map(|v| leaf(graph.ty(*v))).collect::<Option<_>>()?;
+    let params = graph.params().iter().map(|v| guess::structure(graph, *v)).collect::<Option<Vec<_>>>()?;
     let mut graph = jit_ir::link::link(graph, &params, None, &jit_ir::link::Empty).ok()?;
     jit_ir::infer::infer(&mut graph).ok()?;
     for (_, pass) in jit_ir::passes::PIPELINE {
