@@ -270,9 +270,11 @@ impl Graph {
     /// Lets the ops that `fast_math` is about be contracted and reassociated.
     pub fn allow_fast(&mut self) {
         for node in self.nodes.ids() {
-            let Node { op, ref results, .. } = self.nodes[node];
+            let Node { op, ref results, ref attrs, .. } = self.nodes[node];
             let exact = |ty: &Type| ty.is_scalar() || ty.dtype().is_some_and(DType::is_int);
-            if matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Method)
+            // A power of a tensor becomes products when it is linked.
+            let power = op == Op::Method && attrs.text.as_deref() == Some("powi");
+            if (matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div) || power)
                 && !results.iter().any(|v| exact(self.ty(*v)))
             {
                 self.nodes[node].attrs.fast = true;

@@ -89,7 +89,8 @@ impl<T: Float> Tensor<T> {
     }
 
     /// `softmax(q·kᵀ / sqrt(d))·v` over the last two axes: `q` is `[.., l, d]`, `k` `[.., s, d]`, `v` `[.., s, e]`, the
-    /// result `[.., l, e]`. With `causal` position `i` sees positions up to `i` only.
+    /// result `[.., l, e]`; the axes before are batches, which broadcast. With `causal` position `i` sees positions up to
+    /// `i` only: others do not count, whatever they hold. No more scores are made at once than those of some rows.
     ///
     /// ```
     /// use jit_runtime::prelude::*;
