@@ -246,6 +246,21 @@ fn faults_of_native_loops_name_the_line() {
     assert!(fails::try_call(&long, 40, 1).unwrap_err().to_string().contains("overflows"));
     let error = fails::try_call(&v(&[-593, 3]), 2, 1).unwrap_err();
     assert!(error.to_string().contains("not 99"), "{error}");
+    // Positions past all memory.
+    #[script(native)]
+    fn far(x: &Tensor, n: usize) -> f32 {
+        let mut s = 0.0;
+        for i in 0..2 {
+            s += x[[i * n, i * n]];
+        }
+        s
+    }
+    let square = Tensor::<f32>::ones([2, 2]);
+    assert!(far::lower(&square, 1).explain().contains("native loop"));
+    assert_eq!(far(&square, 1), 2.0);
+    for n in [2, usize::MAX / 2, usize::MAX] {
+        assert!(far::try_call(&square, n).unwrap_err().to_string().contains("out of range"));
+    }
     // A tensor of another rank.
     assert!(fails::try_call(&x.reshape([1, 3]), 1, 1).is_err());
 }

@@ -202,8 +202,8 @@ impl<'a, T: Prim> Elements<'a, T> {
     #[inline(always)]
     fn address2(&self, i: usize, j: usize) -> Option<*mut T> {
         let [(n, step), (m, next)] = self.two;
-        let at = i as isize * step + j as isize * next;
-        (i < n && j < m).then(|| self.base.wrapping_offset(at).cast())
+        let at = || i as isize * step + j as isize * next;
+        (i < n && j < m).then(|| self.base.wrapping_offset(at()).cast())
     }
 
     #[inline(always)]
@@ -327,6 +327,7 @@ mod tests {
             (Some(5.0), Some(1.0), None, None)
         );
         assert_eq!((of.at1(0), of.at([0]), of.at2(usize::MAX, 0)), (None, None, None));
+        assert_eq!((of.at2(1 << 62, 1 << 62), of.at2(1, 1 << 62)), (None, None));
         assert_eq!((of.count(), of.dim(-1), of.dim(2)), (Some(6), Some(2), None));
         // Not for writing.
         let read = ElementsMut::<f32>::of(&cells);
