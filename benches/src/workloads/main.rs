@@ -86,8 +86,9 @@ const LEADS: &[(&str, f64)] = &[
     ("W3_softmax", 7.0),
     ("W4_layernorm", 2.3),
     ("W8_conditional_1e6", 4.5),
-    ("W10_mandelbrot", 2.2),
-    ("W11_black_scholes", 7.5),
+    ("W9_attention", 16.0),
+    ("W10_mandelbrot", 3.5),
+    ("W11_black_scholes", 9.0),
     ("W15_train_step", 3.5),
     ("cheap_chain_1e5", 5.0),
 ];
