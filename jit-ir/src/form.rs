@@ -82,6 +82,40 @@ impl Form {
     }
 }
 
+/// Members of a group that a kernel is written for, at most.
+const LONGEST: usize = 64;
+/// Approximated functions in one kernel, at most: beyond, tiles are faster, as more of them overlap.
+const APPROXIMATED: usize = 8;
+/// Results of a kernel, at most.
+const RESULTS: usize = 8;
+
+impl Form {
+    /// Why no kernel is written for groups of this form, if so.
+    pub fn obstacle(&self) -> Option<String> {
+        let approximated = self.members.iter().filter(|m| m.op.info().approx).count();
+        if self.members.len() > LONGEST || approximated > APPROXIMATED || self.outputs.len() > RESULTS {
+            return Some("too many ops".into());
+        }
+        let types =
+            self.inputs.iter().map(|i| i.dtype).chain(self.members.iter().flat_map(|m| [m.from, m.to]));
+        if let Some(dtype) = types.into_iter().find(|d| !matches!(d, DType::F32 | DType::F64 | DType::Bool)) {
+            return Some(format!("elements of {dtype}"));
+        }
+        let without = self.members.iter().find(|m| !has_code(m.op));
+        without.map(|m| format!("`{}` is no loop of vector code", m.op.name()))
+    }
+}
+
+/// Whether an op can stand in a kernel that is written out: its loop is vector code from end to end.
+fn has_code(op: Op) -> bool {
+    match op {
+        Op::Exp | Op::Ln | Op::Tanh | Op::Sigmoid | Op::Silu | Op::GeluTanh | Op::Erf => true,
+        Op::Rem | Op::RemEuclid | Op::DivEuclid => false,
+        // Reductions stand in groups whose ranks are known.
+        _ => op.is_elementwise() && !op.info().approx,
+    }
+}
+
 impl fmt::Display for Form {
     /// The form as text: equal texts, equal forms.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -174,3 +174,28 @@ fn fields_of_structs_are_taken_for_tensors() {
         assert_eq!(of_fields(&x, &model).shape(), of_double_fields(&x.cast::<f64>(), &pair).shape());
     }
 }
+
+#[test]
+fn misses_are_explained() {
+    #[script(native)]
+    fn sines(x: &Tensor) -> Tensor {
+        (x + 1.0).sin() * x
+    }
+    #[script(native)]
+    fn counts(x: &Tensor<i64>) -> Tensor<i64> {
+        x * 3 + x
+    }
+    #[trace]
+    fn unseen(x: &Tensor) -> Tensor {
+        (x - 0.25).relu().sqrt() + x.tanh() / 7.0
+    }
+    let x = values(10, 1);
+    let said = |explained: String, why: &str| {
+        let tiled = explained.lines().find(|l| l.contains("tile by tile")).unwrap_or_default();
+        assert!(tiled.contains(&format!("; no native kernel: {why}")), "{explained}");
+    };
+    said(sines::lower(&x).explain(), "`sin` is no loop of vector code");
+    said(counts::lower(&x.cast::<i64>()).explain(), "elements of i64");
+    let unwritten = if cfg!(debug_assertions) { "with debug assertions" } else { "no script was captured" };
+    said(unseen::lower(&x).explain(), unwritten);
+}

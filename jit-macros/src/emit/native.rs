@@ -12,11 +12,6 @@ use quote::{format_ident, quote};
 
 use super::{PRIVATE, guess, scalar};
 
-/// Members of a group that a kernel is written for, at most.
-const LONGEST: usize = 64;
-/// Approximated functions in one kernel, at most: beyond, tiles are faster, as more of them overlap.
-const APPROXIMATED: usize = 8;
-
 /// The constant `KERNELS`: the kernels for the groups of captured graphs; `always` in builds that are not optimised, too.
 pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     let mut known = BTreeSet::new();
@@ -77,8 +72,7 @@ fn element(dtype: DType) -> Option<TokenStream> {
 
 /// One kernel; `None` for groups that tiles run as fast, or for which there is no code here.
 fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
-    let approximated = form.members.iter().filter(|m| m.op.info().approx).count();
-    if form.members.len() > LONGEST || approximated > APPROXIMATED || form.outputs.len() > 8 {
+    if form.obstacle().is_some() {
         return None;
     }
     let text = form.to_string();
@@ -169,13 +163,9 @@ fn call(op: Op, from: DType, to: DType, args: &[TokenStream]) -> Option<TokenStr
         Op::MulAdd => quote! { #native::mul_add(#(#args),*) },
         Op::Clamp => quote! { #native::clamp(#(#args),*) },
         Op::Cast => quote! { #native::cast::<#from, #to>(#(#args),*) },
-        // Those whose loops are vector code from end to end.
-        Op::Exp | Op::Ln | Op::Tanh | Op::Sigmoid | Op::Silu | Op::GeluTanh | Op::Erf => {
+        _ if op.info().approx => {
             quote! { #native::unary::<#native::approximated::#marker, #from>(#(#args),*) }
         }
-        // Reductions, in groups whose ranks are known.
-        _ if !op.is_elementwise() => return None,
-        _ if op.info().approx || matches!(op, Op::Rem | Op::RemEuclid | Op::DivEuclid) => return None,
         _ if args.len() == 1 => quote! { #native::unary::<#native::exact::#marker, #from>(#(#args),*) },
         _ if args.len() == 2 => quote! { #native::binary::<#native::exact::#marker, #from>(#(#args),*) },
         _ => return None,

@@ -46,7 +46,8 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                     true => "one native kernel".into(),
                     false => format!("one kernel of {} instructions, tile by tile", group.instructions()),
                 };
-                let _ = writeln!(out, "{pad}{how}: {}{at}", ops.join(" "));
+                let why = group.missed().map_or(String::new(), |why| format!("; no native kernel: {why}"));
+                let _ = writeln!(out, "{pad}{how}: {}{at}{why}", ops.join(" "));
             }
             Kind::Rows(group) => {
                 let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();

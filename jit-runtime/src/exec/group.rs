@@ -59,6 +59,8 @@ pub(crate) struct Group {
     /// Rough cost of an element, in additions.
     cost: usize,
     only: Option<Only>,
+    /// Why it has no native kernel, where one was looked for.
+    missed: Option<String>,
     splits: Mutex<Vec<Split>>,
 }
 
@@ -80,7 +82,8 @@ impl Group {
         }
         let cost = members.iter().map(|m| cost(m.op)).sum();
         let only = Only::of(&program, &members, &inputs);
-        Ok(Group { members, inputs, outputs, program, depends, cost, only, splits: Mutex::default() })
+        let (missed, splits) = (None, Mutex::default());
+        Ok(Group { members, inputs, outputs, program, depends, cost, only, missed, splits })
     }
 
     /// The same group with the native kernel of its form, if one is known.
@@ -88,8 +91,19 @@ impl Group {
         self.program.native = native::find(form);
         if self.program.native.is_some() {
             self.only = None;
+            return self;
         }
+        let unwritten = || match cfg!(debug_assertions) {
+            true => "with debug assertions only `#[script(native)]` has them".to_string(),
+            false => "no script was captured with a group of this form".to_string(),
+        };
+        self.missed = Some(form.obstacle().unwrap_or_else(unwritten));
         self
+    }
+
+    /// Why it has no native kernel, if it has none.
+    pub(crate) fn missed(&self) -> Option<&str> {
+        self.missed.as_deref()
     }
 
     /// Whether it runs by a native kernel.
