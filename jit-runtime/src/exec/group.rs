@@ -93,11 +93,9 @@ impl Group {
             self.only = None;
             return self;
         }
-        let unwritten = || match cfg!(debug_assertions) {
-            true => "with debug assertions only `#[script(native)]` has them".to_string(),
-            false => "no script was captured with a group of this form".to_string(),
-        };
-        self.missed = Some(form.obstacle().unwrap_or_else(unwritten));
+        let unwritten =
+            "no script brought one of this form (with debug assertions only `#[script(native)]` does)";
+        self.missed = Some(form.obstacle().unwrap_or_else(|| unwritten.into()));
         self
     }
 
