@@ -78,6 +78,17 @@ pub fn same<T: std::fmt::Debug>(a: &T, b: &T) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
 
+/// Arguments of the random programs that `build.rs` writes.
+pub fn program_inputs() -> Vec<(i64, i64, f32, jit_runtime::Tensor)> {
+    use jit_runtime::Tensor;
+    vec![
+        (0, 0, 0.0, Tensor::from([0.0, 0.0, 0.0])),
+        (3, -2, 0.75, Tensor::from([1.0, -0.5, 0.25])),
+        (-7, 5, -1.5, Tensor::from([-1.0, 2.0, 0.5])),
+        (100, 41, 2.5, Tensor::from([f32::NAN, 1.0, -2.0])),
+    ]
+}
+
 /// A script of another crate than its callers.
 #[jit_runtime::script]
 pub fn halved(x: &jit_runtime::Tensor, by: Halving) -> jit_runtime::Tensor {

@@ -10,6 +10,7 @@ use jit_ir::passes::PIPELINE;
 use jit_ir::{DType, Graph, Scalar, TensorData, infer};
 use jit_runtime::prelude::*;
 use jit_runtime::testing::{self, Layout};
+use jit_tests::program_inputs as inputs;
 
 type Out = (i64, f32, Tensor);
 
@@ -98,15 +99,6 @@ macro_rules! programs {
             )*
         }
     };
-}
-
-fn inputs() -> Vec<(i64, i64, f32, Tensor)> {
-    vec![
-        (0, 0, 0.0, Tensor::from([0.0, 0.0, 0.0])),
-        (3, -2, 0.75, Tensor::from([1.0, -0.5, 0.25])),
-        (-7, 5, -1.5, Tensor::from([-1.0, 2.0, 0.5])),
-        (100, 41, 2.5, Tensor::from([f32::NAN, 1.0, -2.0])),
-    ]
 }
 
 /// The tensor, and others that may take other paths.

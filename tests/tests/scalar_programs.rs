@@ -4,7 +4,7 @@
 
 use jit_runtime::prelude::*;
 use jit_runtime::testing;
-use jit_tests::same;
+use jit_tests::{program_inputs as inputs, same};
 
 macro_rules! programs {
     ($(fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty $body:block)*) => {
@@ -49,15 +49,6 @@ macro_rules! programs {
             assert!(native > 100 && programs < 5 && steps < 20, "{native} native, {programs} programs, {steps} other");
         }
     };
-}
-
-fn inputs() -> Vec<(i64, i64, f32, Tensor)> {
-    vec![
-        (0, 0, 0.0, Tensor::from([0.0, 0.0, 0.0])),
-        (3, -2, 0.75, Tensor::from([1.0, -0.5, 0.25])),
-        (-7, 5, -1.5, Tensor::from([-1.0, 2.0, 0.5])),
-        (100, 41, 2.5, Tensor::from([f32::NAN, 1.0, -2.0])),
-    ]
 }
 
 include!(concat!(env!("OUT_DIR"), "/scalar_programs.rs"));

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use jit_ir::{DType, Graph, Op, Tree, Type, ValueId};
 
+type Fields = BTreeMap<String, Tree<Type>>;
+
 /// The structure of a parameter; `None` if nothing speaks for one.
 pub(super) fn structure(graph: &Graph, param: ValueId) -> Option<Tree<Type>> {
     guess(graph, param, element(graph))
@@ -22,19 +24,12 @@ fn guess(graph: &Graph, value: ValueId, element: DType) -> Option<Tree<Type>> {
         Type::Hole => {}
         _ => return None,
     }
-    let mut fields: BTreeMap<String, Tree<Type>> = BTreeMap::new();
+    let mut fields = Fields::new();
     for node in graph.nodes.ids().map(|id| &graph.nodes[id]) {
-        if node.op != Op::Field || node.operands[0] != value {
-            continue;
+        if node.op == Op::Field && node.operands[0] == value {
+            let field = guess(graph, node.results[0], element)?;
+            add(&mut fields, node.attrs.text.clone()?, field);
         }
-        let name = node.attrs.text.clone()?;
-        let found = guess(graph, node.results[0], element)?;
-        // Read twice, the fields of both are its fields.
-        let joined = match fields.remove(&name) {
-            Some(before) => join(before, found),
-            None => found,
-        };
-        fields.insert(name, joined);
     }
     if fields.keys().any(|name| name.starts_with(|c: char| c.is_ascii_digit())) {
         return None;
@@ -45,19 +40,16 @@ fn guess(graph: &Graph, value: ValueId, element: DType) -> Option<Tree<Type>> {
     })
 }
 
-fn join(a: Tree<Type>, b: Tree<Type>) -> Tree<Type> {
-    match (a, b) {
-        (Tree::Record(a), Tree::Record(b)) => {
-            let mut fields: BTreeMap<String, Tree<Type>> = a.into_iter().collect();
-            for (name, field) in b {
-                let joined = match fields.remove(&name) {
-                    Some(before) => join(before, field),
-                    None => field,
-                };
-                fields.insert(name, joined);
-            }
-            Tree::Record(fields.into_iter().collect())
+/// A field, in which may be read what was not read of it before.
+fn add(fields: &mut Fields, name: String, field: Tree<Type>) {
+    let joined = match (fields.remove(&name), field) {
+        (Some(Tree::Record(before)), Tree::Record(more)) => {
+            let mut all: Fields = before.into_iter().collect();
+            more.into_iter().for_each(|(name, field)| add(&mut all, name, field));
+            Tree::Record(all.into_iter().collect())
         }
-        (record @ Tree::Record(_), _) | (_, record) => record,
-    }
+        (Some(before @ Tree::Record(_)), _) => before,
+        (_, field) => field,
+    };
+    fields.insert(name, joined);
 }

@@ -26,7 +26,7 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
         }
         for found in scalar::loops(&graph).into_iter().filter(|l| known.insert(l.form.clone())) {
             let name = format_ident!("Loop{}", items.len());
-            items.push((found.item)(&name));
+            items.push(found.item(&name));
             values.push(quote! { #PRIVATE::native::Native::scalar::<#name>() });
         }
     }

@@ -15,10 +15,29 @@ use super::PRIVATE;
 /// Ops of a loop that is written out, at most: the time to compile grows with them.
 const LONGEST: usize = 400;
 
-/// A loop, by its form and as an item of this name.
+/// A loop with its form.
 pub(super) struct Written {
     pub(super) form: String,
-    pub(super) item: Box<dyn Fn(&Ident) -> TokenStream>,
+    run: TokenStream,
+}
+
+impl Written {
+    /// As an item of this name.
+    pub(super) fn item(&self, name: &Ident) -> TokenStream {
+        let Written { form, run } = self;
+        quote! {
+            struct #name;
+            impl #PRIVATE::native::scalar::ScalarLoop for #name {
+                const FORM: &'static str = #form;
+                #[allow(unused, clippy::all, clippy::pedantic)]
+                fn run(memory: &mut #PRIVATE::native::scalar::Memory<'_>) -> ::core::option::Option<()> {
+                    use #PRIVATE::native::scalar::*;
+                    #run
+                    ::core::option::Option::Some(())
+                }
+            }
+        }
+    }
 }
 
 /// The outermost scalar loops of a graph.
@@ -45,25 +64,8 @@ fn written(graph: &Graph, node: &Node, of: &ScalarLoop) -> Option<Written> {
     if ops > LONGEST {
         return None;
     }
-    let mut writer = Writer { graph, of, names: HashMap::new() };
-    let run = writer.function(node)?;
-    let form = form(graph, node, of);
-    let text = form.clone();
-    let item = move |name: &Ident| {
-        quote! {
-            struct #name;
-            impl #PRIVATE::native::scalar::ScalarLoop for #name {
-                const FORM: &'static str = #text;
-                #[allow(unused, clippy::all, clippy::pedantic)]
-                fn run(memory: &mut #PRIVATE::native::scalar::Memory<'_>) -> ::core::option::Option<()> {
-                    use #PRIVATE::native::scalar::*;
-                    #run
-                    ::core::option::Option::Some(())
-                }
-            }
-        }
-    };
-    Some(Written { form, item: Box::new(item) })
+    let run = Writer { graph, of, names: HashMap::new() }.function(node)?;
+    Some(Written { form: form(graph, node, of), run })
 }
 
 fn rust(dtype: DType) -> TokenStream {
