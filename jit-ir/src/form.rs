@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::graph::Graph;
-use crate::ids::{RegionId, ValueId};
+use crate::ids::{NodeId, RegionId, ValueId};
 use crate::ops::Op;
 use crate::types::DType;
 
@@ -54,9 +54,18 @@ impl Form {
     /// The form of a `fused` node's region, with the values that its inputs are; `None` while types are open.
     pub fn of(graph: &Graph, region: RegionId) -> Option<(Form, Vec<ValueId>)> {
         let region = &graph.regions[region];
+        Form::of_nodes(graph, &region.nodes, &region.results)
+    }
+
+    /// The form of some elementwise nodes whose values `results` are asked for; constants may stand among them.
+    pub(crate) fn of_nodes(
+        graph: &Graph,
+        nodes: &[NodeId],
+        results: &[ValueId],
+    ) -> Option<(Form, Vec<ValueId>)> {
         let mut form = Form { members: Vec::new(), inputs: Vec::new(), outputs: Vec::new() };
         let (mut made, mut inputs): (Vec<ValueId>, Vec<ValueId>) = (Vec::new(), Vec::new());
-        for node in region.nodes.iter().map(|n| &graph.nodes[*n]).filter(|n| n.op != Op::Const) {
+        for node in nodes.iter().map(|n| &graph.nodes[*n]).filter(|n| n.op != Op::Const) {
             let mut args = Vec::with_capacity(node.operands.len());
             for v in &node.operands {
                 let member = made.iter().position(|m| m == v).map(Arg::Member);
@@ -76,8 +85,7 @@ impl Form {
             form.members.push(Member { op: node.op, args, from, to });
             made.push(node.results[0]);
         }
-        form.outputs =
-            region.results.iter().map(|v| made.iter().position(|m| m == v)).collect::<Option<_>>()?;
+        form.outputs = results.iter().map(|v| made.iter().position(|m| m == v)).collect::<Option<_>>()?;
         Some((form, inputs))
     }
 }

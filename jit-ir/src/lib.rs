@@ -30,6 +30,7 @@ pub mod random;
 pub mod scalar;
 pub mod text;
 pub mod tree;
+pub mod trips;
 pub mod types;
 pub mod unify;
 pub mod verify;

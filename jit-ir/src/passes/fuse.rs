@@ -59,7 +59,7 @@ fn fold_extent(graph: &Graph, node: &Node) -> Option<Extent> {
 }
 
 /// Whether a node may stand in a group: elementwise on tensors, and never failing by value.
-pub(super) fn fusible(graph: &Graph, node: &Node) -> bool {
+pub(crate) fn fusible(graph: &Graph, node: &Node) -> bool {
     let integer = node.operands.iter().any(|v| graph.ty(*v).dtype().is_some_and(|d| d.is_int()));
     let typed = node.operands.iter().chain(&node.results).all(|v| *graph.ty(*v) != Type::Hole);
     node.op.is_elementwise()

@@ -20,6 +20,7 @@ pub use dce::dce;
 pub use expand::expand;
 pub use fold::fold;
 pub use fuse::fuse;
+pub(crate) use fuse::fusible;
 pub use licm::licm;
 pub use relax::relax;
 pub use simplify::simplify;

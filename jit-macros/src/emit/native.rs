@@ -1,4 +1,5 @@
-//! Native kernels: the groups that a script's body seems to have, each written out as one loop, and its scalar loops.
+//! Native kernels: the groups that a script's body seems to have, each written out as one loop, the loops over one
+//! group, and the scalar loops.
 //!
 //! The passes that make groups look at ops and element types, so that most of them are known at build time. A kernel
 //! whose group turns out otherwise is never called; a group without a kernel runs tile by tile.
@@ -6,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use jit_ir::form::{Arg, Form};
+use jit_ir::trips::Trips;
 use jit_ir::{DType, Graph, Op};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -22,6 +24,13 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
             if let Some(item) = kernel(&name, &form) {
                 items.push(item);
                 values.push(quote! { #PRIVATE::native::Native::of::<#name>() });
+            }
+        }
+        for trips in loops(&graph).filter(|t| known.insert(t.to_string())) {
+            let name = format_ident!("Trips{}", items.len());
+            if let Some(item) = repeated(&name, &trips) {
+                items.push(item);
+                values.push(quote! { #PRIVATE::native::Native::trips::<#name>() });
             }
         }
         for found in scalar::loops(&graph).into_iter().filter(|l| known.insert(l.form.clone())) {
@@ -70,19 +79,68 @@ fn element(dtype: DType) -> Option<TokenStream> {
     })
 }
 
-/// One kernel; `None` for groups that tiles run as fast, or for which there is no code here.
-fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
-    if form.obstacle().is_some() {
-        return None;
+/// What a group computes, in tokens.
+struct Written {
+    inputs: Vec<(Ident, TokenStream)>,
+    /// For each output its name, its type and the member that it is.
+    outputs: Vec<(Ident, TokenStream, Ident)>,
+    /// Statements that compute the members for element `j`.
+    steps: Vec<TokenStream>,
+}
+
+impl Written {
+    /// `None` for groups that tiles run as fast, or for which there is no code here.
+    fn of(form: &Form) -> Option<Written> {
+        if form.obstacle().is_some() {
+            return None;
+        }
+        let member = |k: usize| format_ident!("m{k}");
+        let inputs = form.inputs.iter().enumerate();
+        let inputs: Vec<(Ident, TokenStream)> =
+            inputs.map(|(i, of)| Some((format_ident!("i{i}"), element(of.dtype)?))).collect::<Option<_>>()?;
+        let output = |(j, k): (usize, &usize)| {
+            Some((format_ident!("o{j}"), element(form.members[*k].to)?, member(*k)))
+        };
+        let outputs = form.outputs.iter().enumerate().map(output).collect::<Option<_>>()?;
+        let value = |arg: &Arg| match arg {
+            Arg::Input(i) => {
+                let name = &inputs[*i].0;
+                if form.inputs[*i].scalar {
+                    quote! { #name }
+                } else {
+                    quote! { #name[j] }
+                }
+            }
+            Arg::Member(k) => {
+                let name = member(*k);
+                quote! { #name }
+            }
+        };
+        let dtype = |arg: &Arg| match arg {
+            Arg::Input(i) => form.inputs[*i].dtype,
+            Arg::Member(k) => form.members[*k].to,
+        };
+        let mut steps = Vec::new();
+        for (k, m) in form.members.iter().enumerate() {
+            let mut args = m.args.iter().enumerate();
+            if !args.all(|(at, arg)| dtype(arg) == m.from || (m.op == Op::Select && at == 0)) {
+                return None;
+            }
+            let args: Vec<TokenStream> = m.args.iter().map(value).collect();
+            let (name, value) = (member(k), call(m.op, m.from, m.to, &args)?);
+            steps.push(quote! { let #name = #value; });
+        }
+        Some(Written { inputs, outputs, steps })
     }
+}
+
+/// The kernel of a group.
+fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
+    let Written { inputs, outputs, steps } = Written::of(form)?;
     let text = form.to_string();
-    let input = |i: usize| format_ident!("i{i}");
-    let output = |k: usize| format_ident!("o{k}");
-    let member = |k: usize| format_ident!("m{k}");
     let (mut params, mut given, mut cut) = (Vec::new(), Vec::new(), Vec::new());
-    for (i, of) in form.inputs.iter().enumerate() {
-        let (name, ty) = (input(i), element(of.dtype)?);
-        if of.scalar {
+    for (i, (name, ty)) in inputs.iter().enumerate() {
+        if form.inputs[i].scalar {
             params.push(quote! { #name: #ty });
             given.push(quote! { tile.scalar::<#ty>(#i) });
         } else {
@@ -91,46 +149,12 @@ fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
             cut.push(quote! { let #name = &#name[..n]; });
         }
     }
-    for (j, k) in form.outputs.iter().enumerate() {
-        let (name, ty) = (output(j), element(form.members[*k].to)?);
+    for (j, (name, ty, _)) in outputs.iter().enumerate() {
         params.push(quote! { #name: &mut [#ty] });
         given.push(quote! { tile.output::<#ty>(#j) });
         cut.push(quote! { let #name = &mut #name[..n]; });
     }
-    let mut steps = Vec::new();
-    for (k, m) in form.members.iter().enumerate() {
-        let args: Vec<TokenStream> = m
-            .args
-            .iter()
-            .map(|arg| match arg {
-                Arg::Input(i) if form.inputs[*i].scalar => {
-                    let name = input(*i);
-                    quote! { #name }
-                }
-                Arg::Input(i) => {
-                    let name = input(*i);
-                    quote! { #name[j] }
-                }
-                Arg::Member(k) => {
-                    let name = member(*k);
-                    quote! { #name }
-                }
-            })
-            .collect();
-        let typed = m.args.iter().enumerate().all(|(at, arg)| {
-            let dtype = match arg {
-                Arg::Input(i) => form.inputs[*i].dtype,
-                Arg::Member(k) => form.members[*k].to,
-            };
-            dtype == m.from || (m.op == Op::Select && at == 0)
-        });
-        let (value, name) = (call(m.op, m.from, m.to, &args).filter(|_| typed)?, member(k));
-        steps.push(quote! { let #name = #value; });
-    }
-    let stores = form.outputs.iter().enumerate().map(|(j, k)| {
-        let (name, value) = (output(j), member(*k));
-        quote! { #name[j] = #value; }
-    });
+    let stores = outputs.iter().map(|(name, _, member)| quote! { #name[j] = #member; });
     // What are parameters is known not to overlap.
     Some(quote! {
         struct #name;
@@ -148,6 +172,77 @@ fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
                     }
                 }
                 each(tile.len(), #(#given),*);
+            }
+        }
+    })
+}
+
+/// The loops over one group of a graph.
+fn loops(graph: &Graph) -> impl Iterator<Item = Trips> + '_ {
+    let nodes = graph.nodes.ids().map(|n| &graph.nodes[n]);
+    nodes.filter_map(|n| Trips::of(graph, n)).map(|(trips, _)| trips)
+}
+
+/// The kernel of a loop over one group.
+fn repeated(name: &Ident, trips: &Trips) -> Option<TokenStream> {
+    let Written { inputs, outputs, steps } = Written::of(&trips.form)?;
+    let (text, wide, native) = (trips.to_string(), trips.is_wide(), quote! { #PRIVATE::native::trips });
+    let (mut memory, mut first, mut next, mut before, mut same) = (vec![], vec![], vec![], vec![], vec![]);
+    for (i, (name, ty)) in inputs.iter().enumerate() {
+        if trips.form.inputs[i].scalar {
+            memory.push(quote! { let #name = tile.scalar::<#ty>(#i); });
+            continue;
+        }
+        let all = format_ident!("all_{name}");
+        memory.push(quote! { let #all = tile.input::<#ty>(#i); });
+        let Some(k) = trips.next[i] else {
+            first.push(quote! { let #name = #native::block::<#ty, W>(#all, at); });
+            continue;
+        };
+        first.push(quote! { let mut #name = #native::block::<#ty, W>(#all, at); });
+        let (output, was) = (&outputs[k].0, format_ident!("was_{name}"));
+        next.push(quote! { #name = #output; });
+        before.push(quote! { let #was = #name; });
+        same.push(quote! { #native::same(&#was, &#name) });
+    }
+    let (mut last, mut stores) = (vec![], vec![]);
+    for (j, (name, ty, member)) in outputs.iter().enumerate() {
+        let all = format_ident!("all_{name}");
+        memory.push(quote! { let #all = tile.output::<#ty>(#j); });
+        first.push(quote! { let mut #name = #native::blank::<#ty, W>(); });
+        stores.push(quote! { #name[j] = #member; });
+        last.push(quote! { #native::put(#all, at, #name); });
+    }
+    // Outputs have blocks of their own: written in place, what a mask leaves as it is would become a masked store.
+    Some(quote! {
+        struct #name;
+        impl #native::Repeated for #name {
+            const FORM: &'static str = #text;
+            const WIDE: bool = #wide;
+            #[inline(always)]
+            #[allow(unused, clippy::all, clippy::pedantic)]
+            fn run<const W: usize>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
+                #(#memory)*
+                for at in (0..tile.len()).step_by(W) {
+                    #(#first)*
+                    let mut left = trips;
+                    while left > 0 {
+                        #(#before)*
+                        let some = if left < #native::CHECKED { left } else { #native::CHECKED };
+                        for _ in 0..some {
+                            for j in 0..W {
+                                #(#steps)*
+                                #(#stores)*
+                            }
+                            #(#next)*
+                        }
+                        left -= some;
+                        if true #(&& #same)* {
+                            left %= some;
+                        }
+                    }
+                    #(#last)*
+                }
             }
         }
     })

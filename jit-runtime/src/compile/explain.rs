@@ -63,7 +63,11 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                 block(out, &arms[1], depth + 1);
             }
             Kind::Loop(plan) => {
-                let tiles = if plan.tiles.is_some() { ", all trips tile by tile" } else { "" };
+                let tiles = match &plan.tiles {
+                    Some(tiles) if tiles.native.is_some() => ", all trips in one native kernel",
+                    Some(_) => ", all trips tile by tile",
+                    None => "",
+                };
                 let _ = writeln!(out, "{pad}loop of {} carried values{tiles}{at}", plan.carried.len());
                 block(out, &plan.condition, depth + 1);
                 let _ = writeln!(out, "{pad}do");

@@ -4,13 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use jit_ir::form::Form;
 use jit_ir::ops::{Attrs, rows};
-use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Scalar, ValueId};
+use jit_ir::trips::{Places, Trips};
+use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId};
 use smallvec::SmallVec;
 
 use super::program;
 use crate::error::{Error, Place, Result};
 use crate::exec::group::{Arg, Group, Member};
 use crate::exec::rows::Rows;
+use crate::kernels::native::{self, trips::Looped};
 use crate::kernels::scalar::Program;
 use crate::tensor::raw::Val;
 use crate::trace;
@@ -78,45 +80,21 @@ pub(crate) struct LoopPlan {
     pub(crate) carried: Vec<u32>,
     pub(crate) condition: Block,
     pub(crate) body: Block,
-    /// How the loop runs tile by tile, if its body is one group and its condition is always true.
+    /// How the loop runs a few elements at a time, if its body is one group and its condition is always true.
     pub(crate) tiles: Option<Tiles>,
 }
 
-/// A loop over one group.
+/// A loop over one group, whose elements may go through all trips one after the other.
 pub(crate) struct Tiles {
+    pub(crate) group: Group,
+    /// What the group reads.
+    pub(crate) args: SmallVec<[Ref; 4]>,
     /// For each input of the group the output that the next trip reads there, if so.
     pub(crate) next: Vec<Option<usize>>,
     /// For each carried value the output that it becomes; else it stays as it is.
     pub(crate) becomes: Vec<Option<usize>>,
-}
-
-impl Tiles {
-    fn of(plan: &LoopPlan, constants: &[Val]) -> Option<Tiles> {
-        let always = match plan.condition.results[..] {
-            [Ref::Const(i)] => matches!(constants[i as usize], Val::Scalar(Scalar::Bool(true))),
-            _ => false,
-        };
-        let ([step], true) =
-            (&plan.body.steps[..], always && plan.counted && plan.condition.steps.is_empty())
-        else {
-            return None;
-        };
-        let Kind::Group(_) = step.kind else { return None };
-        let becomes = |(result, own): (&Ref, &u32)| match result {
-            Ref::Slot(slot) if slot == own => Some(None),
-            Ref::Slot(slot) => step.outs.iter().position(|o| o == slot).map(Some),
-            Ref::Const(_) => None,
-        };
-        let becomes: Vec<Option<usize>> =
-            plan.body.results.iter().zip(&plan.carried).map(becomes).collect::<Option<_>>()?;
-        let next = |arg: &Ref| match arg {
-            Ref::Slot(slot) if *slot == plan.index => None,
-            Ref::Slot(slot) => Some(plan.carried.iter().position(|c| c == slot).and_then(|c| becomes[c])),
-            Ref::Const(_) => Some(None),
-        };
-        let next = step.args.iter().map(next).collect::<Option<_>>()?;
-        Some(Tiles { next, becomes })
-    }
+    /// The loop's own kernel, if one is known.
+    pub(crate) native: Option<Looped>,
 }
 
 /// A graph ready to run.
@@ -312,9 +290,17 @@ impl Builder<'_> {
         // The condition must leave the carried values for the body.
         let condition = self.block(condition, &[])?;
         let body = self.block(body, args)?;
-        let mut plan = LoopPlan { counted, index, carried, condition, body, tiles: None };
-        plan.tiles = Tiles::of(&plan, &self.constants);
-        Ok(Kind::Loop(Box::new(plan)))
+        let tiles = Trips::of(graph, node).and_then(|(trips, places)| self.tiles(trips, places));
+        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body, tiles })))
+    }
+
+    fn tiles(&self, trips: Trips, places: Places) -> Option<Tiles> {
+        let native = native::trips::find(&trips);
+        let members = members(&trips.form, std::iter::repeat(None));
+        let dtypes = trips.form.inputs.iter().map(|i| i.dtype).collect();
+        let group = Group::new(members, dtypes, trips.form.outputs.clone()).ok()?.native(&trips.form);
+        let args = places.inputs.iter().map(|v| self.place(*v)).collect();
+        Some(Tiles { group, args, next: trips.next, becomes: places.becomes, native })
     }
 
     fn member(&self, node: &Node, args: SmallVec<[Arg; 3]>) -> Option<Member> {
@@ -357,18 +343,7 @@ impl Builder<'_> {
         }
         let (form, inputs) =
             Form::of(graph, node.regions[0]).ok_or_else(|| broken("a group with open types".into()))?;
-        let members: Vec<Member> = form
-            .members
-            .iter()
-            .zip(locations)
-            .map(|(m, at)| Member {
-                op: m.op,
-                args: SmallVec::from_slice(&m.args),
-                from: m.from,
-                to: m.to,
-                at,
-            })
-            .collect();
+        let members = members(&form, locations);
         let dtypes = form.inputs.iter().map(|i| i.dtype).collect();
         let outputs = form.outputs.clone();
         let kind = match folds.first() {
@@ -382,6 +357,15 @@ impl Builder<'_> {
         };
         Ok((kind, inputs.iter().map(|v| self.place(*v)).collect()))
     }
+}
+
+/// The members of a form, with their lines.
+fn members(form: &Form, lines: impl IntoIterator<Item = Option<Place>>) -> Vec<Member> {
+    let member = |(m, at): (&jit_ir::form::Member, _)| {
+        let args = SmallVec::from_slice(&m.args);
+        Member { op: m.op, args, from: m.from, to: m.to, at }
+    };
+    form.members.iter().zip(lines).map(member).collect()
 }
 
 /// Values that a node reads, those read inside its regions included.

@@ -12,7 +12,7 @@ use super::counters;
 use crate::error::Place as Line;
 use crate::few::few;
 use crate::kernels::launch::{self, Operand};
-use crate::kernels::native;
+use crate::kernels::native::{self, trips::Looped};
 use crate::kernels::repeat::Repeat;
 use crate::kernels::table::{self, Kernel};
 use crate::kernels::tile::{Instruction, Place, Program, Stream};
@@ -167,11 +167,25 @@ impl Group {
     /// Runs the group `trips` times, at least once: from the second time on an input is the output of the time before
     /// that `next` names, if it names one. `None` if the values are not all of one shape and row-major, or of one
     /// element: then nothing was done.
-    pub(crate) fn repeat(&self, inputs: &[&Val], next: &[Option<usize>], trips: usize) -> Option<Results> {
-        self.with_operands(inputs, |operands| Ok(self.repeat_over(operands, next, trips))).ok().flatten()
+    pub(crate) fn repeat(
+        &self,
+        inputs: &[&Val],
+        next: &[Option<usize>],
+        native: Option<&Looped>,
+        trips: usize,
+    ) -> Option<Results> {
+        let results =
+            self.with_operands(inputs, |operands| Ok(self.repeat_over(operands, next, native, trips)));
+        results.ok().flatten()
     }
 
-    fn repeat_over(&self, operands: &[Operand], next: &[Option<usize>], trips: usize) -> Option<Results> {
+    fn repeat_over(
+        &self,
+        operands: &[Operand],
+        next: &[Option<usize>],
+        native: Option<&Looped>,
+        trips: usize,
+    ) -> Option<Results> {
         let sizes = self.one_shape(operands)?;
         let n: usize = sizes.iter().product();
         let whole =
@@ -183,7 +197,8 @@ impl Group {
         let mut results: Results =
             self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
         counters::kernel(results.len());
-        Repeat { program: &self.program, first: &first, next, trips, n }.run(&mut results, self.cost);
+        let repeat = Repeat { program: &self.program, native, first: &first, next, trips, n };
+        repeat.run(&mut results, self.cost);
         Some(results)
     }
 

@@ -110,9 +110,15 @@ impl Machine<'_> {
     /// Calls `body` with a step's arguments.
     #[inline(always)]
     fn with_args<R>(&self, step: &Step, body: impl FnOnce(&[&Val]) -> R) -> R {
+        self.with(&step.args, body)
+    }
+
+    /// Calls `body` with some values.
+    #[inline(always)]
+    fn with<R>(&self, refs: &[Ref], body: impl FnOnce(&[&Val]) -> R) -> R {
         static UNSET: Val = Val::Undef;
-        few(step.args.len(), &UNSET, |args| {
-            args.iter_mut().zip(&step.args).for_each(|(to, r)| *to = self.get(*r));
+        few(refs.len(), &UNSET, |args| {
+            args.iter_mut().zip(refs).for_each(|(to, r)| *to = self.get(*r));
             body(args)
         })
     }
@@ -297,13 +303,12 @@ impl Machine<'_> {
         }
     }
 
-    /// Runs a loop over one group tile by tile, if its values allow.
+    /// Runs a loop over one group a few elements at a time, if its values allow.
     fn repeat_tiles(&mut self, plan: &LoopPlan, tiles: &Tiles, trips: usize) -> bool {
-        let [Step { kind: Kind::Group(group), .. }] = &plan.body.steps[..] else { return false };
-        let first = &plan.body.steps[0];
-        let results = self.with_args(first, |args| group.repeat(args, &tiles.next, trips));
+        let Tiles { group, args, next, becomes, native } = tiles;
+        let results = self.with(args, |args| group.repeat(args, next, native.as_ref(), trips));
         let Some(results) = results else { return false };
-        for (slot, output) in plan.carried.iter().zip(&tiles.becomes) {
+        for (slot, output) in plan.carried.iter().zip(becomes) {
             if let Some(k) = output {
                 self.env[*slot as usize] = Val::Tensor(results[*k].clone());
             }

@@ -1,14 +1,14 @@
-//! Loops whose body is one group: a tile goes through all trips while it is in the nearest cache.
+//! Loops whose body is one group: a few elements go through all trips in registers if a macro wrote the loop, or a tile
+//! of them while it is in the nearest cache.
 
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use super::launch::PARALLEL;
-use super::native::Loop;
+use super::native::trips::{BLOCK, Looped};
 use super::tile::{GROUP, Program, Runner, Stream};
 use crate::exec::threads;
-use crate::few::few;
 use crate::tensor::raw::RawTensor;
 
 /// Elements that go through the trips together.
@@ -20,6 +20,8 @@ const CHECKED: usize = 8;
 #[derive(Clone, Copy)]
 pub(crate) struct Repeat<'a> {
     pub(crate) program: &'a Program,
+    /// The loop's own kernel, if one is known.
+    pub(crate) native: Option<&'a Looped>,
     /// What the first trip reads: row-major tensors, or one value for all elements.
     pub(crate) first: &'a [Stream],
     /// For each input the output of the trip before that later trips read, if so.
@@ -52,6 +54,12 @@ impl Repeat<'_> {
         let threads = if work >= PARALLEL { threads::count() } else { 1 };
         let share = self.n.div_ceil(threads).next_multiple_of(TILE);
         let results = Results(&outputs);
+        let fits = |l: &&Looped| self.first.iter().zip(l.inputs()).all(|(s, i)| s.splat == i.scalar);
+        if let Some(native) = self.native.filter(fits) {
+            // SAFETY: as below.
+            let part = |from, to| unsafe { self.blocks(native, results, from, to) };
+            return threads::ranges(0, self.n, share, &part);
+        }
         // SAFETY: streams are as long as the results, whose buffers have room for whole groups; ranges do not meet.
         threads::ranges(0, self.n, share, &|from, to| unsafe { self.tiles(results, from, to) });
     }
@@ -68,6 +76,57 @@ impl Repeat<'_> {
     }
 }
 
+/// A block's elements, of eight bytes at most.
+type Room = [u64; BLOCK];
+
+impl Repeat<'_> {
+    /// All trips by the loop's own kernel.
+    ///
+    /// # Safety
+    /// As [`Repeat::tiles`].
+    unsafe fn blocks(self, native: &Looped, results: Results<'_>, from: usize, to: usize) {
+        let whole = (to - from) / BLOCK * BLOCK;
+        let sizes = || self.first.iter().zip(&self.program.inputs);
+        let read = |(s, size): (&Stream, &usize)| match s.splat {
+            true => s.start,
+            false => s.start.wrapping_add(from * size),
+        };
+        let mut reads: SmallVec<[*const u8; 8]> = sizes().map(read).collect();
+        let sized = results.0.iter().zip(&self.program.outputs);
+        let mut writes: Rooms = sized.map(|(start, size)| start.wrapping_add(from * size)).collect();
+        if whole > 0 {
+            // SAFETY: by the caller; results are no inputs.
+            unsafe { native.run(&reads, &writes, whole, self.trips) };
+        }
+        let rest = to - from - whole;
+        if rest == 0 {
+            return;
+        }
+        // The last element fills the block up.
+        let mut given: SmallVec<[Room; 8]> = SmallVec::from_elem([0; BLOCK], reads.len());
+        for ((read, room), (stream, size)) in reads.iter_mut().zip(&mut given).zip(sizes()) {
+            if stream.splat {
+                continue;
+            }
+            let room = room.as_mut_ptr().cast::<u8>();
+            for j in 0..BLOCK {
+                let element = read.wrapping_add((whole + j.min(rest - 1)) * size);
+                // SAFETY: the element is one of the caller's; a room has space for a block.
+                unsafe { std::ptr::copy_nonoverlapping(element, room.add(j * size), *size) };
+            }
+            *read = room;
+        }
+        let mut made: SmallVec<[Room; 4]> = SmallVec::from_elem([0; BLOCK], writes.len());
+        let rooms: Rooms = made.iter_mut().map(|room| room.as_mut_ptr().cast()).collect();
+        // SAFETY: what is read and written are rooms for a block, each its own.
+        unsafe { native.run(&reads, &rooms, BLOCK, self.trips) };
+        for ((to, room), size) in writes.iter_mut().zip(&rooms).zip(&self.program.outputs) {
+            // SAFETY: by the caller; `rest` elements are left.
+            unsafe { std::ptr::copy_nonoverlapping(*room, to.add(whole * size), rest * size) };
+        }
+    }
+}
+
 /// Memory of a tile's outputs.
 type Rooms = SmallVec<[*mut u8; 4]>;
 
@@ -78,8 +137,6 @@ type Rooms = SmallVec<[*mut u8; 4]>;
 struct Tile<'a> {
     of: Repeat<'a>,
     runner: Runner<'a>,
-    /// The program's one kernel, if it reads all inputs where they are.
-    native: Option<&'a Loop>,
     /// Where trips write, in turns.
     rooms: [Rooms; 2],
     /// Ranges of elements that are not yet done.
@@ -108,9 +165,7 @@ impl<'a> Tile<'a> {
         let rooms = [rooms(), rooms()];
         let (reads, writes) = (SmallVec::from_slice(of.first), rooms[0].clone());
         let runner = Runner::new(of.program, TILE);
-        let whole = |native: &&Loop| of.first.iter().zip(native.inputs()).all(|(s, i)| s.splat == i.scalar);
-        let native = of.program.native.as_ref().filter(whole);
-        Tile { of, runner, native, rooms, open: Vec::new(), reads, writes, _scratch: scratch }
+        Tile { of, runner, rooms, open: Vec::new(), reads, writes, _scratch: scratch }
     }
 
     /// All trips of the elements `start..start + n`.
@@ -154,20 +209,6 @@ impl<'a> Tile<'a> {
         let Repeat { program, first, next, .. } = self.of;
         for (k, write) in self.writes.iter_mut().enumerate() {
             *write = self.rooms[trip % 2][k].wrapping_add(part.start * program.outputs[k]);
-        }
-        if let Some(native) = self.native {
-            let input = (native.inputs()[0], std::ptr::null());
-            return few(first.len(), input, |reads| {
-                for (i, (read, input)) in reads.iter_mut().zip(native.inputs()).enumerate() {
-                    *read = (*input, self.place(i, trip, start, part.start));
-                }
-                few(self.writes.len(), (native.outputs()[0], std::ptr::null_mut()), |writes| {
-                    let typed = native.outputs().iter().zip(&self.writes);
-                    writes.iter_mut().zip(typed).for_each(|(to, (dtype, start))| *to = (*dtype, *start));
-                    // SAFETY: as below; the kernel writes as many elements as it is told to.
-                    unsafe { native.run_typed(reads, writes, part.len()) }
-                });
-            });
         }
         for i in 0..self.reads.len() {
             let from = self.place(i, trip, start, part.start);

@@ -1,6 +1,6 @@
 //! Native kernels: groups of elementwise ops that a macro wrote as one loop, whose values stay in registers.
 //!
-//! A script brings kernels for the groups and the scalar loops that its own body seems to have. They are found by the groups' form, so that
+//! A script brings kernels for the groups, the loops over one group and the scalar loops that its own body seems to have. They are found by the groups' form, so that
 //! every graph that has a group of that form profits.
 
 use std::collections::HashMap;
@@ -14,6 +14,8 @@ use pulp::{Simd, WithSimd};
 use super::table::{self, Ternary};
 use super::{arch, builtin};
 use crate::few::few;
+
+pub mod trips;
 
 pub use super::scalar::native as scalar;
 pub use super::table::approximated;
@@ -142,6 +144,8 @@ pub struct Native {
 enum Code {
     /// A group's loop over elements.
     Group(fn(Tile<'_>)),
+    /// All trips of a loop over one group.
+    Trips(fn(Tile<'_>, usize)),
     /// A loop of scalar code.
     Scalar(scalar::Code),
 }
@@ -150,6 +154,11 @@ impl Native {
     /// A group's kernel as a value.
     pub const fn of<K: Kernel>() -> Native {
         Native { form: K::FORM, code: Code::Group(erased::<K>) }
+    }
+
+    /// The kernel of a loop over one group as a value.
+    pub const fn trips<K: trips::Repeated>() -> Native {
+        Native { form: K::FORM, code: Code::Trips(trips::erased::<K>) }
     }
 
     /// A scalar loop as a value.
@@ -176,7 +185,7 @@ fn known(form: &str) -> Option<Code> {
 fn known_group(form: &str) -> Option<fn(Tile<'_>)> {
     match known(form)? {
         Code::Group(run) => Some(run),
-        Code::Scalar(_) => None,
+        _ => None,
     }
 }
 
@@ -184,7 +193,7 @@ fn known_group(form: &str) -> Option<fn(Tile<'_>)> {
 pub(crate) fn find_scalar(form: &str) -> Option<scalar::Code> {
     match known(form)? {
         Code::Scalar(run) => Some(run),
-        Code::Group(_) => None,
+        _ => None,
     }
 }
 

@@ -1,0 +1,89 @@
+//! Loops whose trips compute one group of elementwise ops: what each element becomes depends on that element alone, so
+//! that some elements may go through all trips before the next ones begin.
+
+use std::fmt;
+
+use crate::data::{Const, Scalar};
+use crate::form::Form;
+use crate::graph::{Graph, Node};
+use crate::ids::{NodeId, ValueId};
+use crate::ops::Op;
+use crate::passes::fusible;
+use crate::types::DType;
+
+/// A counted loop over one group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trips {
+    /// What a trip computes.
+    pub form: Form,
+    /// For each input of the form the output that the next trip reads there; `None` for what stays as it is.
+    pub next: Vec<Option<usize>>,
+}
+
+/// How the values of a loop's node are those of a [`Trips`].
+pub struct Places {
+    /// The values that the inputs are, inside of the loop.
+    pub inputs: Vec<ValueId>,
+    /// For each carried value the output that it becomes; `None` for what stays as it is.
+    pub becomes: Vec<Option<usize>>,
+}
+
+impl Trips {
+    /// The loop that a node is, if it is one.
+    pub fn of(graph: &Graph, node: &Node) -> Option<(Trips, Places)> {
+        if node.op != Op::Loop || !node.attrs.keep {
+            return None;
+        }
+        let [condition, body] = node.regions[..] else { return None };
+        let (condition, body) = (&graph.regions[condition], &graph.regions[body]);
+        let steps = |nodes: &[NodeId]| -> Vec<NodeId> {
+            nodes.iter().filter(|n| graph.nodes[**n].op != Op::Const).copied().collect()
+        };
+        if !steps(&condition.nodes).is_empty() || !is_true(graph, condition.results[0]) {
+            return None;
+        }
+        let (counter, carried) = body.args.split_first()?;
+        let [step] = steps(&body.nodes)[..] else { return None };
+        let group = &graph.nodes[step];
+        let (form, inputs) = match group.op {
+            Op::Fused => Form::of(graph, group.regions[0])?,
+            _ if fusible(graph, group) => Form::of_nodes(graph, &[step], &group.results)?,
+            _ => return None,
+        };
+        if form.members.iter().any(|m| !m.op.is_elementwise()) || inputs.contains(counter) {
+            return None;
+        }
+        let becomes = |(result, own): (&ValueId, &ValueId)| match result == own {
+            true => Some(None),
+            false => group.results.iter().position(|v| v == result).map(Some),
+        };
+        let becomes: Vec<_> = body.results.iter().zip(carried).map(becomes).collect::<Option<_>>()?;
+        let next = |v: &ValueId| carried.iter().position(|c| c == v).and_then(|c| becomes[c]);
+        let next = inputs.iter().map(next).collect();
+        Some((Trips { form, next }, Places { inputs, becomes }))
+    }
+
+    /// Whether the widest elements have eight bytes.
+    pub fn is_wide(&self) -> bool {
+        self.form.members.iter().any(|m| m.from == DType::F64 || m.to == DType::F64)
+    }
+}
+
+/// Whether a value is the constant `true`.
+fn is_true(graph: &Graph, value: ValueId) -> bool {
+    let made = graph.nodes.ids().map(|n| &graph.nodes[n]).find(|n| n.results.contains(&value));
+    made.is_some_and(|n| {
+        matches!(n.attrs.value, Some(Const::Scalar(Scalar::Bool(true)))) && n.op == Op::Const
+    })
+}
+
+impl fmt::Display for Trips {
+    /// The loop as text: equal texts, equal loops.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; next", self.form)?;
+        self.next.iter().try_for_each(|next| match next {
+            Some(k) => write!(f, " {k}"),
+            None => write!(f, " -"),
+        })
+    }
+}

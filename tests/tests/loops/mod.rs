@@ -1,0 +1,230 @@
+//! Loops over tensors whose body is one group: the bits of the loop run trip by trip, whichever way it runs.
+
+use jit_runtime::prelude::*;
+
+use crate::bodies;
+
+/// The loops, as `bodies`, each with this attribute.
+macro_rules! bodies {
+    ($script:meta) => {
+        pub(crate) mod bodies {
+            use jit_runtime::prelude::*;
+
+            #[$script]
+            pub(crate) fn escape(cr: &Tensor, ci: &Tensor, n: usize) -> (Tensor, Tensor, Tensor) {
+                let mut zr = Tensor::zeros_like(cr);
+                let mut zi = Tensor::zeros_like(cr);
+                let mut count = Tensor::zeros_like(cr);
+                for _ in 0..n {
+                    let zr2 = &zr * &zr;
+                    let zi2 = &zi * &zi;
+                    let inside = (&zr2 + &zi2).le(4.0);
+                    count = count + inside.cast::<f32>();
+                    zi = inside.select(2.0 * &zr * &zi + ci, &zi);
+                    zr = inside.select(zr2 - zi2 + cr, &zr);
+                }
+                (zr, zi, count)
+            }
+
+            #[$script]
+            pub(crate) fn kept(x: &Tensor, by: f32, n: usize) -> (Tensor, Tensor) {
+                let mut y = x.clone();
+                let same = x * 2.0;
+                for _ in 0..n {
+                    y = (&y * by + x).tanh();
+                }
+                (y, same)
+            }
+
+            #[$script]
+            pub(crate) fn swapped(x: &Tensor, y: &Tensor, n: usize) -> (Tensor, Tensor) {
+                let (mut a, mut b) = (x.clone(), y.clone());
+                for _ in 0..n {
+                    let next = &a * 0.5 + &b;
+                    a = b;
+                    b = next;
+                }
+                (a, b)
+            }
+
+            #[$script]
+            pub(crate) fn flags(x: &Tensor, n: usize) -> (Tensor<bool>, Tensor) {
+                let mut seen = x.gt(100.0);
+                let mut y = x.clone();
+                for _ in 0..n {
+                    y = &y * 1.5 - 0.25;
+                    seen = seen | y.gt(2.0);
+                }
+                (seen, y)
+            }
+
+            #[$script]
+            pub(crate) fn settled(x: &Tensor, n: usize) -> (Tensor, Tensor) {
+                let mut y = Tensor::zeros_like(x);
+                let mut last = x.clone();
+                for _ in 0..n {
+                    let next = (&y + x).clamp(-1.0, 1.0);
+                    last = &next - &y;
+                    y = next;
+                }
+                (y, last)
+            }
+
+            #[$script]
+            pub(crate) fn counted(x: &Tensor, n: usize) -> Tensor {
+                let mut y = x.clone();
+                for i in 0..n {
+                    y = &y * 0.5 + i as f32;
+                }
+                y
+            }
+
+            #[$script]
+            pub(crate) fn cycles(x: &Tensor, n: usize) -> (Tensor, Tensor) {
+                let (mut y, mut last) = (x.clone(), x.clone());
+                for _ in 0..n {
+                    last = &y * 2.0;
+                    y = 1.0 - &y;
+                }
+                (y, last)
+            }
+
+            #[$script]
+            pub(crate) fn doubles(x: &Tensor<f64>, n: usize) -> (Tensor<f64>, Tensor<bool>) {
+                let mut y = x.clone();
+                let mut any = x.gt(1.0);
+                for _ in 0..n {
+                    y = 0.5 * (&y + x / &y);
+                    any = any & y.is_finite();
+                }
+                (y, any)
+            }
+
+            #[$script]
+            pub(crate) fn single(x: &Tensor, n: usize) -> Tensor {
+                let mut y = x.clone();
+                for _ in 0..n {
+                    y = &y * &y;
+                }
+                y
+            }
+        }
+    };
+}
+
+fn values(shape: [usize; 2], seed: usize) -> Tensor {
+    let n = shape[0] * shape[1];
+    let value = |i: usize| ((i + seed) * 7919 % 4001) as f32 / 1000.0 - 2.0;
+    Tensor::from_vec((0..n).map(value).collect(), shape).expect("as many as the shape has")
+}
+
+trait Bits {
+    fn bits(&self) -> Vec<Vec<u32>>;
+}
+impl Bits for Tensor {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        let sizes = self.shape().iter().map(|n| *n as u32).collect();
+        vec![sizes, self.to_vec().iter().map(|v| v.to_bits()).collect()]
+    }
+}
+impl Bits for Tensor<f64> {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        vec![self.to_vec().iter().flat_map(|v| [v.to_bits() as u32, (v.to_bits() >> 32) as u32]).collect()]
+    }
+}
+impl Bits for Tensor<bool> {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        vec![self.to_vec().iter().map(|v| u32::from(*v)).collect()]
+    }
+}
+impl<A: Bits, B: Bits> Bits for (A, B) {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        [self.0.bits(), self.1.bits()].concat()
+    }
+}
+impl<A: Bits, B: Bits, C: Bits> Bits for (A, B, C) {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        [self.0.bits(), self.1.bits(), self.2.bits()].concat()
+    }
+}
+
+fn same<R: Bits>(call: impl Fn() -> R) {
+    let expected = jit_runtime::eager(&call).bits();
+    for threads in [1, 3] {
+        jit_runtime::set_threads(threads);
+        assert!(call().bits() == expected, "{threads} threads");
+    }
+}
+
+/// Blocks that no longer change are done while others go on, in any order; `last` is read by no trip.
+pub(crate) fn blocks_that_a_trip_left_as_they_were(how: &str) {
+    for n in [1, 63, 64, 65, 1024, 3000, 300_000] {
+        // Blocks that settle at once, after some trips, and never; in some a single element is later than the others.
+        let value = |i: usize| match (i / 64 % 7, i % 64) {
+            (0, 0) if i.is_multiple_of(3) => f32::NAN,
+            (0, _) => -0.0,
+            (3, 40) => 1e-4,
+            (block, _) => block as f32 * 0.013 - 0.03,
+        };
+        let x = Tensor::from_vec((0..n).map(value).collect(), [n]).expect("as many as the shape has");
+        for trips in [1, 2, 8, 9, 10, 17, 60, 200] {
+            same(|| bodies::settled(&x, trips));
+            same(|| bodies::cycles(&x, trips));
+        }
+    }
+    let x = Tensor::full([4096], 0.5);
+    let explained = bodies::settled::lower(&x, 3).explain();
+    assert!(explained.contains(how), "{explained}");
+}
+
+pub(crate) fn bits_of_trip_by_trip(how: &str) {
+    for shape in [[0, 3], [1, 1], [3, 21], [8, 128], [1, 1025], [50, 1000]] {
+        let (x, y) = (values(shape, 1), values(shape, 2));
+        let turned = values([shape[1], shape[0]], 3).t();
+        let row = values([1, shape[1]], 4);
+        for n in [0, 1, 2, 3, 20] {
+            for other in [&y, &turned, &row] {
+                same(|| bodies::escape(&x, other, n));
+                same(|| bodies::escape(other, &x, n));
+                same(|| bodies::swapped(&x, other, n));
+            }
+            same(|| bodies::kept(&turned, 0.75, n));
+            same(|| bodies::flags(&x, n));
+            same(|| bodies::counted(&x, n));
+            same(|| bodies::single(&x, n));
+            same(|| bodies::doubles(&x.cast(), n));
+        }
+    }
+    let x = values([8, 128], 1);
+    for explained in [bodies::escape::lower(&x, &x, 3).explain(), bodies::single::lower(&x, 3).explain()] {
+        assert!(explained.contains(how), "{explained}");
+    }
+}
+
+/// The first trip's values broadcast to more than they were.
+pub(crate) fn shapes_that_grow() {
+    let (column, row) = (values([5, 1], 1), values([1, 7], 2));
+    same(|| bodies::swapped(&column, &row, 3));
+    let error =
+        bodies::escape::try_call(&values([5, 2], 1), &values([3, 2], 1), 4).expect_err("shapes do not fit");
+    assert!(error.to_string().contains("[5, 2]"), "{error}");
+}
+
+macro_rules! tests {
+    ($how:literal) => {
+        #[test]
+        fn blocks_that_a_trip_left_as_they_were() {
+            loops::blocks_that_a_trip_left_as_they_were($how);
+        }
+
+        #[test]
+        fn bits_of_trip_by_trip() {
+            loops::bits_of_trip_by_trip($how);
+        }
+
+        #[test]
+        fn shapes_that_grow() {
+            loops::shapes_that_grow();
+        }
+    };
+}
