@@ -54,27 +54,29 @@ impl Form {
     /// The form of a `fused` node's region, with the values that its inputs are; `None` while types are open.
     pub fn of(graph: &Graph, region: RegionId) -> Option<(Form, Vec<ValueId>)> {
         let region = &graph.regions[region];
-        Form::of_nodes(graph, &region.nodes, &region.results)
+        Form::of_nodes(graph, &region.nodes, &region.results, &|v| v)
     }
 
     /// The form of some elementwise nodes whose values `results` are asked for; constants may stand among them.
+    /// `stands_for` says which value an operand is.
     pub(crate) fn of_nodes(
         graph: &Graph,
         nodes: &[NodeId],
         results: &[ValueId],
+        stands_for: &dyn Fn(ValueId) -> ValueId,
     ) -> Option<(Form, Vec<ValueId>)> {
         let mut form = Form { members: Vec::new(), inputs: Vec::new(), outputs: Vec::new() };
         let (mut made, mut inputs): (Vec<ValueId>, Vec<ValueId>) = (Vec::new(), Vec::new());
         for node in nodes.iter().map(|n| &graph.nodes[*n]).filter(|n| n.op != Op::Const) {
             let mut args = Vec::with_capacity(node.operands.len());
-            for v in &node.operands {
-                let member = made.iter().position(|m| m == v).map(Arg::Member);
-                let arg = match member.or_else(|| inputs.iter().position(|i| i == v).map(Arg::Input)) {
+            for v in node.operands.iter().map(|v| stands_for(*v)) {
+                let member = made.iter().position(|m| *m == v).map(Arg::Member);
+                let arg = match member.or_else(|| inputs.iter().position(|i| *i == v).map(Arg::Input)) {
                     Some(arg) => arg,
                     None => {
-                        let ty = graph.ty(*v);
+                        let ty = graph.ty(v);
                         form.inputs.push(Input { dtype: ty.dtype()?, scalar: ty.is_scalar() });
-                        inputs.push(*v);
+                        inputs.push(v);
                         Arg::Input(inputs.len() - 1)
                     }
                 };

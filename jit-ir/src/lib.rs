@@ -33,6 +33,7 @@ pub mod tree;
 pub mod trips;
 pub mod types;
 pub mod unify;
+pub mod until;
 pub mod verify;
 
 pub use copy::{Copier, Instead};

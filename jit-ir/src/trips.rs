@@ -47,7 +47,7 @@ impl Trips {
         let group = &graph.nodes[step];
         let (form, inputs) = match group.op {
             Op::Fused => Form::of(graph, group.regions[0])?,
-            _ if fusible(graph, group) => Form::of_nodes(graph, &[step], &group.results)?,
+            _ if fusible(graph, group) => Form::of_nodes(graph, &[step], &group.results, &|v| v)?,
             _ => return None,
         };
         if form.members.iter().any(|m| !m.op.is_elementwise()) || inputs.contains(counter) {

@@ -4,4 +4,4 @@
 mod loops;
 
 bodies!(script);
-tests!("all trips tile by tile");
+tests!("all trips tile by tile", "carried values  (");

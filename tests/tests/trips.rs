@@ -4,4 +4,4 @@
 mod loops;
 
 bodies!(script(native));
-tests!("all trips in one native kernel");
+tests!("all trips in one native kernel", "all trips in one native kernel");

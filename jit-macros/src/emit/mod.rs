@@ -13,6 +13,7 @@ use entries::{Entry, Given, Gives};
 
 mod entries;
 mod guess;
+mod loops;
 mod native;
 mod scalar;
 mod trace;

@@ -7,12 +7,11 @@
 use std::collections::BTreeSet;
 
 use jit_ir::form::{Arg, Form};
-use jit_ir::trips::Trips;
 use jit_ir::{DType, Graph, Op};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{PRIVATE, guess, scalar};
+use super::{PRIVATE, guess, loops, scalar};
 
 /// The constant `KERNELS`: the kernels for the groups of captured graphs; `always` in builds that are not optimised, too.
 pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
@@ -26,11 +25,13 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
                 values.push(quote! { #PRIVATE::native::Native::of::<#name>() });
             }
         }
-        for trips in loops(&graph).filter(|t| known.insert(t.to_string())) {
+        for (form, run) in loops::all(&graph) {
             let name = format_ident!("Trips{}", items.len());
-            if let Some(item) = repeated(&name, &trips) {
+            if known.insert(form)
+                && let Some((item, value)) = run(&name)
+            {
                 items.push(item);
-                values.push(quote! { #PRIVATE::native::Native::trips::<#name>() });
+                values.push(value);
             }
         }
         for found in scalar::loops(&graph).into_iter().filter(|l| known.insert(l.form.clone())) {
@@ -80,42 +81,27 @@ fn element(dtype: DType) -> Option<TokenStream> {
 }
 
 /// What a group computes, in tokens.
-struct Written {
-    inputs: Vec<(Ident, TokenStream)>,
+pub(super) struct Written {
+    pub(super) inputs: Vec<(Ident, TokenStream)>,
     /// For each output its name, its type and the member that it is.
-    outputs: Vec<(Ident, TokenStream, Ident)>,
+    pub(super) outputs: Vec<(Ident, TokenStream, Ident)>,
     /// Statements that compute the members for element `j`.
-    steps: Vec<TokenStream>,
+    pub(super) steps: Vec<TokenStream>,
 }
 
 impl Written {
     /// `None` for groups that tiles run as fast, or for which there is no code here.
-    fn of(form: &Form) -> Option<Written> {
+    pub(super) fn of(form: &Form) -> Option<Written> {
         if form.obstacle().is_some() {
             return None;
         }
-        let member = |k: usize| format_ident!("m{k}");
         let inputs = form.inputs.iter().enumerate();
         let inputs: Vec<(Ident, TokenStream)> =
-            inputs.map(|(i, of)| Some((format_ident!("i{i}"), element(of.dtype)?))).collect::<Option<_>>()?;
+            inputs.map(|(i, of)| Some((input(i), element(of.dtype)?))).collect::<Option<_>>()?;
         let output = |(j, k): (usize, &usize)| {
             Some((format_ident!("o{j}"), element(form.members[*k].to)?, member(*k)))
         };
         let outputs = form.outputs.iter().enumerate().map(output).collect::<Option<_>>()?;
-        let value = |arg: &Arg| match arg {
-            Arg::Input(i) => {
-                let name = &inputs[*i].0;
-                if form.inputs[*i].scalar {
-                    quote! { #name }
-                } else {
-                    quote! { #name[j] }
-                }
-            }
-            Arg::Member(k) => {
-                let name = member(*k);
-                quote! { #name }
-            }
-        };
         let dtype = |arg: &Arg| match arg {
             Arg::Input(i) => form.inputs[*i].dtype,
             Arg::Member(k) => form.members[*k].to,
@@ -126,11 +112,37 @@ impl Written {
             if !args.all(|(at, arg)| dtype(arg) == m.from || (m.op == Op::Select && at == 0)) {
                 return None;
             }
-            let args: Vec<TokenStream> = m.args.iter().map(value).collect();
+            let args: Vec<TokenStream> = m.args.iter().map(|arg| value(form, *arg)).collect();
             let (name, value) = (member(k), call(m.op, m.from, m.to, &args)?);
             steps.push(quote! { let #name = #value; });
         }
         Some(Written { inputs, outputs, steps })
+    }
+}
+
+fn input(i: usize) -> Ident {
+    format_ident!("i{i}")
+}
+
+pub(super) fn member(k: usize) -> Ident {
+    format_ident!("m{k}")
+}
+
+/// An operand's value for element `j`.
+pub(super) fn value(form: &Form, arg: Arg) -> TokenStream {
+    match arg {
+        Arg::Input(i) => {
+            let name = input(i);
+            if form.inputs[i].scalar {
+                quote! { #name }
+            } else {
+                quote! { #name[j] }
+            }
+        }
+        Arg::Member(k) => {
+            let name = member(k);
+            quote! { #name }
+        }
     }
 }
 
@@ -172,77 +184,6 @@ fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
                     }
                 }
                 each(tile.len(), #(#given),*);
-            }
-        }
-    })
-}
-
-/// The loops over one group of a graph.
-fn loops(graph: &Graph) -> impl Iterator<Item = Trips> + '_ {
-    let nodes = graph.nodes.ids().map(|n| &graph.nodes[n]);
-    nodes.filter_map(|n| Trips::of(graph, n)).map(|(trips, _)| trips)
-}
-
-/// The kernel of a loop over one group.
-fn repeated(name: &Ident, trips: &Trips) -> Option<TokenStream> {
-    let Written { inputs, outputs, steps } = Written::of(&trips.form)?;
-    let (text, wide, native) = (trips.to_string(), trips.is_wide(), quote! { #PRIVATE::native::trips });
-    let (mut memory, mut first, mut next, mut before, mut same) = (vec![], vec![], vec![], vec![], vec![]);
-    for (i, (name, ty)) in inputs.iter().enumerate() {
-        if trips.form.inputs[i].scalar {
-            memory.push(quote! { let #name = tile.scalar::<#ty>(#i); });
-            continue;
-        }
-        let all = format_ident!("all_{name}");
-        memory.push(quote! { let #all = tile.input::<#ty>(#i); });
-        let Some(k) = trips.next[i] else {
-            first.push(quote! { let #name = #native::block::<#ty, W>(#all, at); });
-            continue;
-        };
-        first.push(quote! { let mut #name = #native::block::<#ty, W>(#all, at); });
-        let (output, was) = (&outputs[k].0, format_ident!("was_{name}"));
-        next.push(quote! { #name = #output; });
-        before.push(quote! { let #was = #name; });
-        same.push(quote! { #native::same(&#was, &#name) });
-    }
-    let (mut last, mut stores) = (vec![], vec![]);
-    for (j, (name, ty, member)) in outputs.iter().enumerate() {
-        let all = format_ident!("all_{name}");
-        memory.push(quote! { let #all = tile.output::<#ty>(#j); });
-        first.push(quote! { let mut #name = #native::blank::<#ty, W>(); });
-        stores.push(quote! { #name[j] = #member; });
-        last.push(quote! { #native::put(#all, at, #name); });
-    }
-    // Outputs have blocks of their own: written in place, what a mask leaves as it is would become a masked store.
-    Some(quote! {
-        struct #name;
-        impl #native::Repeated for #name {
-            const FORM: &'static str = #text;
-            const WIDE: bool = #wide;
-            #[inline(always)]
-            #[allow(unused, clippy::all, clippy::pedantic)]
-            fn run<const W: usize>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
-                #(#memory)*
-                for at in (0..tile.len()).step_by(W) {
-                    #(#first)*
-                    let mut left = trips;
-                    while left > 0 {
-                        #(#before)*
-                        let some = if left < #native::CHECKED { left } else { #native::CHECKED };
-                        for _ in 0..some {
-                            for j in 0..W {
-                                #(#steps)*
-                                #(#stores)*
-                            }
-                            #(#next)*
-                        }
-                        left -= some;
-                        if true #(&& #same)* {
-                            left %= some;
-                        }
-                    }
-                    #(#last)*
-                }
             }
         }
     })

@@ -66,6 +66,7 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                 let tiles = match &plan.tiles {
                     Some(tiles) if tiles.native.is_some() => ", all trips in one native kernel",
                     Some(_) => ", all trips tile by tile",
+                    None if plan.asked.is_some() => ", all trips in one native kernel",
                     None => "",
                 };
                 let _ = writeln!(out, "{pad}loop of {} carried values{tiles}{at}", plan.carried.len());

@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use jit_ir::form::Form;
 use jit_ir::ops::{Attrs, rows};
 use jit_ir::trips::{Places, Trips};
-use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId};
+use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId, until};
 use smallvec::SmallVec;
 
 use super::program;
 use crate::error::{Error, Place, Result};
-use crate::exec::group::{Arg, Group, Member};
+use crate::exec::group::{self, Arg, Group, Member};
 use crate::exec::rows::Rows;
+use crate::exec::until::{HostArg, Until};
 use crate::kernels::native::{self, trips::Looped};
 use crate::kernels::scalar::Program;
 use crate::tensor::raw::Val;
@@ -82,6 +83,8 @@ pub(crate) struct LoopPlan {
     pub(crate) body: Block,
     /// How the loop runs a few elements at a time, if its body is one group and its condition is always true.
     pub(crate) tiles: Option<Tiles>,
+    /// How it runs if it goes on while some element asks for it, and a native kernel is known.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// A loop over one group, whose elements may go through all trips one after the other.
@@ -95,6 +98,20 @@ pub(crate) struct Tiles {
     pub(crate) becomes: Vec<Option<usize>>,
     /// The loop's own kernel, if one is known.
     pub(crate) native: Option<Looped>,
+}
+
+/// A loop that goes on while some element asks for it.
+pub(crate) struct Asked {
+    pub(crate) until: Until,
+    /// What its kernel reads.
+    pub(crate) args: SmallVec<[Ref; 4]>,
+    /// The slots of its states and of its counters, and what a trip adds to those.
+    pub(crate) states: Vec<u32>,
+    pub(crate) counters: Vec<(u32, Ref)>,
+    /// What its bounds compare with.
+    pub(crate) fixed: Vec<Ref>,
+    /// The slot of the bool that a `break` sets.
+    pub(crate) left: Option<u32>,
 }
 
 /// A graph ready to run.
@@ -291,7 +308,36 @@ impl Builder<'_> {
         let condition = self.block(condition, &[])?;
         let body = self.block(body, args)?;
         let tiles = Trips::of(graph, node).and_then(|(trips, places)| self.tiles(trips, places));
-        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body, tiles })))
+        let asked = until::Until::of(graph, node).and_then(|(until, at)| self.asked(&until, at, &carried));
+        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body, tiles, asked })))
+    }
+
+    fn asked(&self, until: &until::Until, at: until::Places, carried: &[u32]) -> Option<Asked> {
+        let kernel = native::until::find(until)?;
+        let mut fixed = Vec::new();
+        let mut arg = |arg: until::HostArg| match arg {
+            until::HostArg::Carried(c) => match at.counters.iter().position(|(own, _)| *own == c) {
+                Some(i) => HostArg::Counter(i),
+                None => {
+                    fixed.push(Ref::Slot(carried[c]));
+                    HostArg::Fixed(fixed.len() - 1)
+                }
+            },
+            until::HostArg::Outside(v) => {
+                fixed.push(self.place(v));
+                HostArg::Fixed(fixed.len() - 1)
+            }
+        };
+        let bounds = at.bounds.iter().map(|(op, [a, b])| (*op, [arg(*a), arg(*b)])).collect();
+        let cost = until.form.members.iter().map(|m| group::cost(m.op)).sum();
+        Some(Asked {
+            until: Until { kernel, reads: until.states.clone(), bounds, cost },
+            args: at.inputs.iter().map(|v| self.place(*v)).collect(),
+            states: at.states.iter().map(|c| carried[*c]).collect(),
+            counters: at.counters.iter().map(|(c, by)| (carried[*c], self.place(*by))).collect(),
+            fixed,
+            left: at.left.map(|c| carried[c]),
+        })
     }
 
     fn tiles(&self, trips: Trips, places: Places) -> Option<Tiles> {

@@ -401,7 +401,7 @@ impl Only {
 }
 
 /// Rough cost of an element, in additions.
-pub(super) fn cost(op: Op) -> usize {
+pub(crate) fn cost(op: Op) -> usize {
     if op.info().approx { 8 } else { 1 }
 }
 

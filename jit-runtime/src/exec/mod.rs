@@ -13,5 +13,6 @@ pub(crate) mod rows;
 pub(crate) mod run;
 mod sort;
 pub(crate) mod threads;
+pub(crate) mod until;
 mod views;
 mod window;

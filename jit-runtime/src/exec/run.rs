@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 
 use super::frame::Frame;
 use super::group::{Failure, Member};
+use super::until::Values;
 use super::{lists, ops};
-use crate::compile::plan::{Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
+use crate::compile::plan::{Asked, Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
 use crate::error::Error;
 use crate::few::few;
 use crate::tensor::raw::{RawTensor, Val};
@@ -277,6 +278,12 @@ impl Machine<'_> {
             self.leave(step, plan);
             return Ok(());
         }
+        if let Some(asked) = &plan.asked
+            && self.repeat_asked(asked, count).is_some()
+        {
+            self.leave(step, plan);
+            return Ok(());
+        }
         let mut i = 0;
         while count.is_none_or(|n| i < n) {
             self.block(&plan.condition)?;
@@ -314,6 +321,34 @@ impl Machine<'_> {
             }
         }
         true
+    }
+
+    /// Runs a loop that goes on while some element asks for it by its native kernel, if its values allow.
+    fn repeat_asked(&mut self, asked: &Asked, count: Option<usize>) -> Option<()> {
+        let Asked { until, args, states, counters, fixed, left } = asked;
+        let scalar = |r: &Ref| self.get(*r).scalar().ok();
+        if left.is_some_and(|slot| self.condition(Ref::Slot(slot))) {
+            return None;
+        }
+        let slots: SmallVec<[Ref; 4]> = states.iter().map(|s| Ref::Slot(*s)).collect();
+        let numbers = counters.iter().map(|(slot, _)| scalar(&Ref::Slot(*slot))).collect::<Option<_>>()?;
+        let steps = counters.iter().map(|(_, by)| scalar(by)).collect::<Option<_>>()?;
+        let fixed = fixed.iter().map(scalar).collect::<Option<_>>()?;
+        let end = self.with(args, |inputs| {
+            self.with(&slots, |states| {
+                until.run(Values { inputs, states, counters: numbers, steps, fixed, count })
+            })
+        })?;
+        for (slot, state) in states.iter().zip(end.states) {
+            self.env[*slot as usize] = Val::Tensor(state);
+        }
+        for ((slot, _), number) in counters.iter().zip(end.counters) {
+            self.env[*slot as usize] = Val::Scalar(number);
+        }
+        if let Some(slot) = left {
+            self.env[*slot as usize] = Val::Scalar(Scalar::Bool(end.unasked));
+        }
+        Some(())
     }
 
     fn carry(&mut self, plan: &LoopPlan, values: Vals) {

@@ -16,6 +16,7 @@ pub(crate) mod scalar;
 pub(crate) mod table;
 pub(crate) mod tile;
 mod turn;
+pub(crate) mod waves;
 mod wide;
 
 use std::sync::OnceLock;

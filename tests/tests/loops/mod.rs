@@ -108,6 +108,68 @@ macro_rules! bodies {
                 }
                 y
             }
+
+            #[$script]
+            pub(crate) fn root(x: &Tensor, limit: i32) -> (Tensor, i32) {
+                let mut y = x.clone();
+                let mut it = 0;
+                while it < limit && (&y * &y - x).abs().max().item() > 1e-5 {
+                    y = 0.5 * (&y + x / &y);
+                    it += 1;
+                }
+                (y, it)
+            }
+
+            #[$script]
+            pub(crate) fn bounded(c: &Tensor, n: usize) -> (Tensor, Tensor) {
+                let mut z = Tensor::zeros_like(c);
+                let mut count = Tensor::zeros_like(c);
+                for _ in 0..n {
+                    let inside = z.abs().le(4.0);
+                    if !inside.any().item() {
+                        break;
+                    }
+                    count = count + inside.cast::<f32>();
+                    z = inside.select(&z * &z + c, &z);
+                }
+                (z, count)
+            }
+
+            #[$script]
+            pub(crate) fn grown(x: &Tensor) -> (Tensor, Tensor<bool>, usize) {
+                let mut y = x.clone();
+                let mut on = y.lt(4.0);
+                let mut trips = 3;
+                while on.any().item() {
+                    y = on.select(&y + 0.75, &y);
+                    on = y.lt(4.0);
+                    trips += 2;
+                }
+                (y, on, trips)
+            }
+
+            #[$script]
+            pub(crate) fn shrunk(x: &Tensor<f64>, step: f64) -> (Tensor<f64>, Tensor<f64>) {
+                let mut y = x.clone();
+                let mut last = x.clone();
+                loop {
+                    if y.max().item() <= 1.0 {
+                        break;
+                    }
+                    last = &y * 0.5;
+                    y = &y - step;
+                }
+                (y, last)
+            }
+
+            #[$script]
+            pub(crate) fn lifted(x: &Tensor) -> Tensor {
+                let mut y = x.clone();
+                while !y.ge(1.0).all().item() {
+                    y = y.maximum(&(&y + 0.3));
+                }
+                y
+            }
         }
     };
 }
@@ -135,6 +197,16 @@ impl Bits for Tensor<f64> {
 impl Bits for Tensor<bool> {
     fn bits(&self) -> Vec<Vec<u32>> {
         vec![self.to_vec().iter().map(|v| u32::from(*v)).collect()]
+    }
+}
+impl Bits for i32 {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        vec![vec![*self as u32]]
+    }
+}
+impl Bits for usize {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        vec![vec![*self as u32]]
     }
 }
 impl<A: Bits, B: Bits> Bits for (A, B) {
@@ -210,8 +282,62 @@ pub(crate) fn shapes_that_grow() {
     assert!(error.to_string().contains("[5, 2]"), "{error}");
 }
 
+/// Elements that ask for few trips, for many, for none; a NaN; a loop that its count ends.
+pub(crate) fn trips_while_some_element_asks(how: &str) {
+    for n in [1, 2, 63, 64, 65, 1000, 4096, 200_001] {
+        let value = |i: usize| match (i / 64 % 5, i % 64) {
+            (0, _) => 4.5,
+            (2, 17) => 0.01,
+            (block, j) => 0.5 + block as f32 * 0.4 + j as f32 * 0.001,
+        };
+        let x = Tensor::from_vec((0..n).map(value).collect(), [n]).expect("as many as the shape has");
+        for limit in [-1, 0, 1, 3, 50] {
+            same(|| bodies::root(&x, limit));
+        }
+        for trips in [0, 1, 7, 8, 9, 40] {
+            same(|| bodies::bounded(&x, trips));
+            same(|| bodies::bounded(&(&x - 4.0), trips));
+        }
+        same(|| bodies::grown(&x));
+        same(|| bodies::grown(&(&x + 10.0)));
+        same(|| bodies::shrunk(&x.cast(), 0.1));
+        same(|| bodies::lifted(&(&x - 2.0)));
+        let mut nan = x.to_vec();
+        nan[n / 2] = f32::NAN;
+        let nan = Tensor::from_vec(nan, [n]).expect("as many as before");
+        same(|| bodies::root(&nan, 9));
+        same(|| bodies::bounded(&nan, 9));
+        same(|| bodies::grown(&nan));
+    }
+    let turned = values([7, 300], 1).t();
+    same(|| bodies::root(&turned.abs(), 5));
+    same(|| bodies::bounded(&turned, 5));
+    same(|| bodies::grown(&turned));
+    let x = values([3, 50], 1);
+    let doubles = x.cast();
+    for explained in [
+        bodies::root::lower(&x, 3).explain(),
+        bodies::bounded::lower(&x, 3).explain(),
+        bodies::grown::lower(&x).explain(),
+        bodies::shrunk::lower(&doubles, 0.5).explain(),
+        bodies::lifted::lower(&x).explain(),
+    ] {
+        assert!(explained.contains(how), "{explained}");
+    }
+}
+
+/// Of no elements none is the largest: the line of the source is named, with a kernel as without one.
+pub(crate) fn nothing_asks_where_nothing_is() {
+    let none = Tensor::zeros([0]);
+    same(|| bodies::grown(&none));
+    same(|| bodies::bounded(&none, 3));
+    same(|| bodies::lifted(&none));
+    let error = bodies::root::try_call(&none, 3).expect_err("there is no largest element").to_string();
+    assert!(error.contains("max") && error.contains("loops/mod.rs"), "{error}");
+}
+
 macro_rules! tests {
-    ($how:literal) => {
+    ($how:literal, $asked:literal) => {
         #[test]
         fn blocks_that_a_trip_left_as_they_were() {
             loops::blocks_that_a_trip_left_as_they_were($how);
@@ -220,6 +346,16 @@ macro_rules! tests {
         #[test]
         fn bits_of_trip_by_trip() {
             loops::bits_of_trip_by_trip($how);
+        }
+
+        #[test]
+        fn trips_while_some_element_asks() {
+            loops::trips_while_some_element_asks($asked);
+        }
+
+        #[test]
+        fn nothing_asks_where_nothing_is() {
+            loops::nothing_asks_where_nothing_is();
         }
 
         #[test]

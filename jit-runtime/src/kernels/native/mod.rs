@@ -16,6 +16,7 @@ use super::{arch, builtin};
 use crate::few::few;
 
 pub mod trips;
+pub mod until;
 
 pub use super::scalar::native as scalar;
 pub use super::table::approximated;
@@ -146,6 +147,8 @@ enum Code {
     Group(fn(Tile<'_>)),
     /// All trips of a loop over one group.
     Trips(fn(Tile<'_>, usize)),
+    /// Some trips of a loop that goes on while some element asks for it.
+    Waves(fn(Tile<'_>, until::Wave<'_>) -> bool),
     /// A loop of scalar code.
     Scalar(scalar::Code),
 }
@@ -159,6 +162,11 @@ impl Native {
     /// The kernel of a loop over one group as a value.
     pub const fn trips<K: trips::Repeated>() -> Native {
         Native { form: K::FORM, code: Code::Trips(trips::erased::<K>) }
+    }
+
+    /// The kernel of a loop that goes on while some element asks for it as a value.
+    pub const fn waves<K: until::Waves>() -> Native {
+        Native { form: K::FORM, code: Code::Waves(until::erased::<K>) }
     }
 
     /// A scalar loop as a value.

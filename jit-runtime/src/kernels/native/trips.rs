@@ -25,18 +25,25 @@ pub trait Repeated {
     fn run<const W: usize>(tile: Tile<'_>, trips: usize);
 }
 
+/// Calls a kernel for blocks of a few registers for each value: what one trip waits for hides behind the others.
+macro_rules! by_blocks {
+    ($S:ident, $K:ident, $($arg:expr),*) => {
+        match ($S::F32_LANES >= 16, $K::WIDE) {
+            (true, false) => $K::run::<BLOCK>($($arg),*),
+            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }>($($arg),*),
+            (false, true) => $K::run::<{ BLOCK / 4 }>($($arg),*),
+        }
+    };
+}
+pub(super) use by_blocks;
+
 struct Run<'a, K>(Tile<'a>, usize, std::marker::PhantomData<K>);
 
 impl<K: Repeated> WithSimd for Run<'_, K> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        // A few registers for each value: what one trip waits for hides behind the others.
-        match (S::F32_LANES >= 16, K::WIDE) {
-            (true, false) => K::run::<BLOCK>(self.0, self.1),
-            (true, true) | (false, false) => K::run::<{ BLOCK / 2 }>(self.0, self.1),
-            (false, true) => K::run::<{ BLOCK / 4 }>(self.0, self.1),
-        }
+        by_blocks!(S, K, self.0, self.1)
     }
 }
 
@@ -83,6 +90,14 @@ bits!(f32: |v| v.to_bits(), f64: |v| v.to_bits(), bool: |v| v);
 #[inline(always)]
 pub fn same<T: Bits, const W: usize>(a: &[T; W], b: &[T; W]) -> bool {
     (0..W).fold(true, |same, j| same & a[j].same(b[j]))
+}
+
+/// Whether an element is NaN.
+#[inline(always)]
+pub fn is_nan<T: Prim>(v: T) -> bool {
+    #[allow(clippy::eq_op, reason = "only a NaN is not itself")]
+    let unordered = v != v;
+    unordered
 }
 
 /// A loop's kernel, with the types of what it reads and writes.
