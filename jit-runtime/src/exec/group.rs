@@ -410,8 +410,11 @@ pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Sizes, String> {
     if a == b || b.is_empty() {
         return Ok(Sizes::from_slice(a));
     }
-    if a.is_empty() {
+    if a.is_empty() || launch::is_row(a, b) {
         return Ok(Sizes::from_slice(b));
+    }
+    if launch::is_row(b, a) {
+        return Ok(Sizes::from_slice(a));
     }
     let known = |s: &[usize]| s.iter().map(|n| Dim::Known(*n)).collect::<Vec<_>>();
     let dims = shape::broadcast(&known(a), &known(b))?.dims.unwrap_or_default();

@@ -138,18 +138,20 @@ fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
     group.run_one(args).map(Val::Tensor).map_err(|(_, message)| message)
 }
 
-/// One op by its kernel alone, if the operands are row-major and of one shape, or single elements.
+/// One op by its kernel alone, if the operands are row-major and of one shape, rows of that shape, or single elements.
 fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
     let mut sizes: Option<&[usize]> = None;
     for t in args.iter().filter_map(|v| if let Val::Tensor(t) = v { Some(t) } else { None }) {
         if t.rank() == 0 {
             continue;
         }
-        if !t.is_contiguous() || sizes.is_some_and(|s| !launch::same_but_for_ones(s, &t.shape)) {
+        if !t.is_contiguous() {
             return None;
         }
-        if sizes.is_none_or(|s| s.len() < t.rank()) {
-            sizes = Some(&t.shape);
+        match sizes {
+            Some(s) if s == &t.shape[..] || launch::is_row(&t.shape, s) => {}
+            Some(s) if !launch::is_row(s, &t.shape) => return None,
+            _ => sizes = Some(&t.shape),
         }
     }
     let mut dtypes = [from; 3];

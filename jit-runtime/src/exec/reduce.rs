@@ -6,10 +6,10 @@ use jit_ir::{DType, Op, Prim, Scalar};
 use smallvec::SmallVec;
 
 use super::ops::{apply, tensor};
-use super::views;
+use super::{threads, views};
 use crate::kernels::copy::contiguous_copy;
 use crate::kernels::launch;
-use crate::kernels::reduce::{Fold, fold, fold_columns, fold_rows};
+use crate::kernels::reduce::{Fold, fold, fold_columns, fold_rows, share};
 use crate::tensor::raw::{RawTensor, Val, row_major};
 
 pub(super) fn eval(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Result<RawTensor, String> {
@@ -122,20 +122,18 @@ impl Layout {
         } else if self.inner == 1 {
             fold_rows::<O, T>(values, self.reduced, to);
         } else if self.inner > 0 {
-            for (o, rows) in to.chunks_mut(self.inner).zip(values.chunks(self.reduced * self.inner)) {
-                fold_columns::<O, T>(rows, self.reduced, self.inner, o);
-            }
+            fold_columns::<O, T>(values, self.reduced, self.inner, to);
         }
         out
     }
 
     /// The position of the first best element; a NaN is better than all.
-    fn position<T: Prim>(&self, better: impl Fn(T, T) -> bool, sizes: &[usize]) -> RawTensor {
+    fn position<T: Prim>(&self, better: impl Fn(T, T) -> bool + Sync, sizes: &[usize]) -> RawTensor {
         let values = self.x.as_slice::<T>().unwrap_or(&[]);
         #[allow(clippy::eq_op, reason = "only a NaN differs from itself")]
         let nan = |v: T| v != v;
         let mut out = RawTensor::uninit(DType::I64, sizes);
-        for (i, o) in out.fresh::<i64>().iter_mut().enumerate() {
+        let best = |i: usize| {
             let start = i / self.inner * self.reduced * self.inner + i % self.inner;
             let at = |k: usize| values[start + k * self.inner];
             let mut best = 0;
@@ -144,8 +142,13 @@ impl Layout {
                     best = k;
                 }
             }
-            *o = best as i64;
-        }
+            best as i64
+        };
+        let to = out.fresh::<i64>();
+        let each = share(to.len(), values.len());
+        threads::pieces(to, 1, each, &|first, to| {
+            to.iter_mut().enumerate().for_each(|(i, o)| *o = best(first + i));
+        });
         debug_assert_eq!(self.outer * self.inner, out.len());
         out
     }
@@ -215,11 +218,14 @@ pub(super) fn along(op: Op, attrs: &Attrs, x: &RawTensor) -> Result<RawTensor, S
 /// Running sums or products along the reduced axis.
 fn running<O: Binary<T, Out = T>, T: Prim>(layout: &Layout) -> RawTensor {
     let mut out = contiguous_copy(&layout.x);
-    let row = layout.inner;
-    for block in out.fresh::<T>().chunks_mut(layout.reduced * row) {
-        for i in row..block.len() {
-            block[i] = O::eval(block[i - row], block[i]);
+    let (row, whole) = (layout.inner, layout.reduced * layout.inner);
+    let each = share(layout.outer, layout.x.len()) * whole;
+    threads::pieces(out.fresh::<T>(), whole, each, &|_, blocks| {
+        for block in blocks.chunks_mut(whole) {
+            for i in row..block.len() {
+                block[i] = O::eval(block[i - row], block[i]);
+            }
         }
-    }
+    });
     out
 }

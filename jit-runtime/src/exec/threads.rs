@@ -45,3 +45,49 @@ pub(crate) fn ranges(from: usize, to: usize, share: usize, body: &(impl Fn(usize
     }
     body(from, to);
 }
+
+/// Calls `body` with pieces of `out` and where each begins, side by side where there are threads; pieces have at most
+/// `share` elements and begin at multiples of `unit`.
+pub(crate) fn pieces<T: Send>(
+    out: &mut [T],
+    unit: usize,
+    share: usize,
+    body: &(impl Fn(usize, &mut [T]) + Sync),
+) {
+    fn split<T: Send>(
+        out: &mut [T],
+        at: usize,
+        unit: usize,
+        share: usize,
+        body: &(impl Fn(usize, &mut [T]) + Sync),
+    ) {
+        let middle = (out.len() / 2).next_multiple_of(unit);
+        if out.len() <= share || middle >= out.len() {
+            return body(at, out);
+        }
+        let (left, right) = out.split_at_mut(middle);
+        join(|| split(left, at, unit, share, body), || split(right, at + middle, unit, share, body));
+    }
+    split(out, 0, unit.max(1), share.max(1), body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn pieces_are_the_whole() {
+        for n in [0, 1, 5, 6, 7, 100, 101] {
+            for unit in [1, 3, 7] {
+                for share in [1, 10, 1000] {
+                    let mut out = vec![0; n];
+                    pieces(&mut out, unit, share, &|at, piece| {
+                        assert!(at % unit == 0 && piece.len() <= share.max(2 * unit));
+                        piece.iter_mut().enumerate().for_each(|(i, v)| *v += at + i);
+                    });
+                    assert!(out.iter().enumerate().all(|(i, v)| i == *v), "{n} {unit} {share}");
+                }
+            }
+        }
+    }
+}

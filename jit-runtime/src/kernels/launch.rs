@@ -7,6 +7,8 @@ use std::mem::MaybeUninit;
 
 use super::copy;
 use super::nest::Nest;
+use super::periodic::Periodic;
+pub(crate) use super::periodic::is_row;
 use super::table::Kernel;
 use super::tile::{self, GROUP, Program, Stream};
 use crate::exec::threads;
@@ -40,6 +42,14 @@ impl<'a> Operand<'a> {
         match self {
             Operand::Tensor(t) => &t.shape,
             Operand::Scalar(_) => &[],
+        }
+    }
+
+    /// How many elements.
+    fn len(&self) -> usize {
+        match self {
+            Operand::Tensor(t) => t.len(),
+            Operand::Scalar(_) => 1,
         }
     }
 
@@ -94,6 +104,9 @@ pub(crate) fn launch(
             run_flat(program, streams, results, n, cost);
         });
     }
+    if let Some(periodic) = Periodic::new(operands, sizes) {
+        return periodic.run(program, operands, results, n, cost);
+    }
     let views: SmallVec<[Option<RawTensor>; 6]> = operands.iter().map(|o| o.over(sizes)).collect();
     let nest = Nest::new(&views, sizes);
     if nest.inner() < SHORT_ROW && nest.loops() > 1 {
@@ -107,14 +120,14 @@ pub(crate) fn launch(
         return run_flat(program, &streams, results, n, cost);
     }
     let streams: SmallVec<[Stream; 6]> = operands.iter().map(|o| stream(o, 1)).collect();
-    nest.run(program, &streams, results);
+    nest.run(program, &streams, results, cost);
 }
 
 /// Elements of a splat that are written out for a kernel at a time.
 const SPLAT: usize = 512;
 
-/// One kernel over row-major operands of the shape `sizes` and single elements, on this thread; the result has
-/// elements of type `to`. `None` where that does not pay, or does not fit.
+/// One kernel over row-major operands of the shape `sizes`, rows that stand for all rows, and single elements, on this
+/// thread; the result has elements of type `to`. `None` where that does not pay, or does not fit.
 pub(crate) fn single(
     kernel: Kernel,
     operands: &[Operand],
@@ -134,11 +147,28 @@ pub(crate) fn single(
     let streams = &mut streams[..operands.len()];
     streams.iter_mut().zip(operands).for_each(|(to, o)| *to = stream(o, n));
     let mut filled = [const { MaybeUninit::<[u64; SPLAT]>::uninit() }; 3];
+    let mut row = 1;
+    for (s, o) in streams.iter_mut().zip(operands) {
+        if let Operand::Tensor(t) = o
+            && t.len() != n
+            && !s.splat
+        {
+            s.splat = true;
+            if t.len() > SPLAT || (t.len() > 1 && row > 1 && row != t.len()) {
+                return None;
+            }
+            row = row.max(t.len());
+        }
+    }
     let mut splat = false;
     let mut whole = n.next_multiple_of(GROUP);
-    for ((s, dtype), copy) in streams.iter().zip(dtypes).zip(&mut filled) {
+    for (((s, o), dtype), copy) in streams.iter().zip(operands).zip(dtypes).zip(&mut filled) {
         let size = dtype.size();
-        if s.splat {
+        if s.splat && o.len() > 1 {
+            splat = true;
+            // SAFETY: a row is readable, and the copy has room for as many.
+            unsafe { repeat(copy.as_mut_ptr().cast(), s.start, o.len() * size, SPLAT.min(whole) * size) };
+        } else if s.splat {
             splat = true;
             // SAFETY: one element is readable, and the copy has room for as many.
             unsafe { tile::fill(copy.as_mut_ptr().cast(), s.start, size, SPLAT.min(whole)) };
@@ -146,7 +176,7 @@ pub(crate) fn single(
             whole = n;
         }
     }
-    let step = if splat { SPLAT } else { whole };
+    let step = if splat { SPLAT / row * row } else { whole };
     let start = out.buffer.start();
     for at in (0..whole).step_by(step) {
         let from = |i: usize| match streams.get(i) {
@@ -160,6 +190,17 @@ pub(crate) fn single(
         unsafe { kernel(dst, from(0), from(1), from(2), step.min(whole - at)) };
     }
     Some(out)
+}
+
+/// Fills `to` with as many bytes, by repeating those from `from` on.
+///
+/// # Safety
+/// `row` bytes can be read there, `bytes` written; the two do not overlap.
+unsafe fn repeat(to: *mut u8, from: *const u8, row: usize, bytes: usize) {
+    for at in (0..bytes).step_by(row) {
+        // SAFETY: by the caller.
+        unsafe { std::ptr::copy_nonoverlapping(from, to.add(at), row.min(bytes - at)) };
+    }
 }
 
 /// Whether two shapes differ in leading axes of size 1 at most.

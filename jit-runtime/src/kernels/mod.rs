@@ -9,6 +9,7 @@ pub(crate) mod math;
 pub(crate) mod matmul;
 pub mod native;
 mod nest;
+mod periodic;
 pub(crate) mod reduce;
 pub(crate) mod repeat;
 pub(crate) mod rows;

@@ -3,8 +3,10 @@
 use smallvec::SmallVec;
 
 use super::copy;
-use super::tile::{Program, Runner, Stream};
+use super::launch::PARALLEL;
+use super::tile::{GROUP, Program, Runner, Stream};
 use super::turn::{BLOCK, Turn};
+use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides};
 
 /// Elements of a row that are copied out at a time, where an operand is not read in place.
@@ -66,46 +68,100 @@ impl Nest {
         [if last > 0 { strides[last - 1] } else { 0 }, strides[last]]
     }
 
-    /// Runs the program; `streams` begin at the operands' first elements, `results` are row-major.
-    pub(super) fn run(&self, program: &Program, streams: &[Stream], results: &[RawTensor]) {
+    /// Runs the program; `streams` begin at the operands' first elements, `results` are row-major. `cost` is the rough
+    /// cost of an element, in additions.
+    pub(super) fn run(&self, program: &Program, streams: &[Stream], results: &[RawTensor], cost: usize) {
         let loops = self.loops();
         let rows = if loops > 1 { self.sizes[loops - 2] } else { 1 };
-        let outer = loops.saturating_sub(2);
+        let blocks: usize = self.sizes[..loops.saturating_sub(2)].iter().product();
         let turned = |i: usize| self.steps(i)[0] == 1 && self.steps(i)[1] != 1;
         let still = |i: usize| self.steps(i) == [0, 0];
         let all_turned = rows >= BLOCK && (0..streams.len()).all(|i| turned(i) || still(i));
-        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer);
-        let blocks: usize = self.sizes[..outer].iter().product();
-        for block in 0..blocks {
-            let here = |(i, s): (usize, &Stream)| {
-                let steps = index.iter().zip(&self.strides[i]).map(|(k, step)| *k as isize * step);
-                moved(*s, steps.sum::<isize>() * program.inputs[i] as isize)
-            };
-            let matrix = Matrix {
-                program,
-                rows,
-                columns: self.inner(),
-                inputs: streams.iter().enumerate().map(here).collect(),
-                steps: (0..streams.len()).map(|i| self.steps(i)).collect(),
-                outputs: results
-                    .iter()
-                    .zip(&program.outputs)
-                    .map(|(r, size)| r.buffer.start().wrapping_add(block * rows * self.inner() * size))
-                    .collect(),
-            };
-            // SAFETY: operands are views that lie in their buffers, results have a row-major place for each element
-            // and padding behind; matrices follow each other in them.
-            unsafe {
-                if all_turned && (0..streams.len()).any(turned) { matrix.turned() } else { matrix.run() }
-            }
-            for axis in (0..outer).rev() {
-                index[axis] += 1;
-                if index[axis] < self.sizes[axis] {
-                    break;
-                }
-                index[axis] = 0;
-            }
+        let outputs: SmallVec<[*mut u8; 2]> = results.iter().map(|r| r.buffer.start()).collect();
+        let turned = all_turned && (0..streams.len()).any(turned);
+        let job = Job { nest: self, program, streams, outputs: &outputs, rows, turned };
+        let all = blocks * rows;
+        let work = all * self.inner() * cost;
+        let threads = if work >= PARALLEL { threads::count() } else { 1 };
+        let share = all.div_ceil(threads);
+        let share = if share > BAND { share.next_multiple_of(BAND) } else { share.max(1) };
+        // SAFETY: operands are views that lie in their buffers, results have a row-major place for each element and
+        // padding behind; no two threads have the same rows.
+        threads::ranges(0, all, share, &|from, to| unsafe { job.rows(from, to, to == all) });
+    }
+
+    /// The matrices of the last two loops, their rows counted through.
+    fn matrix<'a>(&self, job: &Job<'a>, row: usize, rows: usize) -> Matrix<'a> {
+        let loops = self.loops();
+        let mut rest = row / job.rows;
+        let mut index: SmallVec<[usize; 4]> = SmallVec::new();
+        for size in self.sizes[..loops.saturating_sub(2)].iter().rev() {
+            index.insert(0, rest % size);
+            rest /= size;
         }
+        let down = (row % job.rows) as isize;
+        let here = |(i, s): (usize, &Stream)| {
+            let outer: isize = index.iter().zip(&self.strides[i]).map(|(k, step)| *k as isize * step).sum();
+            moved(*s, (outer + down * self.steps(i)[0]) * job.program.inputs[i] as isize)
+        };
+        let sized = job.outputs.iter().zip(&job.program.outputs);
+        Matrix {
+            program: job.program,
+            rows,
+            columns: self.inner(),
+            inputs: job.streams.iter().enumerate().map(here).collect(),
+            steps: (0..job.streams.len()).map(|i| self.steps(i)).collect(),
+            outputs: sized.map(|(start, size)| start.wrapping_add(row * self.inner() * size)).collect(),
+        }
+    }
+}
+
+/// A nest with its memory.
+struct Job<'a> {
+    nest: &'a Nest,
+    program: &'a Program,
+    streams: &'a [Stream],
+    outputs: &'a [*mut u8],
+    /// Rows of a matrix.
+    rows: usize,
+    /// Whether it runs column by column.
+    turned: bool,
+}
+
+// SAFETY: inputs are only read, and each thread writes rows of the results of its own.
+unsafe impl Sync for Job<'_> {}
+
+impl Job<'_> {
+    /// Some of the rows of all matrices. Whether they are the last ones: else nothing behind them is written, not even for
+    /// a while.
+    ///
+    /// # Safety
+    /// As [`Matrix::run`]; nobody else uses these rows of the results, nor, behind the last ones, the padding.
+    unsafe fn rows(&self, from: usize, to: usize, last: bool) {
+        let mut row = from;
+        while row < to {
+            let count = (self.rows - row % self.rows).min(to - row);
+            // SAFETY: passed on; matrices follow each other in the results.
+            unsafe {
+                if self.turned {
+                    self.nest.matrix(self, row, count).turned();
+                } else {
+                    let apart = if last || row + count < to { 0 } else { self.reaching().min(count) };
+                    if count > apart {
+                        self.nest.matrix(self, row, count - apart).run();
+                    }
+                    if apart > 0 {
+                        self.nest.matrix(self, row + count - apart, apart).run_apart();
+                    }
+                }
+            }
+            row += count;
+        }
+    }
+
+    /// The last rows of which a whole group of elements may reach behind the last one.
+    fn reaching(&self) -> usize {
+        if self.nest.inner().is_multiple_of(GROUP) { 0 } else { GROUP.div_ceil(self.nest.inner()) }
     }
 }
 
@@ -215,6 +271,25 @@ impl Matrix<'_> {
                     unsafe { runner.run(&streams, &outputs, n) };
                 }
             }
+        }
+    }
+
+    /// As [`Matrix::run`], and writes nothing but the matrix' elements.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn run_apart(self) {
+        let n = self.rows * self.columns;
+        let room = |size: &usize| vec![0_u64; (n.next_multiple_of(GROUP) + GROUP) * size / 8];
+        let mut rooms: SmallVec<[Vec<u64>; 2]> = self.program.outputs.iter().map(room).collect();
+        let starts: SmallVec<[*mut u8; 2]> = rooms.iter_mut().map(|r| r.as_mut_ptr().cast()).collect();
+        let results = std::iter::zip(&self.outputs, &self.program.outputs);
+        let results: SmallVec<[(*mut u8, usize); 2]> = results.map(|(to, size)| (*to, n * size)).collect();
+        // SAFETY: by the caller; rooms have space for whole groups.
+        unsafe { Matrix { outputs: starts.clone(), ..self }.run() };
+        for (room, (to, bytes)) in starts.iter().zip(results) {
+            // SAFETY: by the caller; what was just written.
+            unsafe { std::ptr::copy_nonoverlapping(*room, to, bytes) };
         }
     }
 

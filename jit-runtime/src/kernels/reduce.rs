@@ -1,12 +1,15 @@
 //! Reductions by the fixed tree of `jit_ir::numerics`, as vector code.
 
+use jit_ir::Prim;
 use jit_ir::numerics::{BLOCK, LANES, fold_lanes};
 use jit_ir::ops::lanes::{Add, And, Binary, Maximum, Minimum, Mul, Or};
 use pulp::{Simd, WithSimd};
 use std::marker::PhantomData;
 
 use super::arch;
+use super::launch::PARALLEL;
 use super::wide::{double, single};
+use crate::exec::threads;
 
 /// A combining op with the value that its lanes begin with.
 pub(crate) trait Fold<T>: Binary<T, Out = T> {
@@ -98,16 +101,27 @@ impl<T: Copy> Pairs<T> {
     }
 }
 
+/// Elements that one thread reduces at least.
+const SHARE: usize = PARALLEL / 2;
+
+/// How many of `pieces` pieces of `n` elements in all one thread does.
+pub(crate) fn share(pieces: usize, n: usize) -> usize {
+    if n < PARALLEL { pieces } else { pieces.div_ceil(threads::count().min(n / SHARE)).max(1) }
+}
+
 /// All values of a slice combined; `None` for none.
-pub(crate) fn fold<O: Fold<T>, T: Copy>(values: &[T]) -> Option<T> {
+pub(crate) fn fold<O: Fold<T>, T: Prim>(values: &[T]) -> Option<T> {
     if values.len() <= BLOCK {
         return (!values.is_empty()).then(|| arch().dispatch(Block::<O, T> { values, op: PhantomData }));
     }
-    let mut pairs = Pairs { stack: Vec::with_capacity(48) };
-    for values in values.chunks(BLOCK) {
-        pairs.push(arch().dispatch(Block::<O, T> { values, op: PhantomData }), O::eval);
-    }
-    pairs.finish(O::eval)
+    let mut blocks = vec![O::IDENTITY; values.len().div_ceil(BLOCK)];
+    let each = share(blocks.len(), values.len());
+    threads::pieces(&mut blocks, 1, each, &|first, blocks| {
+        for (block, values) in blocks.iter_mut().zip(values[first * BLOCK..].chunks(BLOCK)) {
+            *block = arch().dispatch(Block::<O, T> { values, op: PhantomData });
+        }
+    });
+    join_blocks::<O, T>(&blocks)
 }
 
 /// Each of the rows of `n` values combined, where a row is one block.
@@ -129,16 +143,20 @@ impl<O: Fold<T>, T: Copy> WithSimd for Rows<'_, O, T> {
 }
 
 /// As [`fold`] of each row of `n` values, of which there are some.
-pub(crate) fn fold_rows<O: Fold<T>, T: Copy>(values: &[T], n: usize, out: &mut [T]) {
+pub(crate) fn fold_rows<O: Fold<T>, T: Prim>(values: &[T], n: usize, out: &mut [T]) {
     debug_assert!(n > 0 && values.len() == n * out.len());
-    if n <= BLOCK {
-        return arch().dispatch(Rows::<O, T> { values, n, out, op: PhantomData });
-    }
-    for (o, row) in out.iter_mut().zip(values.chunks_exact(n)) {
-        if let Some(value) = fold::<O, T>(row) {
-            *o = value;
+    let each = share(out.len(), values.len());
+    threads::pieces(out, 1, each, &|first, out| {
+        let values = &values[first * n..];
+        if n <= BLOCK {
+            return arch().dispatch(Rows::<O, T> { values, n, out, op: PhantomData });
         }
-    }
+        for (o, row) in out.iter_mut().zip(values.chunks_exact(n)) {
+            if let Some(value) = fold::<O, T>(row) {
+                *o = value;
+            }
+        }
+    });
 }
 
 /// The values of blocks combined as their whole is; there is at least one.
@@ -188,30 +206,68 @@ impl<O: Fold<T>, T: Copy> WithSimd for ColumnBlock<'_, O, T> {
     }
 }
 
-/// Folds `rows` rows of `columns` contiguous values into one row; there is at least one row.
-pub(crate) fn fold_columns<O: Fold<T>, T: Copy>(values: &[T], rows: usize, columns: usize, out: &mut [T]) {
-    for start in (0..columns).step_by(COLUMNS) {
-        let n = COLUMNS.min(columns - start);
-        let mut pairs: Pairs<[T; COLUMNS]> = Pairs { stack: Vec::new() };
-        let combine = |a: [T; COLUMNS], b: [T; COLUMNS]| {
-            let mut c = a;
-            c.iter_mut().zip(&b).for_each(|(c, b)| *c = O::eval(*c, *b));
-            c
-        };
-        for first in (0..rows).step_by(BLOCK) {
-            let mut sums = [O::IDENTITY; COLUMNS];
-            arch().dispatch(ColumnBlock::<O, T> {
-                values: &values[first * columns + start..],
-                stride: columns,
-                rows: BLOCK.min(rows - first),
-                out: &mut sums[..n],
-                op: PhantomData,
-            });
-            pairs.push(sums, combine);
+/// Folds each matrix of `rows` rows of `columns` contiguous values into one row; there are some rows and columns.
+pub(crate) fn fold_columns<O: Fold<T>, T: Prim>(values: &[T], rows: usize, columns: usize, out: &mut [T]) {
+    let matrices = out.len() / columns;
+    if matrices > 1 && rows * columns < PARALLEL {
+        let each = share(matrices, values.len()) * columns;
+        return threads::pieces(out, columns, each, &|first, out| {
+            for (o, values) in out.chunks_mut(columns).zip(values[first * rows..].chunks(rows * columns)) {
+                matrix::<O, T>(values, rows, columns, o);
+            }
+        });
+    }
+    for (o, values) in out.chunks_mut(columns).zip(values.chunks(rows * columns)) {
+        matrix::<O, T>(values, rows, columns, o);
+    }
+}
+
+/// The values of one block of some columns.
+type Sums<T> = [T; COLUMNS];
+
+/// As [`fold_columns`] of one matrix.
+fn matrix<O: Fold<T>, T: Prim>(values: &[T], rows: usize, columns: usize, out: &mut [T]) {
+    let groups = columns.div_ceil(COLUMNS);
+    if groups == 1 {
+        let each = share(rows.div_ceil(BLOCK), values.len());
+        return group::<O, T>((values, columns, 0), rows, each, out);
+    }
+    threads::pieces(out, COLUMNS, share(groups, values.len()) * COLUMNS, &|first, out| {
+        for (k, out) in out.chunks_mut(COLUMNS).enumerate() {
+            group::<O, T>((values, columns, first + k * COLUMNS), rows, usize::MAX, out);
         }
-        if let Some(sums) = pairs.finish(combine) {
-            out[start..start + n].copy_from_slice(&sums[..n]);
-        }
+    });
+}
+
+/// As [`fold_columns`] of a few columns of a matrix, from `start` on; a thread does `each` blocks at most.
+fn group<O: Fold<T>, T: Prim>(
+    (values, columns, start): (&[T], usize, usize),
+    rows: usize,
+    each: usize,
+    out: &mut [T],
+) {
+    let n = out.len();
+    let block = |first: usize, out: &mut [T]| {
+        let values = &values[first * BLOCK * columns + start..];
+        let rows = BLOCK.min(rows - first * BLOCK);
+        arch().dispatch(ColumnBlock::<O, T> { values, stride: columns, rows, out, op: PhantomData });
+    };
+    if rows <= BLOCK {
+        return block(0, out);
+    }
+    let mut sums: Vec<Sums<T>> = vec![[O::IDENTITY; COLUMNS]; rows.div_ceil(BLOCK)];
+    threads::pieces(&mut sums, 1, each, &|first, sums| {
+        sums.iter_mut().enumerate().for_each(|(i, sums)| block(first + i, &mut sums[..n]));
+    });
+    let combine = |a: Sums<T>, b: Sums<T>| {
+        let mut c = a;
+        c.iter_mut().zip(&b).for_each(|(c, b)| *c = O::eval(*c, *b));
+        c
+    };
+    let mut pairs = Pairs { stack: Vec::new() };
+    sums.iter().for_each(|s| pairs.push(*s, combine));
+    if let Some(sums) = pairs.finish(combine) {
+        out.copy_from_slice(&sums[..n]);
     }
 }
 
