@@ -28,6 +28,7 @@ pub mod ops;
 pub mod passes;
 pub mod random;
 pub mod scalar;
+pub mod stages;
 pub mod text;
 pub mod tree;
 pub mod trips;

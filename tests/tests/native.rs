@@ -45,6 +45,39 @@ fn looped(x: &Tensor, n: usize) -> Tensor {
     y
 }
 
+#[script(native)]
+fn root_mean_square(x: &Tensor, gamma: &Tensor) -> Tensor {
+    let scale = (x.square().mean_keepdim(-1) + 1e-6).rsqrt();
+    x * scale * gamma
+}
+
+#[script(native)]
+fn between(x: &Tensor) -> Tensor {
+    let low = x.min_keepdim(-1);
+    let high = x.max_keepdim(-1);
+    (x - &low) / (high - &low + 1e-9)
+}
+
+#[script(native)]
+fn warmer(x: &Tensor, t: f32) -> (Tensor, Tensor) {
+    let y = x * t + 0.5;
+    let e = (&y - y.max_keepdim(-1)).exp();
+    (&e / e.sum_keepdim(-1), y)
+}
+
+#[script(native)]
+fn correlation(x: &Tensor<f64>, y: &Tensor<f64>) -> Tensor<f64> {
+    let a = x - x.mean_keepdim(-1);
+    let b = y - y.mean_keepdim(-1);
+    let sizes = a.square().sum_keepdim(-1) * b.square().sum_keepdim(-1);
+    (&a * &b).sum_keepdim(-1) / (sizes.sqrt() + 1e-9)
+}
+
+#[script(native)]
+fn spread(x: &Tensor) -> Tensor {
+    (x - x.mean()).abs().sum() * 0.25
+}
+
 const SIZES: [usize; 10] = [0, 1, 2, 63, 64, 65, 1000, 1025, 5000, 70_000];
 
 fn values(n: usize, seed: usize) -> Tensor {
@@ -113,6 +146,49 @@ fn broadcasting_and_views() {
             same(|| activations(other, other, other), |y| vec![bits(y)]);
             same(|| generic(other, &gaps), |y| vec![bits(y)]);
         }
+    }
+}
+
+#[test]
+fn rows_with_reductions() {
+    for (m, n) in [(1, 2), (3, 100), (5, 383), (70, 384), (3, 1000), (2, 4096), (2, 4097), (9, 20_001)] {
+        // Without NaN, which would be all that there is to see.
+        let x = values(m * n, 1).clamp(-4.0, 4.0).reshape([m, n]);
+        let x = x.is_nan().select(&Tensor::scalar(0.5), &x);
+        let other = &x * 0.5 - x.abs();
+        let row = other.slice_axis(0, 0, 1);
+        let column = x.slice_axis(1, 0, 1);
+        let turned = x.reshape([n, m]).t();
+        for x in [&x, &turned] {
+            for gamma in [&row, &column, &other] {
+                same(|| root_mean_square(x, gamma), |y| vec![bits(y)]);
+            }
+            same(|| between(x), |y| vec![bits(y)]);
+            same(|| warmer(x, 1.25), |(y, z)| vec![bits(y), bits(z)]);
+            same(
+                || correlation(&x.cast(), &other.cast()),
+                |y| {
+                    vec![
+                        y.to_vec()
+                            .iter()
+                            .flat_map(|v| [v.to_bits() as u32, (v.to_bits() >> 32) as u32])
+                            .collect(),
+                    ]
+                },
+            );
+            same(|| spread(x), |y| vec![bits(y)]);
+        }
+    }
+    let x = values(1000, 1).reshape([2, 500]);
+    let doubles = x.cast();
+    for explained in [
+        root_mean_square::lower(&x, &x).explain(),
+        between::lower(&x).explain(),
+        warmer::lower(&x, 0.5).explain(),
+        correlation::lower(&doubles, &doubles).explain(),
+        spread::lower(&x).explain(),
+    ] {
+        assert!(explained.contains("native kernels, row by row"), "{explained}");
     }
 }
 

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use jit_ir::form::{Arg, Form};
-use jit_ir::{DType, Graph, Op};
+use jit_ir::ops::{Class, rows};
+use jit_ir::stages::{Stages, is_built_in};
+use jit_ir::{DType, Dim, Graph, Op, Type};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -17,8 +19,9 @@ use super::{PRIVATE, guess, loops, scalar};
 pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     let mut known = BTreeSet::new();
     let (mut values, mut items) = (Vec::new(), Vec::new());
-    for graph in texts.iter().filter_map(|t| Graph::parse(t).ok()).filter_map(|g| optimised(&g)) {
-        for form in forms(&graph).filter(|f| known.insert(f.to_string())) {
+    let graphs = texts.iter().filter_map(|t| Graph::parse(t).ok());
+    for graph in graphs.flat_map(|g| guesses(&g)) {
+        for form in forms(&graph).into_iter().filter(|f| known.insert(f.to_string())) {
             let name = format_ident!("Kernel{}", items.len());
             if let Some(item) = kernel(&name, &form) {
                 items.push(item);
@@ -54,10 +57,26 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     }
 }
 
+/// The graph after the passes. Reductions stand in groups only where ranks are known, so that for a graph with some there
+/// is one more guess: that all tensors are matrices.
+fn guesses(graph: &Graph) -> Vec<Graph> {
+    let reduces = |op: Op| op.info().class == Class::Reduce || rows::steps(op).is_some();
+    let twice = graph.nodes.ids().any(|n| reduces(graph.nodes[n].op));
+    let matrices: &[bool] = if twice { &[false, true] } else { &[false] };
+    matrices.iter().filter_map(|matrices| optimised(graph, *matrices)).collect()
+}
+
 /// The graph after the passes; `None` if it has values of whose types nothing speaks.
-fn optimised(graph: &Graph) -> Option<Graph> {
+fn optimised(graph: &Graph, matrices: bool) -> Option<Graph> {
     let params = graph.params().iter().map(|v| guess::structure(graph, *v)).collect::<Option<Vec<_>>>()?;
     let mut graph = jit_ir::link::link(graph, &params, None, &jit_ir::link::Empty).ok()?;
+    if matrices {
+        for v in graph.params().to_vec() {
+            if let Type::Tensor(_, dims @ None) = &mut graph.values[v].ty {
+                *dims = Some(vec![Dim::Unknown; 2]);
+            }
+        }
+    }
     jit_ir::infer::infer(&mut graph).ok()?;
     for (_, pass) in jit_ir::passes::PIPELINE {
         pass(&mut graph);
@@ -65,10 +84,20 @@ fn optimised(graph: &Graph) -> Option<Graph> {
     Some(graph)
 }
 
-/// The forms of the groups that the passes made.
-fn forms(graph: &Graph) -> impl Iterator<Item = Form> + '_ {
-    let fused = graph.nodes.ids().map(|n| &graph.nodes[n]).filter(|n| n.op == Op::Fused);
-    fused.filter_map(|n| Form::of(graph, n.regions[0])).map(|(form, _)| form)
+/// The forms of the groups that the passes made, and of the parts of those with reductions.
+fn forms(graph: &Graph) -> Vec<Form> {
+    let mut found = Vec::new();
+    for node in graph.nodes.ids().map(|n| &graph.nodes[n]).filter(|n| n.op == Op::Fused) {
+        let Some((form, _)) = Form::of(graph, node.regions[0]) else { continue };
+        if form.members.iter().any(|m| rows::is_fold(m.op)) {
+            let levels = Stages::guess(&form);
+            let parts = Stages::new(&form, &levels).parts().into_iter().map(|part| part.form);
+            found.extend(parts.filter(|form| !is_built_in(&form.to_string())));
+        } else {
+            found.push(form);
+        }
+    }
+    found
 }
 
 fn element(dtype: DType) -> Option<TokenStream> {

@@ -51,7 +51,11 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
             }
             Kind::Rows(group) => {
                 let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();
-                let _ = writeln!(out, "{pad}one kernel, row by row: {}{at}", ops.join(" "));
+                let (how, why) = match group.missed() {
+                    None => ("native kernels", String::new()),
+                    Some(why) => ("one kernel", format!("; a part has no native kernel: {why}")),
+                };
+                let _ = writeln!(out, "{pad}{how}, row by row: {}{at}{why}", ops.join(" "));
             }
             Kind::Host(_) => {
                 let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());

@@ -342,7 +342,7 @@ impl Builder<'_> {
 
     fn tiles(&self, trips: Trips, places: Places) -> Option<Tiles> {
         let native = native::trips::find(&trips);
-        let members = members(&trips.form, std::iter::repeat(None));
+        let members = group::members(&trips.form, std::iter::repeat(None));
         let dtypes = trips.form.inputs.iter().map(|i| i.dtype).collect();
         let group = Group::new(members, dtypes, trips.form.outputs.clone()).ok()?.native(&trips.form);
         let args = places.inputs.iter().map(|v| self.place(*v)).collect();
@@ -389,7 +389,7 @@ impl Builder<'_> {
         }
         let (form, inputs) =
             Form::of(graph, node.regions[0]).ok_or_else(|| broken("a group with open types".into()))?;
-        let members = members(&form, locations);
+        let members = group::members(&form, locations);
         let dtypes = form.inputs.iter().map(|i| i.dtype).collect();
         let outputs = form.outputs.clone();
         let kind = match folds.first() {
@@ -403,15 +403,6 @@ impl Builder<'_> {
         };
         Ok((kind, inputs.iter().map(|v| self.place(*v)).collect()))
     }
-}
-
-/// The members of a form, with their lines.
-fn members(form: &Form, lines: impl IntoIterator<Item = Option<Place>>) -> Vec<Member> {
-    let member = |(m, at): (&jit_ir::form::Member, _)| {
-        let args = SmallVec::from_slice(&m.args);
-        Member { op: m.op, args, from: m.from, to: m.to, at }
-    };
-    form.members.iter().zip(lines).map(member).collect()
 }
 
 /// Values that a node reads, those read inside its regions included.

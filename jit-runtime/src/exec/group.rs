@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use jit_ir::form::Arg;
-use jit_ir::form::Form;
+use jit_ir::form::{self, Form};
 use jit_ir::ops::shape;
 use jit_ir::{DType, Dim, Op};
 use smallvec::SmallVec;
@@ -28,6 +28,21 @@ pub(crate) struct Member {
     /// Element type of the result.
     pub(crate) to: DType,
     pub(crate) at: Option<Line>,
+}
+
+/// Why there is no native kernel of a form.
+pub(super) fn unwritten(form: &Form) -> String {
+    let none = "no script brought one of this form (with debug assertions only `#[script(native)]` does)";
+    form.obstacle().unwrap_or_else(|| none.into())
+}
+
+/// The members of a form, with their lines.
+pub(crate) fn members(form: &Form, lines: impl IntoIterator<Item = Option<Line>>) -> Vec<Member> {
+    let member = |(m, at): (&form::Member, _)| {
+        let args = SmallVec::from_slice(&m.args);
+        Member { op: m.op, args, from: m.from, to: m.to, at }
+    };
+    form.members.iter().zip(lines).map(member).collect()
 }
 
 /// Which member failed, and why.
@@ -93,9 +108,7 @@ impl Group {
             self.only = None;
             return self;
         }
-        let unwritten =
-            "no script brought one of this form (with debug assertions only `#[script(native)]` does)";
-        self.missed = Some(form.obstacle().unwrap_or_else(|| unwritten.into()));
+        self.missed = Some(unwritten(form));
         self
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jit_ir::form::{self, Form, Input};
 use jit_ir::ops::{Attrs, rows};
+use jit_ir::stages::{self, Level, Stages};
 use jit_ir::{DType, Op, Scalar};
 use smallvec::SmallVec;
 
@@ -15,22 +16,12 @@ use crate::kernels::native;
 use crate::kernels::rows::{Feed, Fold, Part, Schedule, Slot, Source, Stage, Summed};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
-/// How many values a member has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Level {
-    /// One for each row.
-    Row,
-    /// One for each element.
-    Full,
-}
-
 type Levels = SmallVec<[Level; 16]>;
 
 /// A group of elementwise ops and of reductions over the last axis, or over everything.
 pub(crate) struct Rows {
     pub(crate) members: Vec<Member>,
-    inputs: Vec<Input>,
-    outputs: Vec<usize>,
+    form: Form,
     /// Whether reductions run over everything; else over the last axis, which they keep.
     whole: bool,
     /// Rough cost of an element, in additions.
@@ -52,14 +43,25 @@ impl Rows {
         let elementwise: Vec<&Member> = members.iter().filter(|m| !rows::is_fold(m.op)).collect();
         elementwise.iter().try_for_each(|m| group::single(m).map(drop))?;
         let cost = members.iter().map(|m| group::cost(m.op)).sum();
-        Ok(Rows { members, inputs, outputs, whole, cost, schedules: Mutex::default() })
+        let ops =
+            members.iter().map(|m| form::Member { op: m.op, args: m.args.to_vec(), from: m.from, to: m.to });
+        let form = Form { members: ops.collect(), inputs, outputs };
+        Ok(Rows { members, form, whole, cost, schedules: Mutex::default() })
+    }
+
+    /// Why a part of it has no native kernel, if one has none. Which parts it has follows from the shapes; this is for
+    /// tensors with a value for each element.
+    pub(crate) fn missed(&self) -> Option<String> {
+        let levels = Stages::guess(&self.form);
+        let parts = Stages::new(&self.form, &levels).parts();
+        parts.iter().find(|part| native::find(&part.form).is_none()).map(|part| group::unwritten(&part.form))
     }
 
     /// Runs the group; gives one tensor for each output.
     pub(crate) fn run(&self, inputs: &[&Val]) -> Result<Results, Failure> {
         let operands: SmallVec<[Operand; 6]> = inputs
             .iter()
-            .zip(&self.inputs)
+            .zip(&self.form.inputs)
             .map(|(v, input)| Operand::new(v, input.dtype))
             .collect::<Result<_, _>>()
             .map_err(|e| (0, e))?;
@@ -71,10 +73,10 @@ impl Rows {
             operands.iter().map(|o| laid_out(o, &full, &row, self.whole)).collect();
         let feeds: SmallVec<[Feed; 6]> =
             operands.iter().zip(&copies).map(|(o, c)| feed(o, c.as_ref(), &full, &row)).collect();
-        let sizes: SmallVec<[usize; 6]> = self.inputs.iter().map(|i| i.dtype.size()).collect();
+        let sizes: SmallVec<[usize; 6]> = self.form.inputs.iter().map(|i| i.dtype.size()).collect();
         let sized = |k: &usize| if levels[*k] == Level::Full { &full } else { &row };
         let mut results: Results =
-            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sized(k))).collect();
+            self.form.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sized(k))).collect();
         counters::kernel(results.len());
         kernels::rows::run(&schedule, &feeds, &sizes, &mut results, (rows, n), self.cost);
         Ok(results)
@@ -153,7 +155,7 @@ impl Rows {
             let value = value.map_err(|e| (k, e))?;
             made.push(value);
         }
-        Ok(self.outputs.iter().map(|k| made[*k].clone()).collect())
+        Ok(self.form.outputs.iter().map(|k| made[*k].clone()).collect())
     }
 
     fn value<'a>(&self, m: &Member, get: impl Fn(Arg) -> &'a Val) -> Result<Val, String> {
@@ -171,7 +173,7 @@ impl Rows {
 
     fn one_by_one(&self, inputs: &[&Val]) -> Result<Results, Failure> {
         let values = self.values(inputs)?;
-        values.iter().zip(&self.outputs).map(|(v, k)| v.tensor().cloned().map_err(|e| (*k, e))).collect()
+        values.iter().zip(&self.form.outputs).map(|(v, k)| v.tensor().cloned().map_err(|e| (*k, e))).collect()
     }
 }
 
@@ -241,63 +243,34 @@ fn feed(operand: &Operand, copy: Option<&RawTensor>, full: &Sizes, row: &Sizes) 
     }
 }
 
-/// From members with levels to stages.
+/// From members with levels to a schedule.
 struct Planner<'a> {
     group: &'a Rows,
     levels: &'a Levels,
-    /// For each member the stage in which it runs.
-    stages: Vec<usize>,
+    stages: Stages<'a>,
     /// For each member the slot of its value, if it has one.
     slots: Vec<Option<usize>>,
-    /// Members that later stages compute again: a cheap op costs less than its value's way through memory.
-    again: Vec<bool>,
     schedule: Schedule,
 }
 
 impl<'a> Planner<'a> {
     fn new(group: &'a Rows, levels: &'a Levels) -> Planner<'a> {
-        let mut stages: Vec<usize> = Vec::with_capacity(group.members.len());
-        for m in &group.members {
-            let ready = |arg: &Arg| match arg {
-                Arg::Input(_) => 0,
-                Arg::Member(k) => stages[*k] + usize::from(rows::is_fold(group.members[*k].op)),
-            };
-            stages.push(m.args.iter().map(ready).max().unwrap_or(0));
-        }
-        let (slots, again) = (vec![None; group.members.len()], vec![false; group.members.len()]);
-        let mut planner = Planner { group, levels, stages, slots, again, schedule: Schedule::default() };
-        planner.again = (0..group.members.len()).map(|k| planner.is_cheap(k)).collect();
-        planner
-    }
-
-    /// Whether later stages may compute a member's value again.
-    fn is_cheap(&self, k: usize) -> bool {
-        let m = &self.group.members[k];
-        let outside = |a: &Arg| match a {
-            Arg::Input(_) => true,
-            Arg::Member(j) => self.levels[*j] == Level::Row,
-        };
-        let folded = |j: &Member| rows::is_fold(j.op) && j.args.contains(&Arg::Member(k));
-        matches!(m.op, Op::Add | Op::Sub | Op::Mul)
-            && self.levels[k] == Level::Full
-            && m.args.iter().all(outside)
-            && !self.group.outputs.contains(&k)
-            && !self.group.members.iter().any(folded)
+        let stages = Stages::new(&group.form, levels);
+        Planner { group, levels, stages, slots: Vec::new(), schedule: Schedule::default() }
     }
 
     fn plan(mut self) -> Schedule {
         for k in 0..self.group.members.len() {
-            self.slots[k] = self.slot(k);
+            let slot = self.stages.is_kept(k).then(|| self.slot(k));
+            self.slots.push(slot);
         }
-        let last = self.stages.iter().copied().max().unwrap_or(0);
-        for stage in 0..=last {
-            let row = self.part(stage, Level::Row);
-            let full = self.part(stage, Level::Full);
-            let folds = (0..self.group.members.len()).filter(|k| self.stages[*k] == stage);
+        for stage in 0..self.stages.count() {
+            let row = self.stages.part(stage, Level::Row).map(|part| self.part(&part));
+            let full = self.stages.part(stage, Level::Full);
+            let folds = (0..self.group.members.len()).filter(|k| self.stages.of(*k) == stage);
             let folds: Vec<Fold> = folds.filter_map(|k| self.fold(k)).collect();
-            let (row, full) = (row.map(|(part, ..)| part), full);
-            let summed = full.as_ref().and_then(|(_, form, given)| self.summed(form, given, folds.first()?));
-            let full = full.map(|(part, ..)| part);
+            let summed = full.as_ref().and_then(|part| self.summed(part, folds.first()?));
+            let full = full.map(|part| self.part(&part));
             self.schedule.stages.push(Stage { row, full, folds, summed });
         }
         let native = |s: &Stage| {
@@ -308,35 +281,16 @@ impl<'a> Planner<'a> {
         self.schedule
     }
 
-    fn is_fold(&self, k: usize) -> bool {
-        rows::is_fold(self.group.members[k].op)
-    }
-
-    /// Whether a member's value is read outside of the part that makes it, and whether in a later stage.
-    fn readers(&self, k: usize) -> (bool, bool) {
-        let mut seen = (false, false);
-        for (j, m) in self.group.members.iter().enumerate().filter(|(_, m)| m.args.contains(&Arg::Member(k)))
-        {
-            let later = self.stages[j] > self.stages[k] && !self.again[k];
-            let beside = later || rows::is_fold(m.op) || self.levels[j] != self.levels[k];
-            seen = (seen.0 | beside, seen.1 | later);
-        }
-        seen
-    }
-
-    fn slot(&mut self, k: usize) -> Option<usize> {
-        let output = self.group.outputs.iter().position(|o| *o == k);
-        let (outside, later) = self.readers(k);
-        if output.is_none() && !outside && !self.is_fold(k) {
-            return None;
-        }
+    fn slot(&mut self, k: usize) -> usize {
+        let output = self.group.form.outputs.iter().position(|o| *o == k);
+        let (_, later) = self.stages.readers(k);
         let slots = match self.levels[k] {
             Level::Row => &mut self.schedule.rows,
             Level::Full => &mut self.schedule.full,
         };
         let size = self.group.members[k].to.size();
         slots.push(Slot { size, output, passing: output.is_none() && !later });
-        Some(slots.len() - 1)
+        slots.len() - 1
     }
 
     fn source(&self, arg: Arg) -> Source {
@@ -349,76 +303,26 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn dtype(&self, arg: Arg) -> DType {
-        match arg {
-            Arg::Input(i) => self.group.inputs[i].dtype,
-            Arg::Member(k) => self.group.members[k].to,
-        }
-    }
-
-    /// An input of a part: in one over elements a value of the row is the same for all.
-    fn input(&self, arg: Arg, level: Level) -> Input {
-        let scalar = match arg {
-            Arg::Input(i) => self.group.inputs[i].scalar,
-            Arg::Member(k) => level == Level::Full && self.levels[k] == Level::Row,
-        };
-        Input { dtype: self.dtype(arg), scalar }
-    }
-
-    /// Whether a member is computed in a part of this stage and level.
-    fn belongs(&self, k: usize, stage: usize, level: Level) -> bool {
-        let here = |k: usize| self.stages[k] == stage && self.levels[k] == level && !self.is_fold(k);
-        let read = |(j, m): (usize, &Member)| here(j) && m.args.contains(&Arg::Member(k));
-        if self.again[k] { self.group.members.iter().enumerate().any(read) } else { here(k) }
-    }
-
-    /// The elementwise members of a stage and a level, their form, and those whose values have slots.
-    fn part(&self, stage: usize, level: Level) -> Option<(Part, Form, Vec<usize>)> {
-        let mut members: Vec<Member> = Vec::new();
-        let mut position: Vec<Option<usize>> = vec![None; self.group.members.len()];
-        let mut inputs: Vec<Arg> = Vec::new();
-        for (k, m) in self.group.members.iter().enumerate() {
-            if !self.belongs(k, stage, level) {
-                continue;
-            }
-            let args = m.args.iter().map(|arg| match arg {
-                Arg::Member(j) if position[*j].is_some() => Arg::Member(position[*j].unwrap_or(0)),
-                outside => Arg::Input(inputs.iter().position(|i| i == outside).unwrap_or_else(|| {
-                    inputs.push(*outside);
-                    inputs.len() - 1
-                })),
-            });
-            let member = Member { args: args.collect(), ..m.clone() };
-            position[k] = Some(members.len());
-            members.push(member);
-        }
-        let given: Vec<usize> =
-            (0..position.len()).filter(|k| position[*k].is_some() && self.slots[*k].is_some()).collect();
-        if given.is_empty() {
-            return None;
-        }
-        let dtypes = inputs.iter().map(|a| self.dtype(*a)).collect();
-        let outputs: Vec<usize> = given.iter().filter_map(|k| position[*k]).collect();
-        let form = Form {
-            members: members
-                .iter()
-                .map(|m| form::Member { op: m.op, args: m.args.to_vec(), from: m.from, to: m.to })
-                .collect(),
-            inputs: inputs.iter().map(|a| self.input(*a, level)).collect(),
-            outputs: outputs.clone(),
-        };
-        let group = Group::new(members, dtypes, outputs).expect("its members have kernels");
-        let part = Part {
+    /// A part with its kernels.
+    fn part(&self, part: &stages::Part) -> Part {
+        let members = group::members(&part.form, std::iter::repeat(None));
+        let dtypes = part.form.inputs.iter().map(|i| i.dtype).collect();
+        let group = Group::new(members, dtypes, part.form.outputs.clone()).expect("its members have kernels");
+        Part {
             program: group.into_program(),
-            from: inputs.iter().map(|a| self.source(*a)).collect(),
-            to: given.iter().filter_map(|k| self.slots[*k]).collect(),
-            native: native::find(&form),
-        };
-        Some((part, form, given))
+            from: part.inputs.iter().map(|a| self.source(*a)).collect(),
+            to: part.given.iter().filter_map(|k| self.slots[*k]).collect(),
+            native: {
+                let n = native::find(&part.form);
+                eprintln!("PART {} {}", n.is_some(), part.form);
+                n
+            },
+        }
     }
 
-    /// A kernel for a part, whose members `given` have slots, and the sum of one of them.
-    fn summed(&self, form: &Form, given: &[usize], fold: &Fold) -> Option<Summed> {
+    /// A kernel for a part and the sum of one of the members that it gives.
+    fn summed(&self, part: &stages::Part, fold: &Fold) -> Option<Summed> {
+        let stages::Part { form, given, .. } = part;
         let Source::Full(slot) = fold.from else { return None };
         let at = given.iter().position(|k| self.slots[*k] == Some(slot))?;
         if !matches!(fold.op, Op::Sum | Op::Mean) {
@@ -437,7 +341,7 @@ impl<'a> Planner<'a> {
 
     fn fold(&self, k: usize) -> Option<Fold> {
         let m = &self.group.members[k];
-        let to = self.slots[k].filter(|_| self.is_fold(k))?;
+        let to = self.slots[k].filter(|_| rows::is_fold(m.op))?;
         Some(Fold { op: m.op, dtype: m.from, from: self.source(m.args[0]), to })
     }
 }

@@ -161,3 +161,15 @@ kernels!(double f64 "f64");
 pub(super) fn all() -> impl Iterator<Item = Native> {
     single::ALL.into_iter().chain(double::ALL)
 }
+
+#[cfg(test)]
+mod tests {
+    /// Macros write kernels for all other forms.
+    #[test]
+    fn macros_know_which_kernels_there_are() {
+        for form in super::all().map(|k| k.form()).filter(|form| !form.contains("; sum ")) {
+            assert!(jit_ir::stages::is_built_in(form), "{form}");
+        }
+        assert!(!jit_ir::stages::is_built_in("f32[]; neg i0 -> 0"));
+    }
+}

@@ -174,6 +174,11 @@ impl Native {
         Native { form: L::FORM, code: Code::Scalar(L::run) }
     }
 
+    #[cfg(test)]
+    pub(super) fn form(&self) -> &'static str {
+        self.form
+    }
+
     pub(super) const fn summing<K: Summing>() -> Native {
         Native { form: K::FORM, code: Code::Group(erased_sum::<K>) }
     }
