@@ -154,7 +154,7 @@ fn rows_with_reductions() {
     for (m, n) in [(1, 2), (3, 100), (5, 383), (70, 384), (3, 1000), (2, 4096), (2, 4097), (9, 20_001)] {
         // Without NaN, which would be all that there is to see.
         let x = values(m * n, 1).clamp(-4.0, 4.0).reshape([m, n]);
-        let x = x.is_nan().select(&Tensor::scalar(0.5), &x);
+        let x = x.is_nan().select(Tensor::scalar(0.5), &x);
         let other = &x * 0.5 - x.abs();
         let row = other.slice_axis(0, 0, 1);
         let column = x.slice_axis(1, 0, 1);
