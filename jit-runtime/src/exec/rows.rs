@@ -312,11 +312,7 @@ impl<'a> Planner<'a> {
             program: group.into_program(),
             from: part.inputs.iter().map(|a| self.source(*a)).collect(),
             to: part.given.iter().filter_map(|k| self.slots[*k]).collect(),
-            native: {
-                let n = native::find(&part.form);
-                eprintln!("PART {} {}", n.is_some(), part.form);
-                n
-            },
+            native: native::find(&part.form),
         }
     }
 
