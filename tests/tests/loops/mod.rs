@@ -170,6 +170,60 @@ macro_rules! bodies {
                 }
                 y
             }
+
+            #[$script]
+            pub(crate) fn below(x: &Tensor) -> Tensor {
+                let mut y = x.clone();
+                while y.max().item() < 9.0 {
+                    y = &y * 1.5 + 0.25;
+                }
+                y
+            }
+
+            #[$script]
+            pub(crate) fn late(x: &Tensor, n: usize) -> (Tensor, Tensor) {
+                let (mut y, mut count) = (x.clone(), x * 0.0);
+                for _ in 0..n {
+                    count = &count + 1.0;
+                    if !y.lt(5.0).any().item() {
+                        break;
+                    }
+                    y = &y + 0.5;
+                }
+                (y, count)
+            }
+
+            #[$script]
+            pub(crate) fn settling(x: &Tensor) -> Tensor {
+                let mut y = x.clone();
+                while y.abs().sum().item() > 1.0 {
+                    y = &y * 0.5;
+                }
+                y
+            }
+
+            #[$script]
+            pub(crate) fn numbered(x: &Tensor, n: usize) -> Tensor {
+                let mut y = x.clone();
+                let mut t = 0.0;
+                for _ in 0..n {
+                    if !y.lt(5.0).any().item() {
+                        break;
+                    }
+                    y = &y + t;
+                    t += 0.5;
+                }
+                y
+            }
+
+            #[$script]
+            pub(crate) fn all_of_them(x: &Tensor) -> Tensor {
+                let mut y = x.clone();
+                while y.lt(7.0).all().item() {
+                    y = &y + 0.75;
+                }
+                y
+            }
         }
     };
 }
@@ -326,6 +380,30 @@ pub(crate) fn trips_while_some_element_asks(how: &str) {
     }
 }
 
+/// Loops that look like those, but for which it does not do that some element asks, or that change more.
+pub(crate) fn loops_in_which_all_elements_count() {
+    for n in [1, 64, 100, 5000] {
+        let x = values([1, n], 3);
+        same(|| bodies::below(&x));
+        same(|| bodies::settling(&x));
+        same(|| bodies::all_of_them(&x));
+        for trips in [0, 1, 9, 40] {
+            same(|| bodies::late(&x, trips));
+            same(|| bodies::numbered(&x, trips));
+        }
+    }
+    let x = values([3, 50], 1);
+    for explained in [
+        bodies::below::lower(&x).explain(),
+        bodies::late::lower(&x, 3).explain(),
+        bodies::settling::lower(&x).explain(),
+        bodies::numbered::lower(&x, 3).explain(),
+        bodies::all_of_them::lower(&x).explain(),
+    ] {
+        assert!(!explained.contains("all trips"), "{explained}");
+    }
+}
+
 /// Of no elements none is the largest: the line of the source is named, with a kernel as without one.
 pub(crate) fn nothing_asks_where_nothing_is() {
     let none = Tensor::zeros([0]);
@@ -351,6 +429,11 @@ macro_rules! tests {
         #[test]
         fn trips_while_some_element_asks() {
             loops::trips_while_some_element_asks($asked);
+        }
+
+        #[test]
+        fn loops_in_which_all_elements_count() {
+            loops::loops_in_which_all_elements_count();
         }
 
         #[test]
