@@ -44,6 +44,7 @@ pub(crate) fn texts(
     choices.truncate(MAX_INSTANCES);
     let mut texts = Texts::default();
     texts.native = options.native;
+    texts.copied = emit::copied(item);
     for choice in &choices {
         let mut found = Errors::default();
         let signature = Signature::read(item, choice, options, &mut found);

@@ -251,6 +251,44 @@ fn fields_of_structs_are_taken_for_tensors() {
     }
 }
 
+#[derive(Clone, Pytree)]
+struct Norm {
+    gamma: Tensor,
+    inner: Limits,
+}
+
+#[derive(Clone, Pytree)]
+struct Limits {
+    eps: f32,
+    scale: f32,
+}
+
+#[script(native)]
+fn of_rows(x: &Tensor, norm: &Norm) -> Tensor {
+    let size = (x.square().mean_keepdim(-1) + norm.inner.eps).sqrt();
+    x / size * &norm.gamma
+}
+
+#[script(native)]
+fn of_scalar_fields(x: &Tensor, norm: &Norm) -> Tensor {
+    (x * norm.inner.scale + &norm.gamma).tanh() * (norm.inner.eps)
+}
+
+#[test]
+fn fields_that_are_copied_are_taken_for_scalars() {
+    for n in [2, 100, 1000] {
+        let norm = Norm { gamma: values(n, 3), inner: Limits { eps: 1e-3, scale: 0.75 } };
+        let x = values(n, 1).clamp(-2.0, 2.0);
+        same(|| of_scalar_fields(&x, &norm), |y| vec![bits(y)]);
+        let explain = of_scalar_fields::lower(&x, &norm).explain();
+        assert!(explain.contains("one native kernel: mul add tanh mul"), "{explain}");
+        let rows = x.reshape([1, n]);
+        same(|| of_rows(&rows, &norm), |y| vec![bits(y)]);
+        let explain = of_rows::lower(&rows, &norm).explain();
+        assert!(explain.contains("native kernels, row by row"), "{explain}");
+    }
+}
+
 #[test]
 fn misses_are_explained() {
     #[script(native)]

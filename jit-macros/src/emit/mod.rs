@@ -1,5 +1,7 @@
 //! The tokens that stand for an annotated function: the function itself, its module, its static.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::visit_mut::VisitMut;
@@ -18,6 +20,7 @@ mod native;
 mod scalar;
 mod trace;
 
+pub(crate) use guess::copied;
 pub(crate) use trace::{trace, trace_method};
 
 /// The graphs of a script, and the names in them.
@@ -30,6 +33,8 @@ pub(crate) struct Texts {
     links: Vec<(String, Link)>,
     /// Native kernels in builds that are not optimised, too.
     pub(crate) native: bool,
+    /// Fields that are host scalars.
+    pub(crate) copied: BTreeSet<String>,
     /// A body could not be captured, and no message says why.
     pub(crate) failed: bool,
     pub(crate) reason: Option<String>,
@@ -488,7 +493,7 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
     let emitted = parts.module("script", &quote! { ::jit_runtime::Compiled }, &own, &entries, &call);
     let impls = parts.impls(Takes::Tensors);
     let script_name = name.to_string();
-    let kernels = native::kernels(&texts.instances, texts.native);
+    let kernels = native::kernels(texts);
     let (instances, open) = (&texts.instances, texts.open.clone().unwrap_or_default());
     let links = texts.links.iter().map(|(name, link)| parts.link(name, link));
     quote! {

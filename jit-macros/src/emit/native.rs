@@ -13,14 +13,14 @@ use jit_ir::{DType, Dim, Graph, Op, Type};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{PRIVATE, guess, loops, scalar};
+use super::{PRIVATE, Texts, guess, loops, scalar};
 
-/// The constant `KERNELS`: the kernels for the groups of captured graphs; `always` in builds that are not optimised, too.
-pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
+/// The constant `KERNELS`: the kernels for the groups and loops of captured graphs.
+pub(super) fn kernels(texts: &Texts) -> TokenStream {
     let mut known = BTreeSet::new();
     let (mut values, mut items) = (Vec::new(), Vec::new());
-    let graphs = texts.iter().filter_map(|t| Graph::parse(t).ok());
-    for graph in graphs.flat_map(|g| guesses(&g)) {
+    let graphs = texts.instances.iter().filter_map(|t| Graph::parse(t).ok());
+    for graph in graphs.flat_map(|g| guesses(&g, &texts.copied)) {
         for form in forms(&graph).into_iter().filter(|f| known.insert(f.to_string())) {
             let name = format_ident!("Kernel{}", items.len());
             if let Some(item) = kernel(&name, &form) {
@@ -45,7 +45,7 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
     }
     let list = quote! { &[#PRIVATE::native::Native] };
     let kernels = quote! { const KERNELS: #list = { #(#items)* &[#(#values),*] }; };
-    if always || items.is_empty() {
+    if texts.native || items.is_empty() {
         return kernels;
     }
     // Not optimised they would be slower than the tiles.
@@ -59,16 +59,17 @@ pub(super) fn kernels(texts: &[String], always: bool) -> TokenStream {
 
 /// The graph after the passes. Reductions stand in groups only where ranks are known, so that for a graph with some there
 /// is one more guess: that all tensors are matrices.
-fn guesses(graph: &Graph) -> Vec<Graph> {
+fn guesses(graph: &Graph, copied: &BTreeSet<String>) -> Vec<Graph> {
     let reduces = |op: Op| op.info().class == Class::Reduce || rows::steps(op).is_some();
     let twice = graph.nodes.ids().any(|n| reduces(graph.nodes[n].op));
     let matrices: &[bool] = if twice { &[false, true] } else { &[false] };
-    matrices.iter().filter_map(|matrices| optimised(graph, *matrices)).collect()
+    matrices.iter().filter_map(|matrices| optimised(graph, copied, *matrices)).collect()
 }
 
 /// The graph after the passes; `None` if it has values of whose types nothing speaks.
-fn optimised(graph: &Graph, matrices: bool) -> Option<Graph> {
-    let params = graph.params().iter().map(|v| guess::structure(graph, *v)).collect::<Option<Vec<_>>>()?;
+fn optimised(graph: &Graph, copied: &BTreeSet<String>, matrices: bool) -> Option<Graph> {
+    let params = graph.params().iter().map(|v| guess::structure(graph, *v, copied));
+    let params = params.collect::<Option<Vec<_>>>()?;
     let mut graph = jit_ir::link::link(graph, &params, None, &jit_ir::link::Empty).ok()?;
     if matrices {
         for v in graph.params().to_vec() {
