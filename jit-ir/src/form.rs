@@ -100,6 +100,11 @@ const APPROXIMATED: usize = 8;
 const RESULTS: usize = 8;
 
 impl Form {
+    /// Whether the widest elements have eight bytes.
+    pub fn is_wide(&self) -> bool {
+        self.members.iter().any(|m| m.from == DType::F64 || m.to == DType::F64)
+    }
+
     /// Why no kernel is written for groups of this form, if so.
     pub fn obstacle(&self) -> Option<String> {
         let approximated = self.members.iter().filter(|m| m.op.info().approx).count();

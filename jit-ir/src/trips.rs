@@ -9,7 +9,6 @@ use crate::graph::{Graph, Node};
 use crate::ids::{NodeId, ValueId};
 use crate::ops::Op;
 use crate::passes::fusible;
-use crate::types::DType;
 
 /// A counted loop over one group.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,11 +60,6 @@ impl Trips {
         let next = |v: &ValueId| carried.iter().position(|c| c == v).and_then(|c| becomes[c]);
         let next = inputs.iter().map(next).collect();
         Some((Trips { form, next }, Places { inputs, becomes }))
-    }
-
-    /// Whether the widest elements have eight bytes.
-    pub fn is_wide(&self) -> bool {
-        self.form.members.iter().any(|m| m.from == DType::F64 || m.to == DType::F64)
     }
 }
 

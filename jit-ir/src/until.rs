@@ -77,11 +77,6 @@ impl Until {
         };
         reader.until(node, &asked, &next)
     }
-
-    /// Whether the widest elements have eight bytes.
-    pub fn is_wide(&self) -> bool {
-        self.form.members.iter().any(|m| m.from == DType::F64 || m.to == DType::F64)
-    }
 }
 
 struct Reader<'a> {

@@ -101,7 +101,7 @@ impl Parts {
 /// A counted loop over one group.
 fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
     let Written { inputs, outputs, steps } = Written::of(&of.form)?;
-    let (text, wide, native, mut parts) = (of.to_string(), of.is_wide(), trips(), Parts::default());
+    let (text, wide, native, mut parts) = (of.to_string(), of.form.is_wide(), trips(), Parts::default());
     for (i, input) in inputs.iter().enumerate() {
         let Some(k) = of.next[i] else {
             parts.fixed(&of.form, i, input);
@@ -147,7 +147,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
 /// A loop that goes on while some element asks for it.
 fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
     let Written { inputs, outputs, steps } = Written::of(&of.form)?;
-    let (text, wide, native, mut parts) = (of.to_string(), of.is_wide(), trips(), Parts::default());
+    let (text, wide, native, mut parts) = (of.to_string(), of.form.is_wide(), trips(), Parts::default());
     for (i, input) in inputs.iter().enumerate().filter(|(i, _)| !of.states.contains(&Some(*i))) {
         parts.fixed(&of.form, i, input);
     }

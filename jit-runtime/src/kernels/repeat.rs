@@ -6,15 +6,13 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::launch::PARALLEL;
-use super::native::trips::{BLOCK, Looped};
+use super::native::trips::{BLOCK, CHECKED, Looped};
 use super::tile::{GROUP, Program, Runner, Stream};
 use crate::exec::threads;
 use crate::tensor::raw::RawTensor;
 
 /// Elements that go through the trips together.
 const TILE: usize = 1024;
-/// Trips after which it is asked again which elements are done.
-const CHECKED: usize = 8;
 
 /// A loop over a program's elements.
 #[derive(Clone, Copy)]

@@ -9,8 +9,8 @@ use pulp::{Simd, WithSimd};
 use super::{Code, Tile, known};
 use crate::kernels::arch;
 
-/// Trips after which it is asked again whether a block's values are those of so many trips before. A block whose values
-/// repeat goes through the trips that are left over only.
+/// Trips after which it is asked again whether values repeat. A block whose values are those of so many trips before
+/// goes through the trips that are left over only.
 pub const CHECKED: usize = 8;
 /// Elements that kernels go through together divide this.
 pub(crate) const BLOCK: usize = 64;
