@@ -105,6 +105,11 @@ impl Form {
         self.members.iter().any(|m| m.from == DType::F64 || m.to == DType::F64)
     }
 
+    /// Whether it has ops of many steps, each of which waits for the one before.
+    pub fn waits(&self) -> bool {
+        self.members.iter().any(|m| m.op.info().approx)
+    }
+
     /// Why no kernel is written for groups of this form, if so.
     pub fn obstacle(&self) -> Option<String> {
         let approximated = self.members.iter().filter(|m| m.op.info().approx).count();

@@ -32,6 +32,8 @@ pub(super) fn all(graph: &Graph) -> Vec<(String, Kernel)> {
 struct Parts {
     /// All elements of what is read and written.
     memory: Vec<TokenStream>,
+    /// Reads what some elements need of the blocks.
+    loads: Vec<TokenStream>,
     /// The blocks with which the first trip begins.
     first: Vec<TokenStream>,
     /// The values after a trip become those before the next one.
@@ -50,19 +52,32 @@ fn trips() -> TokenStream {
     quote! { #PRIVATE::native::trips }
 }
 
+fn packs() -> TokenStream {
+    quote! { #PRIVATE::native::packs }
+}
+
+/// The statement that reads what some elements need of a block.
+fn load(name: &Ident, ty: &TokenStream) -> TokenStream {
+    let packs = packs();
+    quote! { let #name = #packs::take::<#ty, W, N>(&#name, j); }
+}
+
 impl Parts {
     /// What is read and stays as it is.
     fn fixed(&mut self, form: &Form, i: usize, (name, ty): &(Ident, TokenStream)) {
         let (native, all) = (trips(), format_ident!("all_{name}"));
         if form.inputs[i].scalar {
-            return self.memory.push(quote! { let #name = tile.scalar::<#ty>(#i); });
+            let packs = packs();
+            return self.memory.push(quote! { let #name = #packs::all::<#ty, N>(tile.scalar::<#ty>(#i)); });
         }
+        self.loads.push(load(name, ty));
         self.memory.push(quote! { let #all = tile.input::<#ty>(#i); });
         self.first.push(quote! { let #name = #native::block::<#ty, W>(#all, at); });
     }
 
     /// What becomes the value `output` of the trip.
-    fn carried(&mut self, name: &Ident, output: &Ident) {
+    fn carried(&mut self, name: &Ident, ty: &TokenStream, output: &Ident) {
+        self.loads.push(load(name, ty));
         let (native, was) = (trips(), format_ident!("was_{name}"));
         self.next.push(quote! { #name = #output; });
         self.before.push(quote! { let #was = #name; });
@@ -70,20 +85,21 @@ impl Parts {
     }
 
     fn output(&mut self, (name, ty, member): &(Ident, TokenStream, Ident)) {
-        let native = trips();
+        let (native, packs) = (trips(), packs());
         self.blank.push(quote! { let mut #name = #native::blank::<#ty, W>(); });
-        self.stores.push(quote! { #name[j] = #member; });
+        self.stores.push(quote! { #packs::put::<#ty, W, N>(&mut #name, j, #member); });
     }
 
     /// `left` trips, or fewer if they repeat themselves.
     fn trips(&self, steps: &[TokenStream]) -> TokenStream {
-        let (native, Parts { next, before, same, stores, .. }) = (trips(), self);
+        let (native, Parts { loads, next, before, same, stores, .. }) = (trips(), self);
         quote! {
             while left > 0 {
                 #(#before)*
                 let some = if left < #native::CHECKED { left } else { #native::CHECKED };
                 for _ in 0..some {
-                    for j in 0..W {
+                    for j in 0..W / N {
+                        #(#loads)*
                         #(#steps)*
                         #(#stores)*
                     }
@@ -111,7 +127,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
         let all = format_ident!("all_{name}");
         parts.memory.push(quote! { let #all = tile.input::<#ty>(#i); });
         parts.first.push(quote! { let mut #name = #native::block::<#ty, W>(#all, at); });
-        parts.carried(name, &outputs[k].0);
+        parts.carried(name, ty, &outputs[k].0);
     }
     for (j, output) in outputs.iter().enumerate() {
         let (name, ty, _) = output;
@@ -129,7 +145,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
             const WIDE: bool = #wide;
             #[inline(always)]
             #[allow(unused, clippy::all, clippy::pedantic)]
-            fn run<const W: usize>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
+            fn run<const W: usize, const N: usize>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
                 #(#memory)*
                 for at in (0..tile.len()).step_by(W) {
                     #(#first)*
@@ -157,17 +173,17 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
         let all = format_ident!("all_{name}");
         parts.memory.push(quote! { let mut #all = tile.output::<#ty>(#k); });
         parts.first.push(quote! { let mut #name = #native::block::<#ty, W>(#all, at); });
-        parts.carried(&name, next);
+        parts.carried(&name, ty, next);
         parts.output(output);
         parts.last.push(quote! { #native::put(#all, at, #name); });
     }
     let asks = member(of.asks);
     let ordered = of.ordered.map(|arg| {
-        let value = value(&of.form, arg);
-        quote! { odd |= #native::is_nan(#value); }
+        let (value, packs) = (value(arg), packs());
+        quote! { odd |= #packs::is_nan(#value); }
     });
     let to_the_goal = parts.trips(&steps);
-    let Parts { memory, first, blank, next, stores, last, .. } = parts;
+    let Parts { memory, loads, first, blank, next, stores, last, .. } = parts;
     let item = quote! {
         struct #name;
         impl #PRIVATE::native::until::Waves for #name {
@@ -175,7 +191,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
             const WIDE: bool = #wide;
             #[inline(always)]
             #[allow(unused, clippy::all, clippy::pedantic)]
-            fn run<const W: usize>(
+            fn run<const W: usize, const N: usize>(
                 mut tile: #PRIVATE::native::Tile<'_>,
                 wave: #PRIVATE::native::until::Wave<'_>,
             ) -> bool {
@@ -191,10 +207,11 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
                     #to_the_goal
                     while made < wave.limit {
                         let (mut asks, mut odd) = (false, false);
-                        for j in 0..W {
+                        for j in 0..W / N {
+                            #(#loads)*
                             #(#steps)*
                             #(#stores)*
-                            asks |= #asks;
+                            asks |= #asks.any();
                             #ordered
                         }
                         if odd {

@@ -115,7 +115,7 @@ pub(super) struct Written {
     pub(super) inputs: Vec<(Ident, TokenStream)>,
     /// For each output its name, its type and the member that it is.
     pub(super) outputs: Vec<(Ident, TokenStream, Ident)>,
-    /// Statements that compute the members for element `j`.
+    /// Statements that compute the members for some elements, from packs with the inputs' names.
     pub(super) steps: Vec<TokenStream>,
 }
 
@@ -142,7 +142,7 @@ impl Written {
             if !args.all(|(at, arg)| dtype(arg) == m.from || (m.op == Op::Select && at == 0)) {
                 return None;
             }
-            let args: Vec<TokenStream> = m.args.iter().map(|arg| value(form, *arg)).collect();
+            let args: Vec<Ident> = m.args.iter().map(|arg| value(*arg)).collect();
             let (name, value) = (member(k), call(m.op, m.from, m.to, &args)?);
             steps.push(quote! { let #name = #value; });
         }
@@ -158,82 +158,120 @@ pub(super) fn member(k: usize) -> Ident {
     format_ident!("m{k}")
 }
 
-/// An operand's value for element `j`.
-pub(super) fn value(form: &Form, arg: Arg) -> TokenStream {
+/// The name of an operand's values for some elements.
+pub(super) fn value(arg: Arg) -> Ident {
     match arg {
-        Arg::Input(i) => {
-            let name = input(i);
-            if form.inputs[i].scalar {
-                quote! { #name }
-            } else {
-                quote! { #name[j] }
-            }
-        }
-        Arg::Member(k) => {
-            let name = member(k);
-            quote! { #name }
-        }
+        Arg::Input(i) => input(i),
+        Arg::Member(k) => member(k),
     }
 }
 
 /// The kernel of a group.
 fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
     let Written { inputs, outputs, steps } = Written::of(form)?;
-    let text = form.to_string();
-    let (mut params, mut given, mut cut) = (Vec::new(), Vec::new(), Vec::new());
+    let (text, in_turns, wide) = (form.to_string(), form.waits(), form.is_wide());
+    let native = quote! { #PRIVATE::native };
+    // Of blocks, or of all elements.
+    let slice = |ty: &TokenStream| {
+        if in_turns {
+            quote! { [#ty; W] }
+        } else {
+            quote! { [#ty] }
+        }
+    };
+    let (mut params, mut memory, mut parts, mut cut) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut all, mut loads) = (Vec::new(), Vec::new());
     for (i, (name, ty)) in inputs.iter().enumerate() {
+        let of = slice(ty);
         if form.inputs[i].scalar {
             params.push(quote! { #name: #ty });
-            given.push(quote! { tile.scalar::<#ty>(#i) });
+            memory.push(quote! { let #name = tile.scalar::<#ty>(#i); });
+            parts.push(quote! { #name });
+            all.push(quote! { let #name = #native::packs::all(#name); });
         } else {
-            params.push(quote! { #name: &[#ty] });
-            given.push(quote! { tile.input::<#ty>(#i) });
+            params.push(quote! { #name: &#of });
+            memory.push(quote! { let #name = tile.input::<#ty>(#i); });
+            parts.push(quote! { #native::blocks::part::<#ty, W>(#name, at) });
             cut.push(quote! { let #name = &#name[..n]; });
+            loads.push(load(name, ty, in_turns));
         }
     }
     for (j, (name, ty, _)) in outputs.iter().enumerate() {
-        params.push(quote! { #name: &mut [#ty] });
-        given.push(quote! { tile.output::<#ty>(#j) });
+        let of = slice(ty);
+        params.push(quote! { #name: &mut #of });
+        memory.push(quote! { let #name = tile.output::<#ty>(#j); });
+        parts.push(quote! { #native::blocks::part_mut::<#ty, W>(#name, at) });
         cut.push(quote! { let #name = &mut #name[..n]; });
     }
-    let stores = outputs.iter().map(|(name, _, member)| quote! { #name[j] = #member; });
+    let stores = outputs.iter().map(|(name, ty, member)| {
+        if in_turns {
+            quote! { #native::packs::put::<#ty, W, N>(#name, j, #member); }
+        } else {
+            quote! { [#name[j]] = #member.0; }
+        }
+    });
+    let names = inputs.iter().map(|(name, _)| name).chain(outputs.iter().map(|(name, ..)| name));
     // What are parameters is known not to overlap.
+    let (signature, call) = if in_turns {
+        let call = quote! { for at in (0..n).step_by(W) { each::<W, N>(#(#parts),*); } };
+        (quote! { each<const W: usize, const N: usize>(#(#params),*) }, call)
+    } else {
+        (quote! { each(n: usize, #(#params),*) }, quote! { each(n, #(#names),*); })
+    };
+    let (cut, count) = if in_turns { (Vec::new(), quote! { W / N }) } else { (cut, quote! { n }) };
     Some(quote! {
         struct #name;
-        impl #PRIVATE::native::Kernel for #name {
+        impl #native::Kernel for #name {
             const FORM: &'static str = #text;
+            const IN_TURNS: bool = #in_turns;
+            const WIDE: bool = #wide;
             #[inline(always)]
-            fn run(mut tile: #PRIVATE::native::Tile<'_>) {
+            fn run<const W: usize, const N: usize>(mut tile: #native::Tile<'_>) {
                 #[inline(always)]
-                #[allow(clippy::too_many_arguments)]
-                fn each(n: usize, #(#params),*) {
+                #[allow(unused, clippy::too_many_arguments)]
+                fn #signature {
                     #(#cut)*
-                    for j in 0..n {
+                    #(#all)*
+                    for j in 0..#count {
+                        #(#loads)*
                         #(#steps)*
                         #(#stores)*
                     }
                 }
-                each(tile.len(), #(#given),*);
+                let n = tile.len();
+                #(#memory)*
+                #call
             }
         }
     })
 }
 
+/// The statement that reads an input's elements: of a block, or one of all.
+fn load(name: &Ident, ty: &TokenStream, in_turns: bool) -> TokenStream {
+    let packs = quote! { #PRIVATE::native::packs };
+    if in_turns {
+        quote! { let #name = #packs::take::<#ty, W, N>(#name, j); }
+    } else {
+        quote! { let #name = #packs::Pack([#name[j]]); }
+    }
+}
+
 /// An op's value as an expression.
-fn call(op: Op, from: DType, to: DType, args: &[TokenStream]) -> Option<TokenStream> {
+fn call(op: Op, from: DType, to: DType, args: &[Ident]) -> Option<TokenStream> {
     let native = quote! { #PRIVATE::native };
+    let packs = quote! { #native::packs };
     let (from, to) = (element(from)?, element(to)?);
     let marker = format_ident!("{op:?}");
     Some(match op {
-        Op::Select => quote! { #native::select(#(#args),*) },
-        Op::MulAdd => quote! { #native::mul_add(#(#args),*) },
-        Op::Clamp => quote! { #native::clamp(#(#args),*) },
-        Op::Cast => quote! { #native::cast::<#from, #to>(#(#args),*) },
+        Op::Select => quote! { #packs::select(#(#args),*) },
+        Op::MulAdd => quote! { #packs::mul_add(#(#args),*) },
+        Op::Clamp => quote! { #packs::clamp(#(#args),*) },
+        Op::Cast => quote! { #packs::cast::<#from, #to, _>(#(#args),*) },
         _ if op.info().approx => {
-            quote! { #native::unary::<#native::approximated::#marker, #from>(#(#args),*) }
+            quote! { #packs::approximate::<#native::approximated::#marker, #from, _>(#(#args),*) }
         }
-        _ if args.len() == 1 => quote! { #native::unary::<#native::exact::#marker, #from>(#(#args),*) },
-        _ if args.len() == 2 => quote! { #native::binary::<#native::exact::#marker, #from>(#(#args),*) },
+        _ if args.len() == 1 => quote! { #packs::unary::<#native::exact::#marker, #from, _>(#(#args),*) },
+        _ if args.len() == 2 => quote! { #packs::binary::<#native::exact::#marker, #from, _>(#(#args),*) },
         _ => return None,
     })
 }

@@ -5,8 +5,10 @@ use jit_ir::numerics::{LANES, fold_lanes};
 
 use pulp::Simd;
 
-use super::native::{Kernel, Native, Summing, Tile, approximated, exact, select, unary};
+use super::native::packs::{Pack, approximate, put, take, unary};
+use super::native::{Kernel, Native, Summing, Tile, approximated, exact};
 use super::wide;
+use jit_ir::ops::lanes::Unary;
 
 /// An input with a value for `each` element, or `one` for all.
 macro_rules! input {
@@ -34,8 +36,10 @@ macro_rules! kernel {
         struct $name;
         impl Kernel for $name {
             const FORM: &'static str = $form;
+            const IN_TURNS: bool = false;
+            const WIDE: bool = size_of::<$T>() == 8;
             #[inline(always)]
-            fn run(mut tile: Tile<'_>) {
+            fn run<const W: usize, const N: usize>(mut tile: Tile<'_>) {
                 $(let $i = input!(tile $kind $T $at);)*
                 $(let $o = &mut tile.output::<$T>($k)[..tile.len()];)*
                 for j in 0..tile.len() {
@@ -47,88 +51,102 @@ macro_rules! kernel {
     };
 }
 
-/// An input's [`LANES`] elements from `at` on.
-macro_rules! lanes {
-    (each $i:ident $at:expr) => {
-        $i[$at..].first_chunk::<LANES>().expect("there are as many")
+/// An input's elements `j`, `j + LANES / N`, .. of a row of [`LANES`] elements.
+macro_rules! pack {
+    (each $i:ident $row:ident $j:ident) => {
+        take::<_, LANES, N>($i[$row * LANES..].first_chunk().expect("there are as many"), $j)
     };
-    (one $i:ident $at:expr) => {
-        $i
+    (one $i:ident $row:ident $j:ident) => {
+        Pack::from($i)
     };
 }
 
 /// A kernel that sums a value that it computes, and may write it, too: the last output is the sum.
 macro_rules! summed {
-    ($T:ident $wide:ident $name:ident $form:expr, ($($i:ident: $kind:ident $at:literal),*)
+    ($T:ident $wide:ident $lanes:ident $name:ident $form:expr, ($($i:ident: $kind:ident $at:literal),*)
         -> $value:expr, ($($o:ident: $k:literal)?), $sum:literal) => {
         struct $name;
-        impl Summing for $name {
-            const FORM: &'static str = $form;
+        impl $name {
             #[inline(always)]
-            fn run<S: Simd>(simd: S, mut tile: Tile<'_>) {
+            fn value<const N: usize>($($i: Pack<$T, N>),*) -> Pack<$T, N> {
+                $value
+            }
+
+            /// `N` vectors of a row in turns.
+            #[inline(always)]
+            fn in_turns<S: Simd, const N: usize>(simd: S, mut tile: Tile<'_>) {
                 $(let $i = input!(tile $kind $T $at);)*
                 $(let $o = &mut tile.output::<$T>($k)[..tile.len()];)?
                 let whole = tile.len() / LANES * LANES;
                 let mut sums = $wide::sum_of(simd, whole / LANES, |row| {
-                    $(let $i = lanes!($kind $i row * LANES);)*
                     let mut values = [0.0; LANES];
-                    for j in 0..LANES {
-                        $(let $i = value!($kind $i j);)*
-                        values[j] = $value;
+                    for j in 0..LANES / N {
+                        put::<_, LANES, N>(&mut values, j, Self::value($(pack!($kind $i row j)),*));
                     }
                     $($o[row * LANES..][..LANES].copy_from_slice(&values);)?
                     values
                 });
                 for j in whole..tile.len() {
-                    $(let $i = value!($kind $i j);)*
-                    let value = $value;
+                    let Pack([value]) = Self::value($(Pack([value!($kind $i j)])),*);
                     $($o[j] = value;)?
                     sums[j - whole] += value;
                 }
                 *tile.sum::<$T>($sum) = fold_lanes(&mut sums, |a, b| a + b);
             }
         }
+        impl Summing for $name {
+            const FORM: &'static str = $form;
+            #[inline(always)]
+            fn run<S: Simd>(simd: S, tile: Tile<'_>) {
+                match LANES / S::$lanes {
+                    4 => Self::in_turns::<S, 4>(simd, tile),
+                    8 => Self::in_turns::<S, 8>(simd, tile),
+                    16 => Self::in_turns::<S, 8>(simd, tile),
+                    _ => Self::in_turns::<S, 1>(simd, tile),
+                }
+            }
+        }
     };
 }
 
 macro_rules! kernels {
-    ($module:ident $T:ident $d:literal) => {
+    ($module:ident $T:ident $lanes:ident $d:literal) => {
         mod $module {
             use super::wide::$module;
             use super::*;
 
             kernel!($T Shift concat!($d, "[] ", $d, "; is_finite i0; is_nan i0; or m0 m1; select m2 i0 i1 -> 3"),
-                (max: each 0, zero: one 1) -> (o: 0 = select(max.is_finite() | max.is_nan(), max, zero)));
+                (max: each 0, zero: one 1) -> (o: 0 = if max.is_finite() | max.is_nan() { max } else { zero }));
             kernel!($T Exps concat!($d, "[] ", $d, "; sub i0 i1; exp m0 -> 1"),
-                (x: each 0, shift: one 1) -> (o: 0 = unary::<approximated::Exp, $T>(x - shift)));
+                (x: each 0, shift: one 1) -> (o: 0 = <approximated::Exp as Unary<$T>>::eval(x - shift)));
             kernel!($T Share concat!($d, "[]; recip i0 -> 0"),
-                (sum: each 0) -> (o: 0 = unary::<exact::Recip, $T>(sum)));
+                (sum: each 0) -> (o: 0 = <exact::Recip as Unary<$T>>::eval(sum)));
             kernel!($T Scaled concat!($d, "[] ", $d, "; mul i0 i1 -> 0"),
                 (x: each 0, by: one 1) -> (o: 0 = x * by));
             kernel!($T Total concat!($d, "[] ", $d, "[]; ln i0; add m0 i1 -> 1"),
-                (sum: each 0, shift: each 1) -> (o: 0 = unary::<approximated::Ln, $T>(sum) + shift));
+                (sum: each 0, shift: each 1) -> (o: 0 = <approximated::Ln as Unary<$T>>::eval(sum) + shift));
             kernel!($T Less concat!($d, "[] ", $d, "; sub i0 i1 -> 0"),
                 (x: each 0, by: one 1) -> (o: 0 = x - by));
             kernel!($T Distances concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 -> 1"),
                 (x: each 0, mean: one 1) -> (o: 0 = (x - mean) * (x - mean)));
             kernel!($T Deviations concat!($d, "[] ", $d, "; sub i0 i1; square m0 -> 1"),
-                (x: each 0, mean: one 1) -> (o: 0 = unary::<exact::Square, $T>(x - mean)));
+                (x: each 0, mean: one 1) -> (o: 0 = <exact::Square as Unary<$T>>::eval(x - mean)));
             kernel!($T Squares concat!($d, "[]; square i0 -> 0"),
-                (x: each 0) -> (o: 0 = unary::<exact::Square, $T>(x)));
+                (x: each 0) -> (o: 0 = <exact::Square as Unary<$T>>::eval(x)));
             kernel!($T Scale concat!($d, "[] ", $d, "; add i0 i1; rsqrt m0 -> 1"),
-                (mean: each 0, eps: one 1) -> (o: 0 = unary::<exact::Rsqrt, $T>(mean + eps)));
+                (mean: each 0, eps: one 1) -> (o: 0 = <exact::Rsqrt as Unary<$T>>::eval(mean + eps)));
             kernel!($T Affine concat!($d, "[] ", $d, " ", $d, " ", $d, "[] ", $d,
                     "[]; sub i0 i1; mul m0 i2; mul m1 i3; add m2 i4 -> 3"),
                 (x: each 0, mean: one 1, scale: one 2, gamma: each 3, beta: each 4)
                     -> (o: 0 = (x - mean) * scale * gamma + beta));
-            summed!($T $module ExpsSummed concat!($d, "[] ", $d, "; sub i0 i1; exp m0 -> 1; sum 1"),
-                (x: each 0, shift: one 1) -> unary::<approximated::Exp, $T>(x - shift), (o: 0), 1);
-            summed!($T $module DistancesSummed concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 ->; sum 1"),
+            summed!($T $module $lanes ExpsSummed concat!($d, "[] ", $d, "; sub i0 i1; exp m0 -> 1; sum 1"),
+                (x: each 0, shift: one 1) -> approximate::<approximated::Exp, $T, N>(x - shift), (o: 0), 1);
+            summed!($T $module $lanes DistancesSummed concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 ->; sum 1"),
                 (x: each 0, mean: one 1) -> (x - mean) * (x - mean), (), 0);
-            summed!($T $module DeviationsSummed concat!($d, "[] ", $d, "; sub i0 i1; square m0 ->; sum 1"),
-                (x: each 0, mean: one 1) -> unary::<exact::Square, $T>(x - mean), (), 0);
-            summed!($T $module SquaresSummed concat!($d, "[]; square i0 ->; sum 0"),
-                (x: each 0) -> unary::<exact::Square, $T>(x), (), 0);
+            summed!($T $module $lanes DeviationsSummed concat!($d, "[] ", $d, "; sub i0 i1; square m0 ->; sum 1"),
+                (x: each 0, mean: one 1) -> unary::<exact::Square, $T, N>(x - mean), (), 0);
+            summed!($T $module $lanes SquaresSummed concat!($d, "[]; square i0 ->; sum 0"),
+                (x: each 0) -> unary::<exact::Square, $T, N>(x), (), 0);
             kernel!($T Weighted concat!($d, "[] ", $d, " ", $d, "[]; mul i0 i1; mul m0 i2 -> 1"),
                 (x: each 0, scale: one 1, gamma: each 2) -> (o: 0 = x * scale * gamma));
 
@@ -154,8 +172,8 @@ macro_rules! kernels {
     };
 }
 
-kernels!(single f32 "f32");
-kernels!(double f64 "f64");
+kernels!(single f32 F32_LANES "f32");
+kernels!(double f64 F64_LANES "f64");
 
 /// All of them.
 pub(super) fn all() -> impl Iterator<Item = Native> {

@@ -7,7 +7,8 @@ use jit_ir::{DType, Op, Prim};
 use pulp::{Simd, WithSimd};
 
 use super::arch;
-use super::math::Approx;
+use super::math::{Approx, Pack};
+use super::native::blocks::alone;
 
 /// `dst[i] = f(a[i], b[i], c[i])` for `i < n`; unused operands are not read.
 ///
@@ -39,30 +40,34 @@ unsafe fn unary<O: Unary<T>, T: Copy>(dst: *mut u8, a: *const u8, _: *const u8, 
 }
 
 /// A row whose value is approximated, but for rare arguments.
-trait Approximated<T>: Unary<T> {
+pub(super) trait Approximated<T>: Unary<T, Out = T> {
     /// As std has it.
-    type Exact: Unary<T, Out = Self::Out>;
+    type Exact: Unary<T, Out = T>;
+    /// Whether the value is computed in f64.
+    const WIDE: bool;
+    /// The values of some elements in turns.
+    fn in_turns<const N: usize>(a: Pack<T, N>) -> Pack<T, N>;
     fn is_rare(a: T) -> bool;
 }
 
 /// Elements after which rare arguments are looked for, while they are in the nearest cache.
 const LOOKED_AT: usize = 1024;
 
-unsafe fn approximated<O: Approximated<T>, T: Copy>(
+unsafe fn approximated<O: Approximated<T>, T: Prim>(
     dst: *mut u8,
     a: *const u8,
-    b: *const u8,
-    c: *const u8,
+    _: *const u8,
+    _: *const u8,
     n: usize,
 ) {
     for start in (0..n).step_by(LOOKED_AT) {
         let count = LOOKED_AT.min(n - start);
-        let (to, from) =
-            (dst.wrapping_add(start * size_of::<O::Out>()), a.wrapping_add(start * size_of::<T>()));
+        let at = start * size_of::<T>();
+        let (to, from) = (dst.wrapping_add(at), a.wrapping_add(at));
         // SAFETY: by the contract of `Kernel`, for a part of the elements.
         let (to, from) = unsafe {
-            unary::<O, T>(to, from, b, c, count);
-            (slice_mut::<O::Out>(to, count), slice::<T>(from, count))
+            alone::<O, T>(to, from, count);
+            (slice_mut::<T>(to, count), slice::<T>(from, count))
         };
         if from.iter().fold(false, |rare, v| rare | O::is_rare(*v)) {
             for (d, v) in to.iter_mut().zip(from).filter(|(_, v)| O::is_rare(**v)) {
@@ -257,7 +262,8 @@ macro_rules! kernels {
     ) => {
         /// The approximated rows, as the runtime computes them.
         pub mod approximated {
-            use super::{Approx, Approximated, Binary, Op, Unary, lanes};
+            use super::super::math;
+            use super::{Approx, Approximated, Binary, Op, Pack, Unary, lanes};
             $(
                 #[doc = $ua_doc]
                 pub struct $ua;
@@ -332,11 +338,16 @@ macro_rules! approximated {
             type Out = $T;
             #[inline(always)]
             fn eval(a: $T) -> $T {
-                <$T as Approx>::$name(a)
+                <$T as Approx>::$name(Pack([a])).0[0]
             }
         }
         impl Approximated<$T> for $V {
             type Exact = lanes::$V;
+            const WIDE: bool = size_of::<$T>() == 8 || !math::is_single(Op::$V);
+            #[inline(always)]
+            fn in_turns<const N: usize>(a: Pack<$T, N>) -> Pack<$T, N> {
+                <$T as Approx>::$name(a)
+            }
             #[inline(always)]
             fn is_rare(a: $T) -> bool {
                 a.is_rare(Op::$V)

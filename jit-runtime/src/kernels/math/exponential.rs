@@ -3,7 +3,10 @@
 //! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
 
 use super::logistic::logistic;
+use super::pack::Pack;
 use super::{horner, round};
+
+pub(super) type Doubles<const N: usize> = Pack<f64, N>;
 
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
@@ -40,46 +43,44 @@ const LEAST: f64 = -800.0;
 
 /// e^x as `(high + low) 2^power`, `high + low` near 1.
 #[derive(Clone, Copy)]
-pub(super) struct Exp {
-    pub(super) high: f64,
-    pub(super) low: f64,
-    power: i64,
+pub(super) struct Exp<const N: usize> {
+    pub(super) high: Doubles<N>,
+    pub(super) low: Doubles<N>,
+    power: Pack<i64, N>,
 }
 
-impl Exp {
+impl<const N: usize> Exp<N> {
     #[inline(always)]
-    fn new(x: f64) -> Exp {
-        Exp::of_sum(x, 0.0)
+    fn new(x: Doubles<N>) -> Self {
+        Exp::of_sum(x, 0.0.into())
     }
 
     /// e^(x + rest); `rest` is small beside x.
     #[inline(always)]
-    pub(super) fn of_sum(x: f64, rest: f64) -> Exp {
+    pub(super) fn of_sum(x: Doubles<N>, rest: Doubles<N>) -> Self {
         // Past these bounds the result is 0 or infinite.
         let (t, t_low, power) = reduced(x.clamp(LEAST, 800.0), rest);
-        let high = 1.0 + t;
+        let high = t + 1.0;
         Exp { high, low: t - (high - 1.0) + t_low, power }
     }
 
     /// `v 2^power`, in two steps so that results underflow gradually.
     #[inline(always)]
-    pub(super) fn scale(self, v: f64) -> f64 {
+    pub(super) fn scale(self, v: Doubles<N>) -> Doubles<N> {
         scale(v, self.power)
     }
-}
 
-impl Exp {
     /// High and low part times 2^power, or some number as small where that is below the normal ones.
     #[inline(always)]
-    fn parts(self) -> (f64, f64) {
-        let power = f64::from_bits(((self.power.max(-1022) + 1023) as u64) << 52);
+    fn parts(self) -> (Doubles<N>, Doubles<N>) {
+        let power = self.power.map(|n| f64::from_bits(((n.max(-1022) + 1023) as u64) << 52));
         (self.high * power, self.low * power)
     }
 }
 
 /// `e^r - 1` as a sum of two, and `n`, with `x + rest = r + n ln 2`.
 #[inline(always)]
-fn reduced(x: f64, rest: f64) -> (f64, f64, i64) {
+fn reduced<const N: usize>(x: Doubles<N>, rest: Doubles<N>) -> (Doubles<N>, Doubles<N>, Pack<i64, N>) {
     let (n, power) = round(x * std::f64::consts::LOG2_E);
     let r = n.mul_add(-LN_2_HIGH, x);
     let low = n.mul_add(-LN_2_LOW, rest);
@@ -92,141 +93,140 @@ fn reduced(x: f64, rest: f64) -> (f64, f64, i64) {
 
 /// `v 2^n` for |n| < 2048.
 #[inline(always)]
-fn scale(v: f64, n: i64) -> f64 {
+fn scale<const N: usize>(v: Doubles<N>, n: Pack<i64, N>) -> Doubles<N> {
     // The half by a logical shift, which every instruction set has.
-    let half = (n.wrapping_add(4096) as u64 >> 1) as i64 - 2048;
+    let half = n.map(|n| (n.wrapping_add(4096) as u64 >> 1) as i64 - 2048);
     let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
-    v * power(half) * power(n.wrapping_sub(half))
+    v * half.map(power) * n.zip(half, |n, half| power(n.wrapping_sub(half)))
 }
 
 #[inline(always)]
-pub(super) fn exp(x: f64) -> f64 {
+pub(super) fn exp<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let e = Exp::new(x);
     e.scale(e.high)
 }
 
 /// e^x / 2, where e^x alone might be infinite.
 #[inline(always)]
-fn half_exp(x: f64) -> f64 {
+fn half_exp<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let e = Exp::new(x);
-    scale(e.high, e.power - 1)
+    scale(e.high, e.power.map(|n| n - 1))
 }
 
 /// e^x - 1 as a sum of two, but for the largest x.
 #[inline(always)]
-fn less_one(x: f64) -> (f64, f64) {
-    let (t, t_low, n) = reduced(x.clamp(LEAST, 700.0), 0.0);
+fn less_one<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
+    let (t, t_low, n) = reduced(x.clamp(LEAST, 700.0), 0.0.into());
     // 2^n t + (2^n - 1), whose rounding is made up for.
-    let (part, rest) = (scale(t, n), scale(1.0, n) - 1.0);
+    let (part, rest) = (scale(t, n), scale(1.0.into(), n) - 1.0);
     let sum = part + rest;
     (sum, part - (sum - rest) + scale(t_low, n))
 }
 
 #[inline(always)]
-pub(super) fn exp_m1(x: f64) -> f64 {
+pub(super) fn exp_m1<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let (high, low) = less_one(x);
-    let y = if x > 100.0 { exp(x) } else { high + low };
+    let y = x.gt(100.0).pick(exp(x), high + low);
     // Near 0, and there with its sign, the result is x.
-    if x.abs() < 1e-17 { x } else { y }
+    x.abs().lt(1e-17).pick(x, y)
 }
 
 /// `(t + low) / (t + low + k)` as a sum of two.
 #[inline(always)]
-fn over_more((t, low): (f64, f64), k: f64) -> (f64, f64) {
+fn over_more<const N: usize>((t, low): (Doubles<N>, Doubles<N>), k: f64) -> (Doubles<N>, Doubles<N>) {
     let d = t + k;
-    let d_low = if t.abs() > k { k - (d - t) } else { t - (d - k) };
-    let inverse = 1.0 / d;
+    let d_low = t.abs().gt(k).pick(-(d - t) + k, t - (d - k));
+    let inverse = Pack::from(1.0) / d;
     let q = t * inverse;
     let rest = (-q).mul_add(d, t) + low - q * (d_low + low);
     (q, rest * inverse)
 }
 
 #[inline(always)]
-pub(super) fn sinh(x: f64) -> f64 {
+pub(super) fn sinh<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let a = x.abs();
     let t = less_one(a);
     let q = over_more(t, 1.0);
     let sum = t.0 + q.0;
-    let near = 0.5 * (sum + (q.0 - (sum - t.0) + (t.1 + q.1)));
-    let y = if a > 30.0 { half_exp(a) } else { near };
-    if a < 1e-9 { x } else { y.copysign(x) }
+    let near = (sum + (q.0 - (sum - t.0) + (t.1 + q.1))) * 0.5;
+    let y: Doubles<N> = a.gt(30.0).pick(half_exp(a), near);
+    a.lt(1e-9).pick(x, y.copysign(x))
 }
 
 #[inline(always)]
-pub(super) fn cosh(x: f64) -> f64 {
+pub(super) fn cosh<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let half = half_exp(x.abs());
-    half + 0.25 / half
+    half + Pack::from(0.25) / half
 }
 
 #[inline(always)]
-pub(super) fn tanh(x: f64) -> f64 {
+pub(super) fn tanh<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let a = x.abs();
     // Beyond, the result is 1.
-    let (q, low) = over_more(less_one(2.0 * a.min(40.0)), 2.0);
+    let (q, low) = over_more(less_one(a.min(40.0) * 2.0), 2.0);
     let y = (q + low).copysign(x);
-    let y = if a < 1e-9 { x } else { y };
-    if x.is_nan() { x } else { y }
+    a.lt(1e-9).or(x.is_nan()).pick(x, y)
 }
 
 /// 1 / (1 + e^-x), from the side where nothing cancels.
 #[inline(always)]
-pub(super) fn sigmoid(x: f64) -> f64 {
+pub(super) fn sigmoid<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let e = Exp::new(-x.abs());
     let y = share(x, e);
-    let y = if x < 0.0 { e.scale(y) } else { y };
-    if x.is_nan() { x } else { y }
+    let y = x.lt(0.0).pick(e.scale(y), y);
+    x.is_nan().pick(x, y)
 }
 
 logistic!(f64, least LEAST);
 
 #[inline(always)]
-pub(super) fn softplus(x: f64) -> f64 {
+pub(super) fn softplus<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let e = Exp::new(-x.abs());
     let (high, low) = (e.scale(e.high), e.scale(e.low));
-    let u = 1.0 + high;
+    let u = high + 1.0;
     let tail = log(u, high - (u - 1.0) + low);
     // Of e^x that is nothing beside 1.
-    let tail = if high < 1e-17 { high } else { tail };
-    if x > 0.0 { x + tail } else { tail }
+    let tail = high.lt(1e-17).pick(high, tail);
+    x.gt(0.0).pick(x + tail, tail)
 }
 
 /// A number as m 2^e with m in [sqrt 1/2, sqrt 2): m - 1 and e.
 #[inline(always)]
-fn parts(x: f64) -> (f64, f64) {
-    let tiny = x < f64::MIN_POSITIVE;
-    let scaled = if tiny { x * 18_014_398_509_481_984.0 } else { x };
+fn parts<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
+    let tiny = x.lt(f64::MIN_POSITIVE);
+    let scaled: Doubles<N> = tiny.pick(x * 18_014_398_509_481_984.0, x);
     // The mantissa from sqrt(1/2) on.
     let from = 0x3fe6_a09e_667f_3bcd_u64;
-    let shifted = scaled.to_bits().wrapping_sub(from).wrapping_add(1023 << 52);
-    let m = f64::from_bits((shifted & 0x000f_ffff_ffff_ffff).wrapping_add(from));
+    let shifted = scaled.map(|v| v.to_bits().wrapping_sub(from).wrapping_add(1023 << 52));
+    let m = shifted.map(|bits| f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(from)));
     // The bits of 2^52 + e + 1023.
-    let e = f64::from_bits(0x4330_0000_0000_0000 | shifted >> 52) - 4_503_599_627_371_519.0;
-    (m - 1.0, e - if tiny { 54.0 } else { 0.0 })
+    let e = shifted.map(|bits| f64::from_bits(0x4330_0000_0000_0000 | bits >> 52));
+    (m - 1.0, e - 4_503_599_627_371_519.0 - tiny.pick(54.0, 0.0))
 }
 
 /// ln(1 + f) as a sum of two: f - f^2/2 + s (f^2/2 + s^2 p(s^2)) for s = f / (2 + f).
 #[inline(always)]
-fn log_1p(f: f64) -> (f64, f64) {
-    let s = f / (2.0 + f);
+fn log_1p<const N: usize>(f: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
+    let s = f / (f + 2.0);
     let z = s * s;
-    let half = 0.5 * f * f;
+    let half = f * 0.5 * f;
     let tail = s * (half + z * horner(z, &LOG));
-    let half_low = (0.5 * f).mul_add(f, -half);
+    let half_low = (f * 0.5).mul_add(f, -half);
     let high = f - half;
     (high, (f - high) - half - half_low + tail)
 }
 
 /// The results of ln where there is no logarithm.
 #[inline(always)]
-fn edges(x: f64, y: f64) -> f64 {
-    let y = if x == f64::INFINITY { x } else { y };
-    let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
-    if x < 0.0 || x.is_nan() { f64::NAN } else { y }
+fn edges<const N: usize>(x: Doubles<N>, y: Doubles<N>) -> Doubles<N> {
+    let y = x.is(f64::INFINITY).pick(x, y);
+    let y = x.is(0.0).pick(f64::NEG_INFINITY, y);
+    x.lt(0.0).or(x.is_nan()).pick(f64::NAN, y)
 }
 
 /// e ln 2 + high + low.
 #[inline(always)]
-fn joined(e: f64, high: f64, low: f64) -> f64 {
+fn joined<const N: usize>(e: Doubles<N>, high: Doubles<N>, low: Doubles<N>) -> Doubles<N> {
     let low = e.mul_add(LN_2_LOW, low);
     let top = e * LN_2_HIGH;
     let sum = top + high;
@@ -235,37 +235,37 @@ fn joined(e: f64, high: f64, low: f64) -> f64 {
 
 /// ln(u + rest); `rest` is what was lost when u was rounded.
 #[inline(always)]
-fn log(u: f64, rest: f64) -> f64 {
+fn log<const N: usize>(u: Doubles<N>, rest: Doubles<N>) -> Doubles<N> {
     let (f, e) = parts(u);
     let (high, low) = log_1p(f);
     joined(e, high, low + rest / u)
 }
 
 #[inline(always)]
-pub(super) fn ln(x: f64) -> f64 {
+pub(super) fn ln<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let (f, e) = parts(x);
     let (high, low) = log_1p(f);
     edges(x, joined(e, high, low))
 }
 
 #[inline(always)]
-pub(super) fn ln_1p(x: f64) -> f64 {
-    let u = 1.0 + x;
+pub(super) fn ln_1p<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+    let u = x + 1.0;
     // What rounding took from the sum, whichever of the two is larger.
-    let rest = if x.abs() < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
-    let rest = if u.is_finite() { rest } else { 0.0 };
+    let rest = x.abs().lt(1.0).pick(x - (u - 1.0), -(u - x) + 1.0);
+    let rest = u.map(f64::is_finite).pick(rest, 0.0);
     let y = edges(u, log(u, rest));
-    if x.abs() < 1e-17 { x } else { y }
+    x.abs().lt(1e-17).pick(x, y)
 }
 
 #[inline(always)]
-pub(super) fn log2(x: f64) -> f64 {
+pub(super) fn log2<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     const HIGH: f64 = 1.442_694_664_001_464_8;
     const LOW: f64 = 3.768_874_985_636_099e-7;
     let (f, e) = parts(x);
     let (high, low) = log_1p(f);
     // A product with HIGH is exact for a factor of few digits.
-    let short = f64::from_bits((high + low).to_bits() & 0xffff_ffff_0000_0000);
+    let short = (high + low).map(|v| f64::from_bits(v.to_bits() & 0xffff_ffff_0000_0000));
     let rest = high - short + low;
     let low = (short + rest).mul_add(LOW, rest * HIGH);
     let product = short * HIGH;

@@ -2,7 +2,8 @@
 //!
 //! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
 
-use super::exponential::Exp;
+use super::exponential::{Doubles, Exp};
+use super::pack::Pack;
 use super::{halves, horner};
 
 /// (erf(x) / x - 2 / sqrt pi) / x^2 in x^2, for |x| <= 0.8.
@@ -49,21 +50,21 @@ const TAIL: [f64; 22] = [
 
 /// What a standard normal number exceeds `a` with, for `a` up to 40, times `factor`.
 #[inline(always)]
-fn tail(a: f64, factor: f64) -> f64 {
-    let square = 0.5 * a * a;
-    let square_low = (0.5 * a).mul_add(a, -square);
+fn tail<const N: usize>(a: Doubles<N>, factor: Doubles<N>) -> Doubles<N> {
+    let square = a * 0.5 * a;
+    let square_low = (a * 0.5).mul_add(a, -square);
     let e = Exp::of_sum(-square, -square_low);
-    let d = 1.0 + a;
-    let d_low = if a > 1.0 { 1.0 - (d - a) } else { a - (d - 1.0) };
+    let d = a + 1.0;
+    let d_low = a.gt(1.0).pick(-(d - a) + 1.0, a - (d - 1.0));
     // One division serves both quotients; what it costs in digits is made up for below, or hardly counts.
-    let inverse = 1.0 / ((6.0 + a) * d);
-    let (top, bottom, scale) = (6.0 - a, 6.0 + a, d * inverse);
+    let inverse = Pack::from(1.0) / ((a + 6.0) * d);
+    let (top, bottom, scale) = (-a + 6.0, a + 6.0, d * inverse);
     let t = top * scale;
     let t = (-t).mul_add(bottom, top).mul_add(scale, t);
     let (p, p_low) = {
         let rest = halves(t, &TAIL);
         let sum = t.mul_add(rest, CENTRE);
-        (sum, t.mul_add(rest, CENTRE - sum))
+        (sum, t.mul_add(rest, -sum + CENTRE))
     };
     let inverse = bottom * inverse;
     // factor p (high + low) / (d + d_low), the roundings on the way made up for.
@@ -78,22 +79,22 @@ fn tail(a: f64, factor: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn erf(x: f64) -> f64 {
+pub(super) fn erf<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     const SLOPE: f64 = std::f64::consts::FRAC_2_SQRT_PI;
     const SLOPE_LOW: f64 = 1.533_545_961_316_588e-17;
     let a = x.abs();
     let z = x * x;
     let near = x.mul_add(SLOPE, x * z.mul_add(horner(z, &ERF), SLOPE_LOW));
-    let far = 1.0 - tail(a.min(7.0) * std::f64::consts::SQRT_2, 2.0);
-    let y = if a < 0.8 { near } else { far.copysign(x) };
-    if x.is_nan() { x } else { y }
+    let far = -tail(a.min(7.0) * std::f64::consts::SQRT_2, 2.0.into()) + 1.0;
+    let y = a.lt(0.8).pick(near, far.copysign(x));
+    x.is_nan().pick(x, y)
 }
 
 /// x times what a standard normal number is below x with.
 #[inline(always)]
-pub(super) fn gelu(x: f64) -> f64 {
+pub(super) fn gelu<const N: usize>(x: Doubles<N>) -> Doubles<N> {
     let a = x.abs().min(40.0);
     let tail = tail(a, a);
-    let y = if x > 0.0 { x - tail } else { -tail };
-    if x.is_nan() || x == 0.0 { x } else { y }
+    let y = x.gt(0.0).pick(x - tail, -tail);
+    x.is_nan().or(x.is(0.0)).pick(x, y)
 }

@@ -4,11 +4,15 @@ macro_rules! logistic {
     ($T:ident, least $least:expr) => {
         /// `(numerator + low) / (1 + e)`, its rounding made up for; numerator and result without e's power.
         #[inline(always)]
-        fn over_one_plus(e: Exp, numerator: $T, n_low: $T) -> $T {
+        fn over_one_plus<const N: usize>(
+            e: Exp<N>,
+            numerator: Pack<$T, N>,
+            n_low: Pack<$T, N>,
+        ) -> Pack<$T, N> {
             let (high, low) = e.parts();
-            let d = 1.0 + high;
+            let d = high + 1.0;
             let d_low = high - (d - 1.0) + low;
-            let inverse = 1.0 / d;
+            let inverse = Pack::from(1.0) / d;
             let y = numerator * inverse;
             let rest = (-y).mul_add(d, numerator) + n_low - y * d_low;
             rest.mul_add(inverse, y)
@@ -17,27 +21,27 @@ macro_rules! logistic {
         /// 1 / (1 + e^-|x|) where x is positive, e^-|x| / (1 + e^-|x|) without the power where it is not: from the side
         /// where nothing cancels.
         #[inline(always)]
-        fn share(x: $T, e: Exp) -> $T {
-            let (n, n_low) = if x < 0.0 { (e.high, e.low) } else { (1.0, 0.0) };
-            over_one_plus(e, n, n_low)
+        fn share<const N: usize>(x: Pack<$T, N>, e: Exp<N>) -> Pack<$T, N> {
+            let negative = x.lt(0.0);
+            over_one_plus(e, negative.pick(e.high, 1.0), negative.pick(e.low, 0.0))
         }
 
         #[inline(always)]
-        pub(super) fn silu(x: $T) -> $T {
+        pub(super) fn silu<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
             let e = Exp::new(-x.abs());
             // Scaled after the product: the power alone may be too small for all digits.
             let y = x.max($least) * share(x, e);
-            let y = if x < 0.0 { e.scale(y) } else { y };
-            if x.is_nan() { x } else { y }
+            let y = x.lt(0.0).pick(e.scale(y), y);
+            x.is_nan().pick(x, y)
         }
 
         #[inline(always)]
-        pub(super) fn gelu_tanh(x: $T) -> $T {
+        pub(super) fn gelu_tanh<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
             // sqrt(2 / pi)
             const FACTOR: f64 = 0.797_884_560_802_865_4;
-            let inner = FACTOR as $T * (x + 0.044_715 * x * x * x);
+            let inner = (x + x * 0.044_715 * x * x) * (FACTOR as $T);
             // 0.5 (1 + tanh(t)) is sigmoid(2t); the other side of 0 loses no digits this way.
-            x * sigmoid(2.0 * inner)
+            x * sigmoid(inner * 2.0)
         }
     };
 }

@@ -7,11 +7,15 @@
 mod exponential;
 mod gaussian;
 mod logistic;
+mod pack;
 mod single;
 mod trigonometric;
 
+use exponential::Doubles;
 use jit_ir::Op;
 use jit_ir::ops::lanes::{self, Binary, Unary};
+
+pub use pack::Pack;
 
 macro_rules! declare {
     (
@@ -34,8 +38,8 @@ macro_rules! declare {
         {
             $(
                 #[inline(always)]
-                fn $ua_name(self) -> Self {
-                    <lanes::$ua as Unary<Self>>::eval(self)
+                fn $ua_name<const N: usize>(x: Pack<Self, N>) -> Pack<Self, N> {
+                    x.map(<lanes::$ua as Unary<Self>>::eval)
                 }
             )*
             $(
@@ -58,9 +62,9 @@ macro_rules! declare {
             Some(match (op, args) {
                 $(
                     (Op::$ua, [Scalar::F32(a)]) if a.is_rare(op) => Scalar::F32(lanes::$ua::eval(*a)),
-                    (Op::$ua, [Scalar::F32(a)]) => Scalar::F32(Approx::$ua_name(*a)),
+                    (Op::$ua, [Scalar::F32(a)]) => Scalar::F32(Approx::$ua_name(Pack([*a])).0[0]),
                     (Op::$ua, [Scalar::F64(a)]) if a.is_rare(op) => Scalar::F64(lanes::$ua::eval(*a)),
-                    (Op::$ua, [Scalar::F64(a)]) => Scalar::F64(Approx::$ua_name(*a)),
+                    (Op::$ua, [Scalar::F64(a)]) => Scalar::F64(Approx::$ua_name(Pack([*a])).0[0]),
                 )*
                 $((Op::$bf, [Scalar::F32(a), Scalar::F32(b)]) => Scalar::F32(Approx::$bf_name(*a, *b)),)*
                 $((Op::$bf, [Scalar::F64(a), Scalar::F64(b)]) => Scalar::F64(Approx::$bf_name(*a, *b)),)*
@@ -71,32 +75,37 @@ macro_rules! declare {
 }
 jit_ir::elementwise_rows!(declare);
 
-/// Methods by functions of a module.
-macro_rules! double {
-    (f64: $($name:ident)*; $module:ident) => {$(
+/// Whether the f32 of an op is computed in f32 from end to end.
+pub(super) const fn is_single(op: Op) -> bool {
+    matches!(op, Op::Erf | Op::Exp | Op::Ln | Op::Tanh | Op::Sigmoid | Op::Silu | Op::GeluTanh)
+}
+
+/// Methods by functions of a module: of packs, or of single numbers in f64.
+macro_rules! by {
+    ($T:ident packs: $($name:ident)*; $module:ident) => {$(
         #[inline(always)]
-        fn $name(self) -> f64 {
-            $module::$name(self)
+        fn $name<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+            $module::$name(x)
         }
     )*};
-    (f32: $($name:ident)*; single) => {$(
+    ($T:ident rounded: $($name:ident)*; $module:ident) => {$(
         #[inline(always)]
-        fn $name(self) -> f32 {
-            single::$name(self)
+        fn $name<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+            $module::$name(x.map(f64::from)).map(|y| y as $T)
         }
     )*};
-    (f32: $($name:ident)*; $module:ident) => {$(
+    ($T:ident singly: $($name:ident)*; $module:ident) => {$(
         #[inline(always)]
-        fn $name(self) -> f32 {
-            $module::$name(f64::from(self)) as f32
+        fn $name<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+            x.map(|x| $module::$name(f64::from(x)) as $T)
         }
     )*};
 }
 
 impl Approx for f64 {
-    double!(f64: exp exp_m1 ln ln_1p log2 sinh cosh tanh sigmoid silu gelu_tanh softplus; exponential);
-    double!(f64: sin cos tan asin acos atan; trigonometric);
-    double!(f64: erf gelu; gaussian);
+    by!(f64 packs: exp exp_m1 ln ln_1p log2 sinh cosh tanh sigmoid silu gelu_tanh softplus; exponential);
+    by!(f64 singly: sin cos tan asin acos atan; trigonometric);
+    by!(f64 packs: erf gelu; gaussian);
     #[inline(always)]
     fn atan2(self, x: f64) -> f64 {
         trigonometric::atan2(self, x)
@@ -108,10 +117,10 @@ impl Approx for f64 {
 }
 
 impl Approx for f32 {
-    double!(f32: exp_m1 ln_1p log2 sinh cosh softplus; exponential);
-    double!(f32: sin cos tan asin acos atan; trigonometric);
-    double!(f32: gelu; gaussian);
-    double!(f32: erf exp ln tanh sigmoid silu gelu_tanh; single);
+    by!(f32 rounded: exp_m1 ln_1p log2 sinh cosh softplus; exponential);
+    by!(f32 singly: sin cos tan asin acos atan; trigonometric);
+    by!(f32 rounded: gelu; gaussian);
+    by!(f32 packs: erf exp ln tanh sigmoid silu gelu_tanh; single);
     #[inline(always)]
     fn atan2(self, x: f32) -> f32 {
         trigonometric::atan2(f64::from(self), f64::from(x)) as f32
@@ -128,20 +137,21 @@ impl Approx for f32 {
 
 /// The polynomial with these coefficients, from the constant on.
 #[inline(always)]
-fn horner<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
-    let mut y = coefficients[N - 1];
-    for c in coefficients[..N - 1].iter().rev() {
-        y = y.mul_add(x, *c);
+fn horner<const N: usize, const M: usize>(x: Doubles<N>, coefficients: &[f64; M]) -> Doubles<N> {
+    let mut y = coefficients[M - 1].into();
+    for c in coefficients[..M - 1].iter().rev() {
+        y = x.mul_add(y, *c);
     }
     y
 }
 
 /// As [`horner`] for a long polynomial, the even and the odd powers side by side.
 #[inline(always)]
-fn halves<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
-    const { assert!(N.is_multiple_of(2)) };
-    let (square, mut even, mut odd) = (x * x, coefficients[N - 2], coefficients[N - 1]);
-    for pair in coefficients[..N - 2].chunks_exact(2).rev() {
+fn halves<const N: usize, const M: usize>(x: Doubles<N>, coefficients: &[f64; M]) -> Doubles<N> {
+    const { assert!(M.is_multiple_of(2)) };
+    let (square, mut even, mut odd): (_, Doubles<N>, Doubles<N>) =
+        (x * x, coefficients[M - 2].into(), coefficients[M - 1].into());
+    for pair in coefficients[..M - 2].chunks_exact(2).rev() {
         even = even.mul_add(square, pair[0]);
         odd = odd.mul_add(square, pair[1]);
     }
@@ -150,9 +160,10 @@ fn halves<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
 
 /// The nearest integer of a number below 2^51, as a float and as an integer.
 #[inline(always)]
-fn round(x: f64) -> (f64, i64) {
+fn round<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Pack<i64, N>) {
     // Adding and subtracting this rounds; its bits are those of the integer and its own.
     const MAGIC: f64 = 6_755_399_441_055_744.0;
     let shifted = x + MAGIC;
-    (shifted - MAGIC, (shifted.to_bits() as i64).wrapping_sub(MAGIC.to_bits() as i64))
+    let whole = shifted.map(|v| (v.to_bits() as i64).wrapping_sub(MAGIC.to_bits() as i64));
+    (shifted - MAGIC, whole)
 }

@@ -4,6 +4,9 @@
 
 use super::exponential;
 use super::logistic::logistic;
+use super::pack::Pack;
+
+type Floats<const N: usize> = Pack<f32, N>;
 
 /// Adding and subtracting this rounds a small float to the nearest integer.
 const MAGIC: f32 = 12_582_912.0;
@@ -16,46 +19,48 @@ const BIAS: i32 = 127;
 
 /// e^x as `(high + low) 2^n`, `high + low` near 1.
 #[derive(Clone, Copy)]
-struct Exp {
-    high: f32,
-    low: f32,
+struct Exp<const N: usize> {
+    high: Floats<N>,
+    low: Floats<N>,
     /// `n` with the bias of two factors, in the lowest bits.
-    bits: u32,
+    bits: Pack<u32, N>,
+}
+
+/// The polynomial with these coefficients, from the highest power on.
+#[inline(always)]
+fn polynomial<const N: usize>(x: Floats<N>, coefficients: &[f32]) -> Floats<N> {
+    let (first, others) = coefficients.split_first().expect("a polynomial has coefficients");
+    others.iter().fold((*first).into(), |y: Floats<N>, c| y.mul_add(x, *c))
 }
 
 /// `e^r - 1` for `x = r + n ln 2`, x no larger than some hundreds: r + r^2 q(r); and `n + bias` in the lowest bits of a
 /// number, so that shifted to their place they are the exponent of a float.
 #[inline(always)]
-fn reduced(x: f32, bias: i32) -> (f32, u32) {
+fn reduced<const N: usize>(x: Floats<N>, bias: i32) -> (Floats<N>, Pack<u32, N>) {
+    const Q: [f32; 6] = [0.000_199_188_17, 0.001_394_639_3, 0.008_333_264, 0.041_666_266, 0.166_666_67, 0.5];
     let magic = MAGIC + bias as f32;
     let shifted = x.mul_add(std::f32::consts::LOG2_E, magic);
     let n = shifted - magic;
     let r = n.mul_add(-0.693_359_4, x);
     let r = n.mul_add(2.121_944_4e-4, r);
-    let mut q = 0.000_199_188_17_f32;
-    q = q.mul_add(r, 0.001_394_639_3);
-    q = q.mul_add(r, 0.008_333_264);
-    q = q.mul_add(r, 0.041_666_266);
-    q = q.mul_add(r, 0.166_666_67);
-    q = q.mul_add(r, 0.5);
-    ((r * r).mul_add(q, r), shifted.to_bits())
+    ((r * r).mul_add(polynomial(r, &Q), r), shifted.map(f32::to_bits))
 }
 
 /// 2^n of a normal number, from the bits of `n` with its bias.
 #[inline(always)]
-fn two_to(bits: u32) -> f32 {
-    f32::from_bits(bits << 23)
+fn two_to<const N: usize>(bits: Pack<u32, N>) -> Floats<N> {
+    bits.map(|bits| f32::from_bits(bits << 23))
 }
 
 /// The smaller of the two; a NaN stays one.
 #[inline(always)]
-fn at_most(bound: f32, x: f32) -> f32 {
-    if bound < x { bound } else { x }
+fn at_most<const N: usize>(bound: f32, x: Floats<N>) -> Floats<N> {
+    x.map(|x| if bound < x { bound } else { x })
 }
 
-impl Exp {
+impl<const N: usize> Exp<N> {
     #[inline(always)]
-    fn new(x: f32) -> Exp {
+    fn new(x: Floats<N>) -> Self {
         // Past these bounds the result is 0 or infinite, times such a number too.
         let (t, bits) = reduced(x.clamp(LEAST, 129.0 * std::f32::consts::LN_2), 2 * BIAS);
         let high = t + 1.0;
@@ -64,70 +69,69 @@ impl Exp {
 
     /// `v 2^n`, in two steps, so that results underflow gradually.
     #[inline(always)]
-    fn scale(self, v: f32) -> f32 {
-        let half = self.bits >> 1;
-        v * two_to(half) * two_to(self.bits.wrapping_sub(half))
+    fn scale(self, v: Floats<N>) -> Floats<N> {
+        let half = self.bits.map(|bits| bits >> 1);
+        v * two_to(half) * two_to(self.bits.zip(half, u32::wrapping_sub))
     }
-}
 
-impl Exp {
     /// High and low part times 2^n, or some number as small where that is below the normal ones.
     #[inline(always)]
-    fn parts(self) -> (f32, f32) {
+    fn parts(self) -> (Floats<N>, Floats<N>) {
         let least = (MAGIC + (2 * BIAS) as f32).to_bits() as i32 - 126;
-        let power = two_to(((self.bits as i32).max(least)).wrapping_sub(BIAS) as u32);
+        let power = two_to(self.bits.map(|bits| (bits as i32).max(least).wrapping_sub(BIAS) as u32));
         (self.high * power, self.low * power)
     }
 }
 
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(super) fn exp<const N: usize>(x: Floats<N>) -> Floats<N> {
     let e = Exp::new(x);
     e.scale(e.high)
 }
 
 /// ln x for x = m 2^e with m in [sqrt 1/2, sqrt 2): f - f^2/2 + f^3 p(f) for f = m - 1, plus e ln 2.
 #[inline(always)]
-pub(super) fn ln(x: f32) -> f32 {
-    let tiny = x < f32::MIN_POSITIVE;
-    let scaled = if tiny { x * 8_388_608.0 } else { x };
-    let bits = scaled.to_bits();
+pub(super) fn ln<const N: usize>(x: Floats<N>) -> Floats<N> {
+    const P: [f32; 9] = [
+        0.069_155_39,
+        -0.117_898_51,
+        0.118_729_19,
+        -0.123_843_37,
+        0.142_186_66,
+        -0.166_692_51,
+        0.200_022_27,
+        -0.249_999_87,
+        0.333_333_1,
+    ];
+    let tiny = x.lt(f32::MIN_POSITIVE);
+    let scaled: Floats<N> = tiny.pick(x * 8_388_608.0, x);
     // The mantissa from sqrt(1/2) on.
     let from = 0x3f35_04f3_u32;
-    let shifted = bits.wrapping_sub(from) as i32;
-    let e = shifted >> 23;
-    let m = f32::from_bits((shifted as u32 & 0x007f_ffff).wrapping_add(from));
-    let e = e as f32 - if tiny { 23.0 } else { 0.0 };
+    let shifted = scaled.map(|v| v.to_bits().wrapping_sub(from) as i32);
+    let m = shifted.map(|bits| f32::from_bits((bits as u32 & 0x007f_ffff).wrapping_add(from)));
+    let e = shifted.map(|bits| (bits >> 23) as f32) - tiny.pick(23.0, 0.0);
     let f = m - 1.0;
-    let mut p = 0.069_155_39_f32;
-    p = p.mul_add(f, -0.117_898_51);
-    p = p.mul_add(f, 0.118_729_19);
-    p = p.mul_add(f, -0.123_843_37);
-    p = p.mul_add(f, 0.142_186_66);
-    p = p.mul_add(f, -0.166_692_51);
-    p = p.mul_add(f, 0.200_022_27);
-    p = p.mul_add(f, -0.249_999_87);
-    p = p.mul_add(f, 0.333_333_1);
+    let p = polynomial(f, &P);
     let f2 = f * f;
     let tail = e.mul_add(-2.121_944_4e-4, (f2 * f) * p);
     let tail = f2.mul_add(-0.5, tail);
     let y = e.mul_add(0.693_359_4, f + tail);
-    let y = if x == f32::INFINITY { x } else { y };
-    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
-    if x < 0.0 || x.is_nan() { f32::NAN } else { y }
+    let y = x.is(f32::INFINITY).pick(x, y);
+    let y = x.is(0.0).pick(f32::NEG_INFINITY, y);
+    x.lt(0.0).or(x.is_nan()).pick(f32::NAN, y)
 }
 
 /// tanh x = m / (m + 2) for m = e^2|x| - 1, with the sign of x; the roundings of the quotient and of its divisor are
 /// made up for.
 #[inline(always)]
-pub(super) fn tanh(x: f32) -> f32 {
+pub(super) fn tanh<const N: usize>(x: Floats<N>) -> Floats<N> {
     // Beyond, the result is 1.
     let (t, bits) = reduced(at_most(20.0, x.abs() + x.abs()), BIAS);
     let scale = two_to(bits);
     let m = t.mul_add(scale, scale - 1.0);
     let d = m + 2.0;
     let d_low = m - (d - 2.0);
-    let inverse = 1.0 / d;
+    let inverse = Pack::from(1.0) / d;
     let y = m * inverse;
     let rest = (-y).mul_add(d_low, (-y).mul_add(d, m));
     rest.mul_add(inverse, y).copysign(x)
@@ -136,14 +140,14 @@ pub(super) fn tanh(x: f32) -> f32 {
 /// 1 / (1 + e) for e = e^-|x| where x is positive, e / (1 + e) where it is not; the rounding of the divisor is made up
 /// for.
 #[inline(always)]
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(super) fn sigmoid<const N: usize>(x: Floats<N>) -> Floats<N> {
     // Below, the result is 0.
     let (t, bits) = reduced(-at_most(110.0, x.abs()), BIAS + 64);
     // 2^(n + 64) is normal; e may be below the normal numbers.
     let e = (t + 1.0) * two_to(bits) * (1.0 / 18_446_744_073_709_551_616.0);
     let d = e + 1.0;
     let d_low = e - (d - 1.0);
-    let y = if x < 0.0 { e } else { 1.0 } / d;
+    let y = x.lt(0.0).pick(e, 1.0) / d;
     (-y).mul_add(d_low, y)
 }
 
@@ -151,47 +155,36 @@ logistic!(f32, least LEAST);
 
 /// erf x: an odd polynomial near 0, 1 - erfc(|x|) by a polynomial for its logarithm to base 2 elsewhere.
 #[inline(always)]
-pub(super) fn erf(x: f32) -> f32 {
-    let u = x * x;
-    let mut p = -0.000_599_085_3_f32;
-    p = p.mul_add(u, 0.004_993_180_3);
-    p = p.mul_add(u, -0.026_766_617);
-    p = p.mul_add(u, 0.112_818_16);
-    p = p.mul_add(u, -0.376_124_95);
-    p = p.mul_add(u, 0.128_379_15);
-    let near = x.mul_add(p, x);
+pub(super) fn erf<const N: usize>(x: Floats<N>) -> Floats<N> {
+    const NEAR: [f32; 6] =
+        [-0.000_599_085_3, 0.004_993_180_3, -0.026_766_617, 0.112_818_16, -0.376_124_95, 0.128_379_15];
+    const FAR: [f32; 6] =
+        [0.000_308_301_8, -0.004_634_930_4, 0.033_013_232, -0.151_845_95, -0.917_158_25, -1.628_099_2];
+    let near = x.mul_add(polynomial(x * x, &NEAR), x);
     // Beyond, the result is 1.
     let a = x.abs().min(4.0);
-    let mut q = 0.000_308_301_8_f32;
-    q = q.mul_add(a, -0.004_634_930_4);
-    q = q.mul_add(a, 0.033_013_232);
-    q = q.mul_add(a, -0.151_845_95);
-    q = q.mul_add(a, -0.917_158_25);
-    q = q.mul_add(a, -1.628_099_2);
-    let far = 1.0 - two_to_the(q * a);
+    let far = -two_to_the(polynomial(a, &FAR) * a) + 1.0;
     // A NaN is not far.
-    if x.abs() >= 0.921_875 { far.copysign(x) } else { near }
+    x.map(|x| x.abs() >= 0.921_875).pick(far.copysign(x), near)
 }
 
 /// 2^z for z from -100 to 100, within 2 ulp.
 #[inline(always)]
-fn two_to_the(z: f32) -> f32 {
+fn two_to_the<const N: usize>(z: Floats<N>) -> Floats<N> {
+    const E: [f32; 6] =
+        [0.001_327_643_5, 0.009_675_564, 0.055_507_135, 0.240_221_19, 0.693_146_94, 1.000_000_1];
     let shifted = z + MAGIC;
-    let f = z - (shifted - MAGIC);
-    let mut e = 0.001_327_643_5_f32;
-    e = e.mul_add(f, 0.009_675_564);
-    e = e.mul_add(f, 0.055_507_135);
-    e = e.mul_add(f, 0.240_221_19);
-    e = e.mul_add(f, 0.693_146_94);
-    e = e.mul_add(f, 1.000_000_1);
+    let e = polynomial(z - (shifted - MAGIC), &E);
     // The whole part of z stands in the lowest bits of `shifted`.
-    f32::from_bits(e.to_bits().wrapping_add(shifted.to_bits() << 23))
+    e.zip(shifted, |e, shifted| f32::from_bits(e.to_bits().wrapping_add(shifted.to_bits() << 23)))
 }
 
 /// x^y by f64, which has digits to spare.
 #[inline(always)]
 pub(super) fn powf(x: f32, y: f32) -> f32 {
-    let power = exponential::exp(exponential::ln(f64::from(x.abs())) * f64::from(y)) as f32;
+    let [log] = exponential::ln(Pack([f64::from(x.abs())])).0;
+    let [power] = exponential::exp(Pack([log * f64::from(y)])).0;
+    let power = power as f32;
     // Any number to the power 0, and 1 to any, is 1.
     let power = if y == 0.0 || x.abs() == 1.0 { 1.0 } else { power };
     let whole = y.trunc() == y;

@@ -2,7 +2,13 @@
 //!
 //! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
 
-use super::{horner, round};
+use super::pack::Pack;
+
+/// The polynomial with these coefficients, from the constant on.
+#[inline(always)]
+fn horner<const M: usize>(x: f64, coefficients: &[f64; M]) -> f64 {
+    super::horner(Pack([x]), coefficients).0[0]
+}
 
 /// Beyond this size of an argument more digits of pi are needed than the reduction here has.
 pub(super) const REDUCED: f64 = 1_000_000.0;
@@ -75,7 +81,7 @@ struct Circle {
 /// For |x| up to [`REDUCED`].
 #[inline(always)]
 fn circle(x: f64) -> Circle {
-    let (n, quadrant) = round(x * std::f64::consts::FRAC_2_PI);
+    let (Pack([n]), Pack([quadrant])) = super::round(Pack([x * std::f64::consts::FRAC_2_PI]));
     // x - n pi / 2 as r + low.
     let first = n.mul_add(-HALF_PI[0], x);
     let product = n * HALF_PI[1];

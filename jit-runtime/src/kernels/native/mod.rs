@@ -7,14 +7,14 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use jit_ir::form::{Form, Input};
-use jit_ir::ops::lanes::{Binary, Unary};
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
-use super::table::{self, Ternary};
 use super::{arch, builtin};
 use crate::few::few;
 
+pub mod blocks;
+pub mod packs;
 pub mod trips;
 pub mod until;
 
@@ -26,20 +26,33 @@ pub use jit_ir::ops::lanes as exact;
 pub trait Kernel {
     /// The text of the group's form.
     const FORM: &'static str;
-    /// Runs over the elements.
-    fn run(tile: Tile<'_>);
+    /// Whether its ops take long to answer, so that some vectors go through them in turns.
+    const IN_TURNS: bool;
+    /// Whether its widest elements have eight bytes.
+    const WIDE: bool;
+    /// Runs over the elements; if in turns, over blocks of `W` elements, `N` vectors each.
+    fn run<const W: usize, const N: usize>(tile: Tile<'_>);
 }
 
 /// The memory of a kernel's inputs and outputs.
 pub struct Tile<'a> {
     inputs: &'a [(Input, *const u8)],
     outputs: &'a [(DType, *mut u8)],
+    /// The first element, and how many.
+    from: usize,
     n: usize,
     /// Which outputs were handed out.
     taken: u64,
 }
 
 impl<'a> Tile<'a> {
+    /// Some of its elements, before any output was handed out.
+    #[inline(always)]
+    fn part(&self, from: usize, n: usize) -> Tile<'a> {
+        assert!(self.taken == 0 && from + n <= self.n);
+        Tile { from: self.from + from, n, ..*self }
+    }
+
     /// How many elements.
     #[inline(always)]
     pub fn len(&self) -> usize {
@@ -58,7 +71,7 @@ impl<'a> Tile<'a> {
         let (input, start) = self.inputs[i];
         assert!(input.dtype == T::DTYPE && !input.scalar);
         // SAFETY: whoever makes a tile says that `n` elements of this type can be read there.
-        unsafe { std::slice::from_raw_parts(start.cast(), self.n) }
+        unsafe { std::slice::from_raw_parts(start.cast::<T>().add(self.from), self.n) }
     }
 
     /// The value of an input that is the same for all elements.
@@ -76,7 +89,7 @@ impl<'a> Tile<'a> {
         let start = self.claim::<T>(k);
         // SAFETY: whoever makes a tile says that `n` elements of this type can be written there by nobody else; an
         // output is handed out once.
-        unsafe { std::slice::from_raw_parts_mut(start, self.n) }
+        unsafe { std::slice::from_raw_parts_mut(start.add(self.from), self.n) }
     }
 
     /// The place of a kernel's sum over the elements: its last output, once.
@@ -104,7 +117,7 @@ impl<K: Kernel> WithSimd for Run<'_, K> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        K::run(self.0);
+        K::run::<1, 1>(self.0);
     }
 }
 
@@ -131,7 +144,11 @@ fn erased_sum<K: Summing>(tile: Tile<'_>) {
 }
 
 fn erased<K: Kernel>(tile: Tile<'_>) {
-    arch().dispatch(Run::<K>(tile, std::marker::PhantomData));
+    if K::IN_TURNS {
+        blocks::run::<K>(tile);
+    } else {
+        arch().dispatch(Run::<K>(tile, std::marker::PhantomData));
+    }
 }
 
 /// A kernel with the form that it is for.
@@ -278,46 +295,6 @@ impl Loop {
         outputs: &[(DType, *mut u8)],
         n: usize,
     ) {
-        (self.run)(Tile { inputs, outputs, n, taken: 0 });
+        (self.run)(Tile { inputs, outputs, from: 0, n, taken: 0 });
     }
-}
-
-/// An op of one operand.
-#[inline(always)]
-pub fn unary<O: Unary<T>, T>(a: T) -> O::Out {
-    O::eval(a)
-}
-
-/// An op of two operands.
-#[inline(always)]
-pub fn binary<O: Binary<T>, T>(a: T, b: T) -> O::Out {
-    O::eval(a, b)
-}
-
-/// `select`.
-#[inline(always)]
-pub fn select<T>(mask: bool, a: T, b: T) -> T {
-    table::Select::eval(mask, a, b)
-}
-
-/// `mul_add` of floats.
-#[inline(always)]
-#[allow(private_bounds, reason = "for floats")]
-pub fn mul_add<T>(a: T, b: T, c: T) -> T
-where
-    table::MulAdd: Ternary<T, T>,
-{
-    table::MulAdd::eval(a, b, c)
-}
-
-/// `clamp`.
-#[inline(always)]
-pub fn clamp<T: PartialOrd>(x: T, low: T, high: T) -> T {
-    table::Clamp::eval(x, low, high)
-}
-
-/// `cast`.
-#[inline(always)]
-pub fn cast<T: Prim, U: Prim>(a: T) -> U {
-    table::Cast::<U>::eval(a)
 }

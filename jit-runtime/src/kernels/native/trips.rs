@@ -22,16 +22,16 @@ pub trait Repeated {
     /// Whether its widest elements have eight bytes.
     const WIDE: bool;
     /// All trips of the elements, `W` at a time; there is at least one trip.
-    fn run<const W: usize>(tile: Tile<'_>, trips: usize);
+    fn run<const W: usize, const N: usize>(tile: Tile<'_>, trips: usize);
 }
 
 /// Calls a kernel for blocks of a few registers for each value: what one trip waits for hides behind the others.
 macro_rules! by_blocks {
     ($S:ident, $K:ident, $($arg:expr),*) => {
         match ($S::F32_LANES >= 16, $K::WIDE) {
-            (true, false) => $K::run::<BLOCK>($($arg),*),
-            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }>($($arg),*),
-            (false, true) => $K::run::<{ BLOCK / 4 }>($($arg),*),
+            (true, false) => $K::run::<BLOCK, 1>($($arg),*),
+            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }, 1>($($arg),*),
+            (false, true) => $K::run::<{ BLOCK / 4 }, 1>($($arg),*),
         }
     };
 }
@@ -92,14 +92,6 @@ pub fn same<T: Bits, const W: usize>(a: &[T; W], b: &[T; W]) -> bool {
     (0..W).fold(true, |same, j| same & a[j].same(b[j]))
 }
 
-/// Whether an element is NaN.
-#[inline(always)]
-pub fn is_nan<T: Prim>(v: T) -> bool {
-    #[allow(clippy::eq_op, reason = "only a NaN is not itself")]
-    let unordered = v != v;
-    unordered
-}
-
 /// A loop's kernel, with the types of what it reads and writes.
 #[derive(Clone)]
 pub(crate) struct Looped {
@@ -129,6 +121,6 @@ impl Looped {
         debug_assert!(n.is_multiple_of(BLOCK) && trips > 0);
         let inputs: Vec<_> = self.inputs.iter().copied().zip(inputs.iter().copied()).collect();
         let outputs: Vec<_> = self.outputs.iter().copied().zip(outputs.iter().copied()).collect();
-        (self.run)(Tile { inputs: &inputs, outputs: &outputs, n, taken: 0 }, trips);
+        (self.run)(Tile { inputs: &inputs, outputs: &outputs, from: 0, n, taken: 0 }, trips);
     }
 }
