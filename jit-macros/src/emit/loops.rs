@@ -59,7 +59,7 @@ fn packs() -> TokenStream {
 /// The statement that reads what some elements need of a block.
 fn load(name: &Ident, ty: &TokenStream) -> TokenStream {
     let packs = packs();
-    quote! { let #name = #packs::take::<#ty, W, N>(&#name, j); }
+    quote! { let #name = #packs::take::<#ty, W, P>(&#name, j); }
 }
 
 impl Parts {
@@ -68,7 +68,7 @@ impl Parts {
         let (native, all) = (trips(), format_ident!("all_{name}"));
         if form.inputs[i].scalar {
             let packs = packs();
-            return self.memory.push(quote! { let #name = #packs::all::<#ty, N>(tile.scalar::<#ty>(#i)); });
+            return self.memory.push(quote! { let #name = #packs::all::<#ty, P>(tile.scalar::<#ty>(#i)); });
         }
         self.loads.push(load(name, ty));
         self.memory.push(quote! { let #all = tile.input::<#ty>(#i); });
@@ -85,9 +85,9 @@ impl Parts {
     }
 
     fn output(&mut self, (name, ty, member): &(Ident, TokenStream, Ident)) {
-        let (native, packs) = (trips(), packs());
-        self.blank.push(quote! { let mut #name = #native::blank::<#ty, W>(); });
-        self.stores.push(quote! { #packs::put::<#ty, W, N>(&mut #name, j, #member); });
+        let packs = packs();
+        self.blank.push(quote! { let mut #name = #PRIVATE::native::blocks::blank::<#ty, W>(); });
+        self.stores.push(quote! { #packs::put::<#ty, W, P>(&mut #name, j, #member); });
     }
 
     /// `left` trips, or fewer if they repeat themselves.
@@ -98,7 +98,7 @@ impl Parts {
                 #(#before)*
                 let some = if left < #native::CHECKED { left } else { #native::CHECKED };
                 for _ in 0..some {
-                    for j in 0..W / N {
+                    for j in 0..W / P::N {
                         #(#loads)*
                         #(#steps)*
                         #(#stores)*
@@ -145,7 +145,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
             const WIDE: bool = #wide;
             #[inline(always)]
             #[allow(unused, clippy::all, clippy::pedantic)]
-            fn run<const W: usize, const N: usize>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
+            fn run<const W: usize, P: #PRIVATE::native::packs::Turns>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
                 #(#memory)*
                 for at in (0..tile.len()).step_by(W) {
                     #(#first)*
@@ -191,7 +191,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
             const WIDE: bool = #wide;
             #[inline(always)]
             #[allow(unused, clippy::all, clippy::pedantic)]
-            fn run<const W: usize, const N: usize>(
+            fn run<const W: usize, P: #PRIVATE::native::packs::Turns>(
                 mut tile: #PRIVATE::native::Tile<'_>,
                 wave: #PRIVATE::native::until::Wave<'_>,
             ) -> bool {
@@ -207,7 +207,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
                     #to_the_goal
                     while made < wave.limit {
                         let (mut asks, mut odd) = (false, false);
-                        for j in 0..W / N {
+                        for j in 0..W / P::N {
                             #(#loads)*
                             #(#steps)*
                             #(#stores)*

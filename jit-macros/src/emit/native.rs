@@ -203,22 +203,29 @@ fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
         parts.push(quote! { #native::blocks::part_mut::<#ty, W>(#name, at) });
         cut.push(quote! { let #name = &mut #name[..n]; });
     }
-    let stores = outputs.iter().map(|(name, ty, member)| {
-        if in_turns {
-            quote! { #native::packs::put::<#ty, W, N>(#name, j, #member); }
-        } else {
-            quote! { [#name[j]] = #member.0; }
-        }
-    });
+    let (mut blank, mut last) = (Vec::new(), Vec::new());
+    let stores: Vec<TokenStream> = outputs
+        .iter()
+        .map(|(name, ty, member)| {
+            if in_turns {
+                let block = format_ident!("block_{name}");
+                blank.push(quote! { let mut #block = #native::blocks::blank::<#ty, W>(); });
+                last.push(quote! { *#name = #block; });
+                quote! { #native::packs::put::<#ty, W, P>(&mut #block, j, #member); }
+            } else {
+                quote! { #name[j] = #member.value(); }
+            }
+        })
+        .collect();
     let names = inputs.iter().map(|(name, _)| name).chain(outputs.iter().map(|(name, ..)| name));
     // What are parameters is known not to overlap.
     let (signature, call) = if in_turns {
-        let call = quote! { for at in (0..n).step_by(W) { each::<W, N>(#(#parts),*); } };
-        (quote! { each<const W: usize, const N: usize>(#(#params),*) }, call)
+        let call = quote! { for at in (0..n).step_by(W) { each::<W, P>(#(#parts),*); } };
+        (quote! { each<const W: usize, P: #native::packs::Turns>(#(#params),*) }, call)
     } else {
         (quote! { each(n: usize, #(#params),*) }, quote! { each(n, #(#names),*); })
     };
-    let (cut, count) = if in_turns { (Vec::new(), quote! { W / N }) } else { (cut, quote! { n }) };
+    let (cut, count) = if in_turns { (Vec::new(), quote! { W / P::N }) } else { (cut, quote! { n }) };
     Some(quote! {
         struct #name;
         impl #native::Kernel for #name {
@@ -226,17 +233,19 @@ fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
             const IN_TURNS: bool = #in_turns;
             const WIDE: bool = #wide;
             #[inline(always)]
-            fn run<const W: usize, const N: usize>(mut tile: #native::Tile<'_>) {
+            fn run<const W: usize, P: #native::packs::Turns>(mut tile: #native::Tile<'_>) {
                 #[inline(always)]
                 #[allow(unused, clippy::too_many_arguments)]
                 fn #signature {
                     #(#cut)*
                     #(#all)*
+                    #(#blank)*
                     for j in 0..#count {
                         #(#loads)*
                         #(#steps)*
                         #(#stores)*
                     }
+                    #(#last)*
                 }
                 let n = tile.len();
                 #(#memory)*
@@ -250,9 +259,9 @@ fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
 fn load(name: &Ident, ty: &TokenStream, in_turns: bool) -> TokenStream {
     let packs = quote! { #PRIVATE::native::packs };
     if in_turns {
-        quote! { let #name = #packs::take::<#ty, W, N>(#name, j); }
+        quote! { let #name = #packs::take::<#ty, W, P>(#name, j); }
     } else {
-        quote! { let #name = #packs::Pack([#name[j]]); }
+        quote! { let #name = #packs::Pack::one(#name[j]); }
     }
 }
 

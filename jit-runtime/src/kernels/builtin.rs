@@ -5,7 +5,7 @@ use jit_ir::numerics::{LANES, fold_lanes};
 
 use pulp::Simd;
 
-use super::native::packs::{Pack, approximate, put, take, unary};
+use super::native::packs::{Eight, Four, One, Pack, Turns, approximate, put, take, unary};
 use super::native::{Kernel, Native, Summing, Tile, approximated, exact};
 use super::wide;
 use jit_ir::ops::lanes::Unary;
@@ -39,7 +39,7 @@ macro_rules! kernel {
             const IN_TURNS: bool = false;
             const WIDE: bool = size_of::<$T>() == 8;
             #[inline(always)]
-            fn run<const W: usize, const N: usize>(mut tile: Tile<'_>) {
+            fn run<const W: usize, P: Turns>(mut tile: Tile<'_>) {
                 $(let $i = input!(tile $kind $T $at);)*
                 $(let $o = &mut tile.output::<$T>($k)[..tile.len()];)*
                 for j in 0..tile.len() {
@@ -51,10 +51,10 @@ macro_rules! kernel {
     };
 }
 
-/// An input's elements `j`, `j + LANES / N`, .. of a row of [`LANES`] elements.
+/// An input's elements `j`, `j + LANES / P::N`, .. of a row of [`LANES`] elements.
 macro_rules! pack {
     (each $i:ident $row:ident $j:ident) => {
-        take::<_, LANES, N>($i[$row * LANES..].first_chunk().expect("there are as many"), $j)
+        take::<_, LANES, P>($i[$row * LANES..].first_chunk().expect("there are as many"), $j)
     };
     (one $i:ident $row:ident $j:ident) => {
         Pack::from($i)
@@ -68,26 +68,26 @@ macro_rules! summed {
         struct $name;
         impl $name {
             #[inline(always)]
-            fn value<const N: usize>($($i: Pack<$T, N>),*) -> Pack<$T, N> {
+            fn value<P: Turns>($($i: Pack<$T, P>),*) -> Pack<$T, P> {
                 $value
             }
 
-            /// `N` vectors of a row in turns.
+            /// Some vectors of a row in turns.
             #[inline(always)]
-            fn in_turns<S: Simd, const N: usize>(simd: S, mut tile: Tile<'_>) {
+            fn in_turns<S: Simd, P: Turns>(simd: S, mut tile: Tile<'_>) {
                 $(let $i = input!(tile $kind $T $at);)*
                 $(let $o = &mut tile.output::<$T>($k)[..tile.len()];)?
                 let whole = tile.len() / LANES * LANES;
                 let mut sums = $wide::sum_of(simd, whole / LANES, |row| {
                     let mut values = [0.0; LANES];
-                    for j in 0..LANES / N {
-                        put::<_, LANES, N>(&mut values, j, Self::value($(pack!($kind $i row j)),*));
+                    for j in 0..LANES / P::N {
+                        put::<_, LANES, P>(&mut values, j, Self::value($(pack!($kind $i row j)),*));
                     }
                     $($o[row * LANES..][..LANES].copy_from_slice(&values);)?
                     values
                 });
                 for j in whole..tile.len() {
-                    let Pack([value]) = Self::value($(Pack([value!($kind $i j)])),*);
+                    let value = Self::value::<One>($(Pack::one(value!($kind $i j))),*).value();
                     $($o[j] = value;)?
                     sums[j - whole] += value;
                 }
@@ -99,10 +99,10 @@ macro_rules! summed {
             #[inline(always)]
             fn run<S: Simd>(simd: S, tile: Tile<'_>) {
                 match LANES / S::$lanes {
-                    4 => Self::in_turns::<S, 4>(simd, tile),
-                    8 => Self::in_turns::<S, 8>(simd, tile),
-                    16 => Self::in_turns::<S, 8>(simd, tile),
-                    _ => Self::in_turns::<S, 1>(simd, tile),
+                    4 => Self::in_turns::<S, Four>(simd, tile),
+                    8 => Self::in_turns::<S, Eight>(simd, tile),
+                    16 => Self::in_turns::<S, Eight>(simd, tile),
+                    _ => Self::in_turns::<S, One>(simd, tile),
                 }
             }
         }
@@ -140,13 +140,13 @@ macro_rules! kernels {
                 (x: each 0, mean: one 1, scale: one 2, gamma: each 3, beta: each 4)
                     -> (o: 0 = (x - mean) * scale * gamma + beta));
             summed!($T $module $lanes ExpsSummed concat!($d, "[] ", $d, "; sub i0 i1; exp m0 -> 1; sum 1"),
-                (x: each 0, shift: one 1) -> approximate::<approximated::Exp, $T, N>(x - shift), (o: 0), 1);
+                (x: each 0, shift: one 1) -> approximate::<approximated::Exp, $T, P>(x - shift), (o: 0), 1);
             summed!($T $module $lanes DistancesSummed concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 ->; sum 1"),
                 (x: each 0, mean: one 1) -> (x - mean) * (x - mean), (), 0);
             summed!($T $module $lanes DeviationsSummed concat!($d, "[] ", $d, "; sub i0 i1; square m0 ->; sum 1"),
-                (x: each 0, mean: one 1) -> unary::<exact::Square, $T, N>(x - mean), (), 0);
+                (x: each 0, mean: one 1) -> unary::<exact::Square, $T, P>(x - mean), (), 0);
             summed!($T $module $lanes SquaresSummed concat!($d, "[]; square i0 ->; sum 0"),
-                (x: each 0) -> unary::<exact::Square, $T, N>(x), (), 0);
+                (x: each 0) -> unary::<exact::Square, $T, P>(x), (), 0);
             kernel!($T Weighted concat!($d, "[] ", $d, " ", $d, "[]; mul i0 i1; mul m0 i2 -> 1"),
                 (x: each 0, scale: one 1, gamma: each 2) -> (o: 0 = x * scale * gamma));
 

@@ -7,7 +7,7 @@ use jit_ir::{DType, Op, Prim};
 use pulp::{Simd, WithSimd};
 
 use super::arch;
-use super::math::{Approx, Pack};
+use super::math::{Approx, Pack, Turns};
 use super::native::blocks::alone;
 
 /// `dst[i] = f(a[i], b[i], c[i])` for `i < n`; unused operands are not read.
@@ -40,13 +40,13 @@ unsafe fn unary<O: Unary<T>, T: Copy>(dst: *mut u8, a: *const u8, _: *const u8, 
 }
 
 /// A row whose value is approximated, but for rare arguments.
-pub(super) trait Approximated<T>: Unary<T, Out = T> {
+pub(super) trait Approximated<T: Copy>: Unary<T, Out = T> {
     /// As std has it.
     type Exact: Unary<T, Out = T>;
     /// Whether the value is computed in f64.
     const WIDE: bool;
     /// The values of some elements in turns.
-    fn in_turns<const N: usize>(a: Pack<T, N>) -> Pack<T, N>;
+    fn in_turns<P: Turns>(a: Pack<T, P>) -> Pack<T, P>;
     fn is_rare(a: T) -> bool;
 }
 
@@ -263,7 +263,7 @@ macro_rules! kernels {
         /// The approximated rows, as the runtime computes them.
         pub mod approximated {
             use super::super::math;
-            use super::{Approx, Approximated, Binary, Op, Pack, Unary, lanes};
+            use super::{Approx, Approximated, Binary, Op, Pack, Turns, Unary, lanes};
             $(
                 #[doc = $ua_doc]
                 pub struct $ua;
@@ -338,14 +338,14 @@ macro_rules! approximated {
             type Out = $T;
             #[inline(always)]
             fn eval(a: $T) -> $T {
-                <$T as Approx>::$name(Pack([a])).0[0]
+                <$T as Approx>::$name(Pack::one(a)).value()
             }
         }
         impl Approximated<$T> for $V {
             type Exact = lanes::$V;
             const WIDE: bool = size_of::<$T>() == 8 || !math::is_single(Op::$V);
             #[inline(always)]
-            fn in_turns<const N: usize>(a: Pack<$T, N>) -> Pack<$T, N> {
+            fn in_turns<P: Turns>(a: Pack<$T, P>) -> Pack<$T, P> {
                 <$T as Approx>::$name(a)
             }
             #[inline(always)]

@@ -3,10 +3,10 @@
 //! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
 
 use super::logistic::logistic;
-use super::pack::Pack;
+use super::pack::{Pack, Turns};
 use super::{horner, round};
 
-pub(super) type Doubles<const N: usize> = Pack<f64, N>;
+pub(super) type Doubles<P> = Pack<f64, P>;
 
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
@@ -43,21 +43,21 @@ const LEAST: f64 = -800.0;
 
 /// e^x as `(high + low) 2^power`, `high + low` near 1.
 #[derive(Clone, Copy)]
-pub(super) struct Exp<const N: usize> {
-    pub(super) high: Doubles<N>,
-    pub(super) low: Doubles<N>,
-    power: Pack<i64, N>,
+pub(super) struct Exp<P: Turns> {
+    pub(super) high: Doubles<P>,
+    pub(super) low: Doubles<P>,
+    power: Pack<i64, P>,
 }
 
-impl<const N: usize> Exp<N> {
+impl<P: Turns> Exp<P> {
     #[inline(always)]
-    fn new(x: Doubles<N>) -> Self {
+    fn new(x: Doubles<P>) -> Self {
         Exp::of_sum(x, 0.0.into())
     }
 
     /// e^(x + rest); `rest` is small beside x.
     #[inline(always)]
-    pub(super) fn of_sum(x: Doubles<N>, rest: Doubles<N>) -> Self {
+    pub(super) fn of_sum(x: Doubles<P>, rest: Doubles<P>) -> Self {
         // Past these bounds the result is 0 or infinite.
         let (t, t_low, power) = reduced(x.clamp(LEAST, 800.0), rest);
         let high = t + 1.0;
@@ -66,13 +66,13 @@ impl<const N: usize> Exp<N> {
 
     /// `v 2^power`, in two steps so that results underflow gradually.
     #[inline(always)]
-    pub(super) fn scale(self, v: Doubles<N>) -> Doubles<N> {
+    pub(super) fn scale(self, v: Doubles<P>) -> Doubles<P> {
         scale(v, self.power)
     }
 
     /// High and low part times 2^power, or some number as small where that is below the normal ones.
     #[inline(always)]
-    fn parts(self) -> (Doubles<N>, Doubles<N>) {
+    fn parts(self) -> (Doubles<P>, Doubles<P>) {
         let power = self.power.map(|n| f64::from_bits(((n.max(-1022) + 1023) as u64) << 52));
         (self.high * power, self.low * power)
     }
@@ -80,7 +80,7 @@ impl<const N: usize> Exp<N> {
 
 /// `e^r - 1` as a sum of two, and `n`, with `x + rest = r + n ln 2`.
 #[inline(always)]
-fn reduced<const N: usize>(x: Doubles<N>, rest: Doubles<N>) -> (Doubles<N>, Doubles<N>, Pack<i64, N>) {
+fn reduced<P: Turns>(x: Doubles<P>, rest: Doubles<P>) -> (Doubles<P>, Doubles<P>, Pack<i64, P>) {
     let (n, power) = round(x * std::f64::consts::LOG2_E);
     let r = n.mul_add(-LN_2_HIGH, x);
     let low = n.mul_add(-LN_2_LOW, rest);
@@ -93,7 +93,7 @@ fn reduced<const N: usize>(x: Doubles<N>, rest: Doubles<N>) -> (Doubles<N>, Doub
 
 /// `v 2^n` for |n| < 2048.
 #[inline(always)]
-fn scale<const N: usize>(v: Doubles<N>, n: Pack<i64, N>) -> Doubles<N> {
+fn scale<P: Turns>(v: Doubles<P>, n: Pack<i64, P>) -> Doubles<P> {
     // The half by a logical shift, which every instruction set has.
     let half = n.map(|n| (n.wrapping_add(4096) as u64 >> 1) as i64 - 2048);
     let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
@@ -101,21 +101,21 @@ fn scale<const N: usize>(v: Doubles<N>, n: Pack<i64, N>) -> Doubles<N> {
 }
 
 #[inline(always)]
-pub(super) fn exp<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn exp<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let e = Exp::new(x);
     e.scale(e.high)
 }
 
 /// e^x / 2, where e^x alone might be infinite.
 #[inline(always)]
-fn half_exp<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+fn half_exp<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let e = Exp::new(x);
     scale(e.high, e.power.map(|n| n - 1))
 }
 
 /// e^x - 1 as a sum of two, but for the largest x.
 #[inline(always)]
-fn less_one<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
+fn less_one<P: Turns>(x: Doubles<P>) -> (Doubles<P>, Doubles<P>) {
     let (t, t_low, n) = reduced(x.clamp(LEAST, 700.0), 0.0.into());
     // 2^n t + (2^n - 1), whose rounding is made up for.
     let (part, rest) = (scale(t, n), scale(1.0.into(), n) - 1.0);
@@ -124,7 +124,7 @@ fn less_one<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
 }
 
 #[inline(always)]
-pub(super) fn exp_m1<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn exp_m1<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let (high, low) = less_one(x);
     let y = x.gt(100.0).pick(exp(x), high + low);
     // Near 0, and there with its sign, the result is x.
@@ -133,7 +133,7 @@ pub(super) fn exp_m1<const N: usize>(x: Doubles<N>) -> Doubles<N> {
 
 /// `(t + low) / (t + low + k)` as a sum of two.
 #[inline(always)]
-fn over_more<const N: usize>((t, low): (Doubles<N>, Doubles<N>), k: f64) -> (Doubles<N>, Doubles<N>) {
+fn over_more<P: Turns>((t, low): (Doubles<P>, Doubles<P>), k: f64) -> (Doubles<P>, Doubles<P>) {
     let d = t + k;
     let d_low = t.abs().gt(k).pick(-(d - t) + k, t - (d - k));
     let inverse = Pack::from(1.0) / d;
@@ -143,24 +143,24 @@ fn over_more<const N: usize>((t, low): (Doubles<N>, Doubles<N>), k: f64) -> (Dou
 }
 
 #[inline(always)]
-pub(super) fn sinh<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn sinh<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let a = x.abs();
     let t = less_one(a);
     let q = over_more(t, 1.0);
     let sum = t.0 + q.0;
     let near = (sum + (q.0 - (sum - t.0) + (t.1 + q.1))) * 0.5;
-    let y: Doubles<N> = a.gt(30.0).pick(half_exp(a), near);
+    let y: Doubles<P> = a.gt(30.0).pick(half_exp(a), near);
     a.lt(1e-9).pick(x, y.copysign(x))
 }
 
 #[inline(always)]
-pub(super) fn cosh<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn cosh<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let half = half_exp(x.abs());
     half + Pack::from(0.25) / half
 }
 
 #[inline(always)]
-pub(super) fn tanh<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn tanh<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let a = x.abs();
     // Beyond, the result is 1.
     let (q, low) = over_more(less_one(a.min(40.0) * 2.0), 2.0);
@@ -170,7 +170,7 @@ pub(super) fn tanh<const N: usize>(x: Doubles<N>) -> Doubles<N> {
 
 /// 1 / (1 + e^-x), from the side where nothing cancels.
 #[inline(always)]
-pub(super) fn sigmoid<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn sigmoid<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let e = Exp::new(-x.abs());
     let y = share(x, e);
     let y = x.lt(0.0).pick(e.scale(y), y);
@@ -180,7 +180,7 @@ pub(super) fn sigmoid<const N: usize>(x: Doubles<N>) -> Doubles<N> {
 logistic!(f64, least LEAST);
 
 #[inline(always)]
-pub(super) fn softplus<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn softplus<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let e = Exp::new(-x.abs());
     let (high, low) = (e.scale(e.high), e.scale(e.low));
     let u = high + 1.0;
@@ -192,9 +192,9 @@ pub(super) fn softplus<const N: usize>(x: Doubles<N>) -> Doubles<N> {
 
 /// A number as m 2^e with m in [sqrt 1/2, sqrt 2): m - 1 and e.
 #[inline(always)]
-fn parts<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
+fn parts<P: Turns>(x: Doubles<P>) -> (Doubles<P>, Doubles<P>) {
     let tiny = x.lt(f64::MIN_POSITIVE);
-    let scaled: Doubles<N> = tiny.pick(x * 18_014_398_509_481_984.0, x);
+    let scaled: Doubles<P> = tiny.pick(x * 18_014_398_509_481_984.0, x);
     // The mantissa from sqrt(1/2) on.
     let from = 0x3fe6_a09e_667f_3bcd_u64;
     let shifted = scaled.map(|v| v.to_bits().wrapping_sub(from).wrapping_add(1023 << 52));
@@ -206,7 +206,7 @@ fn parts<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
 
 /// ln(1 + f) as a sum of two: f - f^2/2 + s (f^2/2 + s^2 p(s^2)) for s = f / (2 + f).
 #[inline(always)]
-fn log_1p<const N: usize>(f: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
+fn log_1p<P: Turns>(f: Doubles<P>) -> (Doubles<P>, Doubles<P>) {
     let s = f / (f + 2.0);
     let z = s * s;
     let half = f * 0.5 * f;
@@ -218,7 +218,7 @@ fn log_1p<const N: usize>(f: Doubles<N>) -> (Doubles<N>, Doubles<N>) {
 
 /// The results of ln where there is no logarithm.
 #[inline(always)]
-fn edges<const N: usize>(x: Doubles<N>, y: Doubles<N>) -> Doubles<N> {
+fn edges<P: Turns>(x: Doubles<P>, y: Doubles<P>) -> Doubles<P> {
     let y = x.is(f64::INFINITY).pick(x, y);
     let y = x.is(0.0).pick(f64::NEG_INFINITY, y);
     x.lt(0.0).or(x.is_nan()).pick(f64::NAN, y)
@@ -226,7 +226,7 @@ fn edges<const N: usize>(x: Doubles<N>, y: Doubles<N>) -> Doubles<N> {
 
 /// e ln 2 + high + low.
 #[inline(always)]
-fn joined<const N: usize>(e: Doubles<N>, high: Doubles<N>, low: Doubles<N>) -> Doubles<N> {
+fn joined<P: Turns>(e: Doubles<P>, high: Doubles<P>, low: Doubles<P>) -> Doubles<P> {
     let low = e.mul_add(LN_2_LOW, low);
     let top = e * LN_2_HIGH;
     let sum = top + high;
@@ -235,21 +235,21 @@ fn joined<const N: usize>(e: Doubles<N>, high: Doubles<N>, low: Doubles<N>) -> D
 
 /// ln(u + rest); `rest` is what was lost when u was rounded.
 #[inline(always)]
-fn log<const N: usize>(u: Doubles<N>, rest: Doubles<N>) -> Doubles<N> {
+fn log<P: Turns>(u: Doubles<P>, rest: Doubles<P>) -> Doubles<P> {
     let (f, e) = parts(u);
     let (high, low) = log_1p(f);
     joined(e, high, low + rest / u)
 }
 
 #[inline(always)]
-pub(super) fn ln<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn ln<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let (f, e) = parts(x);
     let (high, low) = log_1p(f);
     edges(x, joined(e, high, low))
 }
 
 #[inline(always)]
-pub(super) fn ln_1p<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn ln_1p<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let u = x + 1.0;
     // What rounding took from the sum, whichever of the two is larger.
     let rest = x.abs().lt(1.0).pick(x - (u - 1.0), -(u - x) + 1.0);
@@ -259,7 +259,7 @@ pub(super) fn ln_1p<const N: usize>(x: Doubles<N>) -> Doubles<N> {
 }
 
 #[inline(always)]
-pub(super) fn log2<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn log2<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     const HIGH: f64 = 1.442_694_664_001_464_8;
     const LOW: f64 = 3.768_874_985_636_099e-7;
     let (f, e) = parts(x);

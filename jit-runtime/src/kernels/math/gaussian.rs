@@ -3,7 +3,7 @@
 //! Coefficients are interpolations at Chebyshev nodes, computed with 400 bits.
 
 use super::exponential::{Doubles, Exp};
-use super::pack::Pack;
+use super::pack::{Pack, Turns};
 use super::{halves, horner};
 
 /// (erf(x) / x - 2 / sqrt pi) / x^2 in x^2, for |x| <= 0.8.
@@ -50,7 +50,7 @@ const TAIL: [f64; 22] = [
 
 /// What a standard normal number exceeds `a` with, for `a` up to 40, times `factor`.
 #[inline(always)]
-fn tail<const N: usize>(a: Doubles<N>, factor: Doubles<N>) -> Doubles<N> {
+fn tail<P: Turns>(a: Doubles<P>, factor: Doubles<P>) -> Doubles<P> {
     let square = a * 0.5 * a;
     let square_low = (a * 0.5).mul_add(a, -square);
     let e = Exp::of_sum(-square, -square_low);
@@ -79,7 +79,7 @@ fn tail<const N: usize>(a: Doubles<N>, factor: Doubles<N>) -> Doubles<N> {
 }
 
 #[inline(always)]
-pub(super) fn erf<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn erf<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     const SLOPE: f64 = std::f64::consts::FRAC_2_SQRT_PI;
     const SLOPE_LOW: f64 = 1.533_545_961_316_588e-17;
     let a = x.abs();
@@ -92,7 +92,7 @@ pub(super) fn erf<const N: usize>(x: Doubles<N>) -> Doubles<N> {
 
 /// x times what a standard normal number is below x with.
 #[inline(always)]
-pub(super) fn gelu<const N: usize>(x: Doubles<N>) -> Doubles<N> {
+pub(super) fn gelu<P: Turns>(x: Doubles<P>) -> Doubles<P> {
     let a = x.abs().min(40.0);
     let tail = tail(a, a);
     let y = x.gt(0.0).pick(x - tail, -tail);

@@ -4,11 +4,7 @@ macro_rules! logistic {
     ($T:ident, least $least:expr) => {
         /// `(numerator + low) / (1 + e)`, its rounding made up for; numerator and result without e's power.
         #[inline(always)]
-        fn over_one_plus<const N: usize>(
-            e: Exp<N>,
-            numerator: Pack<$T, N>,
-            n_low: Pack<$T, N>,
-        ) -> Pack<$T, N> {
+        fn over_one_plus<P: Turns>(e: Exp<P>, numerator: Pack<$T, P>, n_low: Pack<$T, P>) -> Pack<$T, P> {
             let (high, low) = e.parts();
             let d = high + 1.0;
             let d_low = high - (d - 1.0) + low;
@@ -21,13 +17,13 @@ macro_rules! logistic {
         /// 1 / (1 + e^-|x|) where x is positive, e^-|x| / (1 + e^-|x|) without the power where it is not: from the side
         /// where nothing cancels.
         #[inline(always)]
-        fn share<const N: usize>(x: Pack<$T, N>, e: Exp<N>) -> Pack<$T, N> {
+        fn share<P: Turns>(x: Pack<$T, P>, e: Exp<P>) -> Pack<$T, P> {
             let negative = x.lt(0.0);
             over_one_plus(e, negative.pick(e.high, 1.0), negative.pick(e.low, 0.0))
         }
 
         #[inline(always)]
-        pub(super) fn silu<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+        pub(super) fn silu<P: Turns>(x: Pack<$T, P>) -> Pack<$T, P> {
             let e = Exp::new(-x.abs());
             // Scaled after the product: the power alone may be too small for all digits.
             let y = x.max($least) * share(x, e);
@@ -36,7 +32,7 @@ macro_rules! logistic {
         }
 
         #[inline(always)]
-        pub(super) fn gelu_tanh<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+        pub(super) fn gelu_tanh<P: Turns>(x: Pack<$T, P>) -> Pack<$T, P> {
             // sqrt(2 / pi)
             const FACTOR: f64 = 0.797_884_560_802_865_4;
             let inner = (x + x * 0.044_715 * x * x) * (FACTOR as $T);

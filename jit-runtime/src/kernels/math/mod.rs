@@ -15,7 +15,7 @@ use exponential::Doubles;
 use jit_ir::Op;
 use jit_ir::ops::lanes::{self, Binary, Unary};
 
-pub use pack::Pack;
+pub use pack::{Eight, Four, One, Pack, Turns};
 
 macro_rules! declare {
     (
@@ -38,7 +38,7 @@ macro_rules! declare {
         {
             $(
                 #[inline(always)]
-                fn $ua_name<const N: usize>(x: Pack<Self, N>) -> Pack<Self, N> {
+                fn $ua_name<P: Turns>(x: Pack<Self, P>) -> Pack<Self, P> {
                     x.map(<lanes::$ua as Unary<Self>>::eval)
                 }
             )*
@@ -62,9 +62,9 @@ macro_rules! declare {
             Some(match (op, args) {
                 $(
                     (Op::$ua, [Scalar::F32(a)]) if a.is_rare(op) => Scalar::F32(lanes::$ua::eval(*a)),
-                    (Op::$ua, [Scalar::F32(a)]) => Scalar::F32(Approx::$ua_name(Pack([*a])).0[0]),
+                    (Op::$ua, [Scalar::F32(a)]) => Scalar::F32(Approx::$ua_name(Pack::one(*a)).value()),
                     (Op::$ua, [Scalar::F64(a)]) if a.is_rare(op) => Scalar::F64(lanes::$ua::eval(*a)),
-                    (Op::$ua, [Scalar::F64(a)]) => Scalar::F64(Approx::$ua_name(Pack([*a])).0[0]),
+                    (Op::$ua, [Scalar::F64(a)]) => Scalar::F64(Approx::$ua_name(Pack::one(*a)).value()),
                 )*
                 $((Op::$bf, [Scalar::F32(a), Scalar::F32(b)]) => Scalar::F32(Approx::$bf_name(*a, *b)),)*
                 $((Op::$bf, [Scalar::F64(a), Scalar::F64(b)]) => Scalar::F64(Approx::$bf_name(*a, *b)),)*
@@ -84,19 +84,19 @@ pub(super) const fn is_single(op: Op) -> bool {
 macro_rules! by {
     ($T:ident packs: $($name:ident)*; $module:ident) => {$(
         #[inline(always)]
-        fn $name<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+        fn $name<P: Turns>(x: Pack<$T, P>) -> Pack<$T, P> {
             $module::$name(x)
         }
     )*};
     ($T:ident rounded: $($name:ident)*; $module:ident) => {$(
         #[inline(always)]
-        fn $name<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+        fn $name<P: Turns>(x: Pack<$T, P>) -> Pack<$T, P> {
             $module::$name(x.map(f64::from)).map(|y| y as $T)
         }
     )*};
     ($T:ident singly: $($name:ident)*; $module:ident) => {$(
         #[inline(always)]
-        fn $name<const N: usize>(x: Pack<$T, N>) -> Pack<$T, N> {
+        fn $name<P: Turns>(x: Pack<$T, P>) -> Pack<$T, P> {
             x.map(|x| $module::$name(f64::from(x)) as $T)
         }
     )*};
@@ -137,7 +137,7 @@ impl Approx for f32 {
 
 /// The polynomial with these coefficients, from the constant on.
 #[inline(always)]
-fn horner<const N: usize, const M: usize>(x: Doubles<N>, coefficients: &[f64; M]) -> Doubles<N> {
+fn horner<P: Turns, const M: usize>(x: Doubles<P>, coefficients: &[f64; M]) -> Doubles<P> {
     let mut y = coefficients[M - 1].into();
     for c in coefficients[..M - 1].iter().rev() {
         y = x.mul_add(y, *c);
@@ -147,9 +147,9 @@ fn horner<const N: usize, const M: usize>(x: Doubles<N>, coefficients: &[f64; M]
 
 /// As [`horner`] for a long polynomial, the even and the odd powers side by side.
 #[inline(always)]
-fn halves<const N: usize, const M: usize>(x: Doubles<N>, coefficients: &[f64; M]) -> Doubles<N> {
+fn halves<P: Turns, const M: usize>(x: Doubles<P>, coefficients: &[f64; M]) -> Doubles<P> {
     const { assert!(M.is_multiple_of(2)) };
-    let (square, mut even, mut odd): (_, Doubles<N>, Doubles<N>) =
+    let (square, mut even, mut odd): (_, Doubles<P>, Doubles<P>) =
         (x * x, coefficients[M - 2].into(), coefficients[M - 1].into());
     for pair in coefficients[..M - 2].chunks_exact(2).rev() {
         even = even.mul_add(square, pair[0]);
@@ -160,7 +160,7 @@ fn halves<const N: usize, const M: usize>(x: Doubles<N>, coefficients: &[f64; M]
 
 /// The nearest integer of a number below 2^51, as a float and as an integer.
 #[inline(always)]
-fn round<const N: usize>(x: Doubles<N>) -> (Doubles<N>, Pack<i64, N>) {
+fn round<P: Turns>(x: Doubles<P>) -> (Doubles<P>, Pack<i64, P>) {
     // Adding and subtracting this rounds; its bits are those of the integer and its own.
     const MAGIC: f64 = 6_755_399_441_055_744.0;
     let shifted = x + MAGIC;

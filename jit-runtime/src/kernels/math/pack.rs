@@ -3,37 +3,137 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// `N` numbers; as loops over elements become vector code, `N` vectors.
-#[derive(Clone, Copy)]
-pub struct Pack<T, const N: usize>(pub [T; N]);
+/// How many numbers go in turns. Written out for each: users' crates compile this for each of their kernels, loops and
+/// functions of arrays would take twice as long.
+pub trait Turns: Copy {
+    /// So many values.
+    type Of<T: Copy>: Copy;
+    /// How many.
+    const N: usize;
+    /// The same value for each.
+    fn all<T: Copy>(value: T) -> Self::Of<T>;
+    /// Elements `j`, `j + W / N`, .. of a block.
+    fn take<T: Copy, const W: usize>(block: &[T; W], j: usize) -> Self::Of<T>;
+    /// Writes what `take` reads.
+    fn put<T: Copy, const W: usize>(block: &mut [T; W], j: usize, a: Self::Of<T>);
+    /// The same of each.
+    fn map<T: Copy, U: Copy>(a: Self::Of<T>, f: impl Fn(T) -> U) -> Self::Of<U>;
+    /// The same of each with the one in the same place.
+    fn zip<T: Copy, U: Copy, V: Copy>(a: Self::Of<T>, b: Self::Of<U>, f: impl Fn(T, U) -> V) -> Self::Of<V>;
+    /// The same of three in the same place.
+    fn zip3<T: Copy, U: Copy, V: Copy>(
+        a: Self::Of<T>,
+        b: Self::Of<U>,
+        c: Self::Of<U>,
+        f: impl Fn(T, U, U) -> V,
+    ) -> Self::Of<V>;
+    /// Whether one of them is true.
+    fn any(a: Self::Of<bool>) -> bool;
+}
 
-impl<T: Copy, const N: usize> From<T> for Pack<T, N> {
+macro_rules! turns {
+    ($($(#[$doc:meta])* $Name:ident $n:literal: $($k:literal)*;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $Name;
+        impl Turns for $Name {
+            type Of<T: Copy> = [T; $n];
+            const N: usize = $n;
+            #[inline(always)]
+            fn all<T: Copy>(value: T) -> [T; $n] {
+                [$({ let _ = $k; value }),*]
+            }
+            #[inline(always)]
+            fn take<T: Copy, const W: usize>(block: &[T; W], j: usize) -> [T; $n] {
+                [$(block[$k * (W / $n) + j]),*]
+            }
+            #[inline(always)]
+            fn put<T: Copy, const W: usize>(block: &mut [T; W], j: usize, a: [T; $n]) {
+                $(block[$k * (W / $n) + j] = a[$k];)*
+            }
+            #[inline(always)]
+            fn map<T: Copy, U: Copy>(a: [T; $n], f: impl Fn(T) -> U) -> [U; $n] {
+                [$(f(a[$k])),*]
+            }
+            #[inline(always)]
+            fn zip<T: Copy, U: Copy, V: Copy>(a: [T; $n], b: [U; $n], f: impl Fn(T, U) -> V) -> [V; $n] {
+                [$(f(a[$k], b[$k])),*]
+            }
+            #[inline(always)]
+            fn zip3<T: Copy, U: Copy, V: Copy>(
+                a: [T; $n],
+                b: [U; $n],
+                c: [U; $n],
+                f: impl Fn(T, U, U) -> V,
+            ) -> [V; $n] {
+                [$(f(a[$k], b[$k], c[$k])),*]
+            }
+            #[inline(always)]
+            fn any(a: [bool; $n]) -> bool {
+                false $(| a[$k])*
+            }
+        }
+    )*};
+}
+turns! {
+    /// One by itself.
+    One 1: 0;
+    /// Four in turns.
+    Four 4: 0 1 2 3;
+    /// Eight in turns.
+    Eight 8: 0 1 2 3 4 5 6 7;
+}
+
+/// Some numbers; as loops over elements become vector code, so many vectors.
+#[derive(Clone, Copy)]
+pub struct Pack<T: Copy, P: Turns>(pub P::Of<T>);
+
+impl<T: Copy, P: Turns> From<T> for Pack<T, P> {
     #[inline(always)]
     fn from(all: T) -> Self {
-        Pack([all; N])
+        Pack(P::all(all))
     }
 }
 
-impl<T: Copy, const N: usize> Pack<T, N> {
+impl<T: Copy> Pack<T, One> {
+    /// A number by itself.
+    #[inline(always)]
+    pub fn one(value: T) -> Self {
+        Pack([value])
+    }
+
+    /// The number.
+    #[inline(always)]
+    pub fn value(self) -> T {
+        self.0[0]
+    }
+}
+
+impl<T: Copy, P: Turns> Pack<T, P> {
     /// The same of each number.
     #[inline(always)]
-    pub fn map<U>(self, f: impl Fn(T) -> U) -> Pack<U, N> {
-        Pack(self.0.map(f))
+    pub fn map<U: Copy>(self, f: impl Fn(T) -> U) -> Pack<U, P> {
+        Pack(P::map(self.0, f))
     }
 
     /// The same of each number with the one in the same place.
     #[inline(always)]
-    pub fn zip<U: Copy, V>(self, other: Pack<U, N>, f: impl Fn(T, U) -> V) -> Pack<V, N> {
-        Pack(std::array::from_fn(|k| f(self.0[k], other.0[k])))
+    pub fn zip<U: Copy, V: Copy>(self, other: Pack<U, P>, f: impl Fn(T, U) -> V) -> Pack<V, P> {
+        Pack(P::zip(self.0, other.0, f))
+    }
+
+    /// The same of three numbers in the same place.
+    #[inline(always)]
+    pub(crate) fn zip3(self, b: Self, c: Self, f: impl Fn(T, T, T) -> T) -> Self {
+        Pack(P::zip3(self.0, b.0, c.0, f))
     }
 }
 
-impl<const N: usize> Pack<bool, N> {
+impl<P: Turns> Pack<bool, P> {
     /// For each number the one or the other.
     #[inline(always)]
-    pub fn pick<T: Copy>(self, yes: impl Into<Pack<T, N>>, no: impl Into<Pack<T, N>>) -> Pack<T, N> {
-        let (yes, no) = (yes.into(), no.into());
-        Pack(std::array::from_fn(|k| if self.0[k] { yes.0[k] } else { no.0[k] }))
+    pub fn pick<T: Copy>(self, yes: impl Into<Pack<T, P>>, no: impl Into<Pack<T, P>>) -> Pack<T, P> {
+        Pack(P::zip3(self.0, yes.into().0, no.into().0, |mask, yes, no| if mask { yes } else { no }))
     }
 
     #[inline(always)]
@@ -44,17 +144,17 @@ impl<const N: usize> Pack<bool, N> {
     /// Whether one of them is true.
     #[inline(always)]
     pub fn any(self) -> bool {
-        self.0.iter().fold(false, |any, v| any | v)
+        P::any(self.0)
     }
 }
 
 macro_rules! operators {
-    ($T:ident: $($Operator:ident $name:ident)*) => {$(
-        impl<O: Into<Pack<$T, N>>, const N: usize> $Operator<O> for Pack<$T, N> {
+    ($T:ident: $($Operator:ident $name:ident $sign:tt)*) => {$(
+        impl<O: Into<Pack<$T, P>>, P: Turns> $Operator<O> for Pack<$T, P> {
             type Output = Self;
             #[inline(always)]
             fn $name(self, other: O) -> Self {
-                self.zip(other.into(), |a, b| a.$name(b))
+                Pack(P::zip(self.0, other.into().0, |a, b| a $sign b))
             }
         }
     )*};
@@ -62,9 +162,9 @@ macro_rules! operators {
 
 macro_rules! floats {
     ($T:ident) => {
-        operators!($T: Add add Sub sub Mul mul Div div);
+        operators!($T: Add add + Sub sub - Mul mul * Div div /);
 
-        impl<const N: usize> Neg for Pack<$T, N> {
+        impl<P: Turns> Neg for Pack<$T, P> {
             type Output = Self;
             #[inline(always)]
             fn neg(self) -> Self {
@@ -72,11 +172,10 @@ macro_rules! floats {
             }
         }
 
-        impl<const N: usize> Pack<$T, N> {
+        impl<P: Turns> Pack<$T, P> {
             #[inline(always)]
             pub(super) fn mul_add(self, by: impl Into<Self>, and: impl Into<Self>) -> Self {
-                let (by, and) = (by.into(), and.into());
-                Pack(std::array::from_fn(|k| self.0[k].mul_add(by.0[k], and.0[k])))
+                Pack(P::zip3(self.0, by.into().0, and.into().0, $T::mul_add))
             }
 
             #[inline(always)]
@@ -108,22 +207,17 @@ macro_rules! floats {
             }
 
             #[inline(always)]
-            pub(super) fn lt(self, other: impl Into<Self>) -> Pack<bool, N> {
+            pub(super) fn lt(self, other: impl Into<Self>) -> Pack<bool, P> {
                 self.zip(other.into(), |a, b| a < b)
             }
 
             #[inline(always)]
-            pub(super) fn gt(self, bound: $T) -> Pack<bool, N> {
-                Pack::from(bound).lt(self)
-            }
-
-            #[inline(always)]
-            pub(super) fn is(self, other: $T) -> Pack<bool, N> {
+            pub(super) fn is(self, other: $T) -> Pack<bool, P> {
                 self.map(|a| a == other)
             }
 
             #[inline(always)]
-            pub(super) fn is_nan(self) -> Pack<bool, N> {
+            pub(super) fn is_nan(self) -> Pack<bool, P> {
                 self.map($T::is_nan)
             }
         }
@@ -131,3 +225,10 @@ macro_rules! floats {
 }
 floats!(f32);
 floats!(f64);
+
+impl<P: Turns> Pack<f64, P> {
+    #[inline(always)]
+    pub(super) fn gt(self, bound: f64) -> Pack<bool, P> {
+        Pack::from(bound).lt(self)
+    }
+}

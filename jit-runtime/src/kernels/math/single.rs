@@ -4,9 +4,9 @@
 
 use super::exponential;
 use super::logistic::logistic;
-use super::pack::Pack;
+use super::pack::{Pack, Turns};
 
-type Floats<const N: usize> = Pack<f32, N>;
+type Floats<P> = Pack<f32, P>;
 
 /// Adding and subtracting this rounds a small float to the nearest integer.
 const MAGIC: f32 = 12_582_912.0;
@@ -19,24 +19,24 @@ const BIAS: i32 = 127;
 
 /// e^x as `(high + low) 2^n`, `high + low` near 1.
 #[derive(Clone, Copy)]
-struct Exp<const N: usize> {
-    high: Floats<N>,
-    low: Floats<N>,
+struct Exp<P: Turns> {
+    high: Floats<P>,
+    low: Floats<P>,
     /// `n` with the bias of two factors, in the lowest bits.
-    bits: Pack<u32, N>,
+    bits: Pack<u32, P>,
 }
 
 /// The polynomial with these coefficients, from the highest power on.
 #[inline(always)]
-fn polynomial<const N: usize>(x: Floats<N>, coefficients: &[f32]) -> Floats<N> {
+fn polynomial<P: Turns>(x: Floats<P>, coefficients: &[f32]) -> Floats<P> {
     let (first, others) = coefficients.split_first().expect("a polynomial has coefficients");
-    others.iter().fold((*first).into(), |y: Floats<N>, c| y.mul_add(x, *c))
+    others.iter().fold((*first).into(), |y: Floats<P>, c| y.mul_add(x, *c))
 }
 
 /// `e^r - 1` for `x = r + n ln 2`, x no larger than some hundreds: r + r^2 q(r); and `n + bias` in the lowest bits of a
 /// number, so that shifted to their place they are the exponent of a float.
 #[inline(always)]
-fn reduced<const N: usize>(x: Floats<N>, bias: i32) -> (Floats<N>, Pack<u32, N>) {
+fn reduced<P: Turns>(x: Floats<P>, bias: i32) -> (Floats<P>, Pack<u32, P>) {
     const Q: [f32; 6] = [0.000_199_188_17, 0.001_394_639_3, 0.008_333_264, 0.041_666_266, 0.166_666_67, 0.5];
     let magic = MAGIC + bias as f32;
     let shifted = x.mul_add(std::f32::consts::LOG2_E, magic);
@@ -48,19 +48,19 @@ fn reduced<const N: usize>(x: Floats<N>, bias: i32) -> (Floats<N>, Pack<u32, N>)
 
 /// 2^n of a normal number, from the bits of `n` with its bias.
 #[inline(always)]
-fn two_to<const N: usize>(bits: Pack<u32, N>) -> Floats<N> {
+fn two_to<P: Turns>(bits: Pack<u32, P>) -> Floats<P> {
     bits.map(|bits| f32::from_bits(bits << 23))
 }
 
 /// The smaller of the two; a NaN stays one.
 #[inline(always)]
-fn at_most<const N: usize>(bound: f32, x: Floats<N>) -> Floats<N> {
+fn at_most<P: Turns>(bound: f32, x: Floats<P>) -> Floats<P> {
     x.map(|x| if bound < x { bound } else { x })
 }
 
-impl<const N: usize> Exp<N> {
+impl<P: Turns> Exp<P> {
     #[inline(always)]
-    fn new(x: Floats<N>) -> Self {
+    fn new(x: Floats<P>) -> Self {
         // Past these bounds the result is 0 or infinite, times such a number too.
         let (t, bits) = reduced(x.clamp(LEAST, 129.0 * std::f32::consts::LN_2), 2 * BIAS);
         let high = t + 1.0;
@@ -69,14 +69,14 @@ impl<const N: usize> Exp<N> {
 
     /// `v 2^n`, in two steps, so that results underflow gradually.
     #[inline(always)]
-    fn scale(self, v: Floats<N>) -> Floats<N> {
+    fn scale(self, v: Floats<P>) -> Floats<P> {
         let half = self.bits.map(|bits| bits >> 1);
         v * two_to(half) * two_to(self.bits.zip(half, u32::wrapping_sub))
     }
 
     /// High and low part times 2^n, or some number as small where that is below the normal ones.
     #[inline(always)]
-    fn parts(self) -> (Floats<N>, Floats<N>) {
+    fn parts(self) -> (Floats<P>, Floats<P>) {
         let least = (MAGIC + (2 * BIAS) as f32).to_bits() as i32 - 126;
         let power = two_to(self.bits.map(|bits| (bits as i32).max(least).wrapping_sub(BIAS) as u32));
         (self.high * power, self.low * power)
@@ -84,14 +84,14 @@ impl<const N: usize> Exp<N> {
 }
 
 #[inline(always)]
-pub(super) fn exp<const N: usize>(x: Floats<N>) -> Floats<N> {
+pub(super) fn exp<P: Turns>(x: Floats<P>) -> Floats<P> {
     let e = Exp::new(x);
     e.scale(e.high)
 }
 
 /// ln x for x = m 2^e with m in [sqrt 1/2, sqrt 2): f - f^2/2 + f^3 p(f) for f = m - 1, plus e ln 2.
 #[inline(always)]
-pub(super) fn ln<const N: usize>(x: Floats<N>) -> Floats<N> {
+pub(super) fn ln<P: Turns>(x: Floats<P>) -> Floats<P> {
     const P: [f32; 9] = [
         0.069_155_39,
         -0.117_898_51,
@@ -104,7 +104,7 @@ pub(super) fn ln<const N: usize>(x: Floats<N>) -> Floats<N> {
         0.333_333_1,
     ];
     let tiny = x.lt(f32::MIN_POSITIVE);
-    let scaled: Floats<N> = tiny.pick(x * 8_388_608.0, x);
+    let scaled: Floats<P> = tiny.pick(x * 8_388_608.0, x);
     // The mantissa from sqrt(1/2) on.
     let from = 0x3f35_04f3_u32;
     let shifted = scaled.map(|v| v.to_bits().wrapping_sub(from) as i32);
@@ -124,7 +124,7 @@ pub(super) fn ln<const N: usize>(x: Floats<N>) -> Floats<N> {
 /// tanh x = m / (m + 2) for m = e^2|x| - 1, with the sign of x; the roundings of the quotient and of its divisor are
 /// made up for.
 #[inline(always)]
-pub(super) fn tanh<const N: usize>(x: Floats<N>) -> Floats<N> {
+pub(super) fn tanh<P: Turns>(x: Floats<P>) -> Floats<P> {
     // Beyond, the result is 1.
     let (t, bits) = reduced(at_most(20.0, x.abs() + x.abs()), BIAS);
     let scale = two_to(bits);
@@ -140,7 +140,7 @@ pub(super) fn tanh<const N: usize>(x: Floats<N>) -> Floats<N> {
 /// 1 / (1 + e) for e = e^-|x| where x is positive, e / (1 + e) where it is not; the rounding of the divisor is made up
 /// for.
 #[inline(always)]
-pub(super) fn sigmoid<const N: usize>(x: Floats<N>) -> Floats<N> {
+pub(super) fn sigmoid<P: Turns>(x: Floats<P>) -> Floats<P> {
     // Below, the result is 0.
     let (t, bits) = reduced(-at_most(110.0, x.abs()), BIAS + 64);
     // 2^(n + 64) is normal; e may be below the normal numbers.
@@ -155,7 +155,7 @@ logistic!(f32, least LEAST);
 
 /// erf x: an odd polynomial near 0, 1 - erfc(|x|) by a polynomial for its logarithm to base 2 elsewhere.
 #[inline(always)]
-pub(super) fn erf<const N: usize>(x: Floats<N>) -> Floats<N> {
+pub(super) fn erf<P: Turns>(x: Floats<P>) -> Floats<P> {
     const NEAR: [f32; 6] =
         [-0.000_599_085_3, 0.004_993_180_3, -0.026_766_617, 0.112_818_16, -0.376_124_95, 0.128_379_15];
     const FAR: [f32; 6] =
@@ -170,7 +170,7 @@ pub(super) fn erf<const N: usize>(x: Floats<N>) -> Floats<N> {
 
 /// 2^z for z from -100 to 100, within 2 ulp.
 #[inline(always)]
-fn two_to_the<const N: usize>(z: Floats<N>) -> Floats<N> {
+fn two_to_the<P: Turns>(z: Floats<P>) -> Floats<P> {
     const E: [f32; 6] =
         [0.001_327_643_5, 0.009_675_564, 0.055_507_135, 0.240_221_19, 0.693_146_94, 1.000_000_1];
     let shifted = z + MAGIC;
@@ -182,9 +182,8 @@ fn two_to_the<const N: usize>(z: Floats<N>) -> Floats<N> {
 /// x^y by f64, which has digits to spare.
 #[inline(always)]
 pub(super) fn powf(x: f32, y: f32) -> f32 {
-    let [log] = exponential::ln(Pack([f64::from(x.abs())])).0;
-    let [power] = exponential::exp(Pack([log * f64::from(y)])).0;
-    let power = power as f32;
+    let log = exponential::ln(Pack::one(f64::from(x.abs()))).value();
+    let power = exponential::exp(Pack::one(log * f64::from(y))).value() as f32;
     // Any number to the power 0, and 1 to any, is 1.
     let power = if y == 0.0 || x.abs() == 1.0 { 1.0 } else { power };
     let whole = y.trunc() == y;

@@ -7,7 +7,7 @@ use super::pack::Pack;
 /// The polynomial with these coefficients, from the constant on.
 #[inline(always)]
 fn horner<const M: usize>(x: f64, coefficients: &[f64; M]) -> f64 {
-    super::horner(Pack([x]), coefficients).0[0]
+    super::horner(Pack::one(x), coefficients).value()
 }
 
 /// Beyond this size of an argument more digits of pi are needed than the reduction here has.
@@ -81,7 +81,8 @@ struct Circle {
 /// For |x| up to [`REDUCED`].
 #[inline(always)]
 fn circle(x: f64) -> Circle {
-    let (Pack([n]), Pack([quadrant])) = super::round(Pack([x * std::f64::consts::FRAC_2_PI]));
+    let (n, quadrant) = super::round(Pack::one(x * std::f64::consts::FRAC_2_PI));
+    let (n, quadrant) = (n.value(), quadrant.value());
     // x - n pi / 2 as r + low.
     let first = n.mul_add(-HALF_PI[0], x);
     let product = n * HALF_PI[1];

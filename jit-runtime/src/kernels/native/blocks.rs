@@ -1,18 +1,21 @@
 //! Kernels whose ops take long to answer: they go through blocks of some vectors, each op for all of them before the next
 //! op, so that what one vector waits for hides behind the others.
 
+use std::mem::MaybeUninit;
+
 use jit_ir::form::Input;
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
-use super::{Kernel, Tile, packs};
+use super::packs::{self, Eight, Four, One, Turns};
+use super::{Kernel, Tile};
 use crate::few::few;
-use crate::kernels::arch;
 use crate::kernels::table::Approximated;
+use crate::kernels::{arch, levels};
 
 /// Kernels are called for so many elements at least.
 const UNIT: usize = 32;
-/// The most elements of a block.
+/// The elements of a block of 512 bit vectors.
 const LONG: usize = 128;
 
 /// The block of an input that begins with element `at`, or the last one: what it has in common with the block before is
@@ -29,34 +32,51 @@ pub fn part_mut<T, const W: usize>(all: &mut [T], at: usize) -> &mut [T; W] {
     all[at..].first_chunk_mut().expect("there is a block")
 }
 
+/// A block that is not yet known. What is computed stands in such a block first, as it is known not to overlap what is
+/// read.
+#[inline(always)]
+pub fn blank<T: Prim, const W: usize>() -> [T; W] {
+    [T::ZERO; W]
+}
+
 struct Run<'a, K>(Tile<'a>, std::marker::PhantomData<K>);
 
 impl<K: Kernel> WithSimd for Run<'_, K> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let tile = self.0;
-        match (S::F32_LANES, K::WIDE) {
-            (16.., false) => {
-                let rest = tile.n % LONG;
-                let long = if tile.n > LONG && rest > LONG / 2 { tile.n } else { tile.n - rest };
-                if long > 0 {
-                    K::run::<LONG, 8>(tile.part(0, long));
-                }
-                if long < tile.n {
-                    let from = long.min(tile.n - UNIT);
-                    K::run::<UNIT, 2>(tile.part(from, tile.n - from));
-                }
-            }
-            (16.., true) | (8.., false) => K::run::<UNIT, 4>(tile),
-            (8.., true) => K::run::<{ UNIT / 2 }, 4>(tile),
-            _ => K::run::<4, 1>(tile),
+        // Constant conditions, so that only what is called is compiled.
+        if const { S::F32_LANES >= 16 && !K::WIDE } {
+            K::run::<LONG, Eight>(self.0);
+        } else if const { S::F32_LANES >= 16 || S::F32_LANES >= 8 && !K::WIDE } {
+            K::run::<UNIT, Four>(self.0);
+        } else if const { S::F32_LANES > 1 } {
+            K::run::<{ UNIT / 2 }, Four>(self.0);
+        } else if const { cfg!(target_arch = "x86_64") } {
+            unreachable!("there are vectors where such kernels are known");
+        } else {
+            K::run::<4, One>(self.0);
         }
     }
 }
 
+/// Whether the machine has vectors for such kernels. Users' crates compile all of them, and x86-64 without AVX2 is too
+/// rare to have them compiled for it, too: groups run tile by tile there.
+pub(super) fn supported() -> bool {
+    cfg!(not(target_arch = "x86_64")) || levels().len() > 1
+}
+
 fn dispatched<K: Kernel>(tile: Tile<'_>) {
-    arch().dispatch(Run::<K>(tile, std::marker::PhantomData));
+    let arch = match arch() {
+        #[cfg(target_arch = "x86_64")]
+        pulp::Arch::V4(all) if K::WIDE || tile.n >= LONG => pulp::Arch::V4(all),
+        // AVX2, also where a test asks for plain code.
+        #[cfg(target_arch = "x86_64")]
+        _ => levels()[1],
+        #[cfg(not(target_arch = "x86_64"))]
+        arch => arch,
+    };
+    arch.dispatch(Run::<K>(tile, std::marker::PhantomData));
 }
 
 /// Runs over any number of elements.
@@ -76,16 +96,18 @@ impl<O: Approximated<T>, T: Prim> Kernel for Alone<O, T> {
     const IN_TURNS: bool = true;
     const WIDE: bool = O::WIDE;
     #[inline(always)]
-    fn run<const W: usize, const N: usize>(mut tile: Tile<'_>) {
+    fn run<const W: usize, P: Turns>(mut tile: Tile<'_>) {
         #[inline(always)]
-        fn each<O: Approximated<T>, T: Prim, const W: usize, const N: usize>(from: &[T; W], to: &mut [T; W]) {
-            for j in 0..W / N {
-                packs::put::<T, W, N>(to, j, O::in_turns(packs::take(from, j)));
+        fn each<O: Approximated<T>, T: Prim, const W: usize, P: Turns>(from: &[T; W], to: &mut [T; W]) {
+            let mut block = blank::<T, W>();
+            for j in 0..W / P::N {
+                packs::put::<T, W, P>(&mut block, j, O::in_turns(packs::take(from, j)));
             }
+            *to = block;
         }
         let (from, to) = (tile.input::<T>(0), tile.output::<T>(0));
         for at in (0..from.len()).step_by(W) {
-            each::<O, T, W, N>(part(from, at), part_mut(to, at));
+            each::<O, T, W, P>(part(from, at), part_mut(to, at));
         }
     }
 }
@@ -97,40 +119,35 @@ impl<O: Approximated<T>, T: Prim> Kernel for Alone<O, T> {
 pub(in crate::kernels) unsafe fn alone<O: Approximated<T>, T: Prim>(to: *mut u8, from: *const u8, n: usize) {
     let input = Input { dtype: T::DTYPE, scalar: false };
     let (inputs, outputs) = (&[(input, from)], &[(T::DTYPE, to)]);
-    run::<Alone<O, T>>(Tile { inputs, outputs, from: 0, n, taken: 0 });
+    run::<Alone<O, T>>(Tile { inputs, outputs, n, taken: 0 });
 }
 
 /// Runs over fewer elements than [`UNIT`], in memory that has room for so many.
 fn padded(tile: &Tile<'_>, run: fn(Tile<'_>)) {
-    type Room = [u64; UNIT];
-    few(tile.inputs.len(), [0; UNIT], |read: &mut [Room]| {
-        few(tile.outputs.len(), [0; UNIT], |written: &mut [Room]| {
-            let bytes = |dtype: DType| tile.n * dtype.size();
-            let input = Input { dtype: DType::Bool, scalar: false };
-            few(tile.inputs.len(), (input, std::ptr::null()), |inputs| {
-                for (i, (input, start)) in tile.inputs.iter().enumerate() {
-                    let start = if input.scalar {
-                        *start
-                    } else {
-                        let from = start.wrapping_add(tile.from * input.dtype.size());
-                        let to = read[i].as_mut_ptr().cast::<u8>();
-                        // SAFETY: whoever makes a tile says that its elements can be read; there is room for them.
-                        unsafe { std::ptr::copy_nonoverlapping(from, to, bytes(input.dtype)) };
-                        to.cast_const()
-                    };
-                    inputs[i] = (*input, start);
+    type Room = MaybeUninit<[u64; UNIT]>;
+    let count = tile.inputs.len() + tile.outputs.len();
+    few(count, Room::uninit(), |rooms: &mut [Room]| {
+        let mut rooms = rooms.iter_mut().map(|room| room.write([0; UNIT]).as_mut_ptr().cast::<u8>());
+        let mut room = || rooms.next().expect("there is one for each");
+        let bytes = |dtype: DType| tile.n * dtype.size();
+        let input = Input { dtype: DType::Bool, scalar: false };
+        few(tile.inputs.len(), (input, std::ptr::null()), |inputs| {
+            for (to, (input, start)) in inputs.iter_mut().zip(tile.inputs) {
+                *to = (*input, *start);
+                if !input.scalar {
+                    let padded = room();
+                    // SAFETY: whoever makes a tile says that its elements can be read; there is room for them.
+                    unsafe { std::ptr::copy_nonoverlapping(*start, padded, bytes(input.dtype)) };
+                    to.1 = padded.cast_const();
                 }
-                few(tile.outputs.len(), (DType::Bool, std::ptr::null_mut()), |outputs| {
-                    for (k, (dtype, _)) in tile.outputs.iter().enumerate() {
-                        outputs[k] = (*dtype, written[k].as_mut_ptr().cast::<u8>());
-                    }
-                    run(Tile { inputs, outputs, from: 0, n: UNIT, taken: 0 });
-                    for ((dtype, from), (_, start)) in outputs.iter().zip(tile.outputs) {
-                        let to = start.wrapping_add(tile.from * dtype.size());
-                        // SAFETY: whoever makes a tile says that its elements can be written by nobody else.
-                        unsafe { std::ptr::copy_nonoverlapping(*from, to, bytes(*dtype)) };
-                    }
-                });
+            }
+            few(tile.outputs.len(), (DType::Bool, std::ptr::null_mut()), |outputs| {
+                outputs.iter_mut().zip(tile.outputs).for_each(|(to, (dtype, _))| *to = (*dtype, room()));
+                run(Tile { inputs, outputs, n: UNIT, taken: 0 });
+                for ((dtype, from), (_, start)) in outputs.iter().zip(tile.outputs) {
+                    // SAFETY: whoever makes a tile says that its elements can be written by nobody else.
+                    unsafe { std::ptr::copy_nonoverlapping(*from, *start, bytes(*dtype)) };
+                }
             });
         });
     });

@@ -30,29 +30,20 @@ pub trait Kernel {
     const IN_TURNS: bool;
     /// Whether its widest elements have eight bytes.
     const WIDE: bool;
-    /// Runs over the elements; if in turns, over blocks of `W` elements, `N` vectors each.
-    fn run<const W: usize, const N: usize>(tile: Tile<'_>);
+    /// Runs over the elements; if in turns, over blocks of `W` elements, so many in turns.
+    fn run<const W: usize, P: packs::Turns>(tile: Tile<'_>);
 }
 
 /// The memory of a kernel's inputs and outputs.
 pub struct Tile<'a> {
     inputs: &'a [(Input, *const u8)],
     outputs: &'a [(DType, *mut u8)],
-    /// The first element, and how many.
-    from: usize,
     n: usize,
     /// Which outputs were handed out.
     taken: u64,
 }
 
 impl<'a> Tile<'a> {
-    /// Some of its elements, before any output was handed out.
-    #[inline(always)]
-    fn part(&self, from: usize, n: usize) -> Tile<'a> {
-        assert!(self.taken == 0 && from + n <= self.n);
-        Tile { from: self.from + from, n, ..*self }
-    }
-
     /// How many elements.
     #[inline(always)]
     pub fn len(&self) -> usize {
@@ -71,7 +62,7 @@ impl<'a> Tile<'a> {
         let (input, start) = self.inputs[i];
         assert!(input.dtype == T::DTYPE && !input.scalar);
         // SAFETY: whoever makes a tile says that `n` elements of this type can be read there.
-        unsafe { std::slice::from_raw_parts(start.cast::<T>().add(self.from), self.n) }
+        unsafe { std::slice::from_raw_parts(start.cast(), self.n) }
     }
 
     /// The value of an input that is the same for all elements.
@@ -89,7 +80,7 @@ impl<'a> Tile<'a> {
         let start = self.claim::<T>(k);
         // SAFETY: whoever makes a tile says that `n` elements of this type can be written there by nobody else; an
         // output is handed out once.
-        unsafe { std::slice::from_raw_parts_mut(start.add(self.from), self.n) }
+        unsafe { std::slice::from_raw_parts_mut(start, self.n) }
     }
 
     /// The place of a kernel's sum over the elements: its last output, once.
@@ -117,7 +108,7 @@ impl<K: Kernel> WithSimd for Run<'_, K> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        K::run::<1, 1>(self.0);
+        K::run::<1, packs::One>(self.0);
     }
 }
 
@@ -156,6 +147,7 @@ fn erased<K: Kernel>(tile: Tile<'_>) {
 pub struct Native {
     form: &'static str,
     code: Code,
+    in_turns: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -173,22 +165,22 @@ enum Code {
 impl Native {
     /// A group's kernel as a value.
     pub const fn of<K: Kernel>() -> Native {
-        Native { form: K::FORM, code: Code::Group(erased::<K>) }
+        Native { form: K::FORM, code: Code::Group(erased::<K>), in_turns: K::IN_TURNS }
     }
 
     /// The kernel of a loop over one group as a value.
     pub const fn trips<K: trips::Repeated>() -> Native {
-        Native { form: K::FORM, code: Code::Trips(trips::erased::<K>) }
+        Native { form: K::FORM, code: Code::Trips(trips::erased::<K>), in_turns: false }
     }
 
     /// The kernel of a loop that goes on while some element asks for it as a value.
     pub const fn waves<K: until::Waves>() -> Native {
-        Native { form: K::FORM, code: Code::Waves(until::erased::<K>) }
+        Native { form: K::FORM, code: Code::Waves(until::erased::<K>), in_turns: false }
     }
 
     /// A scalar loop as a value.
     pub const fn scalar<L: scalar::ScalarLoop>() -> Native {
-        Native { form: L::FORM, code: Code::Scalar(L::run) }
+        Native { form: L::FORM, code: Code::Scalar(L::run), in_turns: false }
     }
 
     #[cfg(test)]
@@ -197,7 +189,7 @@ impl Native {
     }
 
     pub(super) const fn summing<K: Summing>() -> Native {
-        Native { form: K::FORM, code: Code::Group(erased_sum::<K>) }
+        Native { form: K::FORM, code: Code::Group(erased_sum::<K>), in_turns: false }
     }
 }
 
@@ -231,7 +223,8 @@ pub(crate) fn find_scalar(form: &str) -> Option<scalar::Code> {
 pub(crate) fn register(kernels: &[Native]) {
     if !kernels.is_empty() {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        known.extend(kernels.iter().map(|k| (k.form, k.code)));
+        let usable = kernels.iter().filter(|k| !k.in_turns || blocks::supported());
+        known.extend(usable.map(|k| (k.form, k.code)));
     }
 }
 
@@ -295,6 +288,6 @@ impl Loop {
         outputs: &[(DType, *mut u8)],
         n: usize,
     ) {
-        (self.run)(Tile { inputs, outputs, from: 0, n, taken: 0 });
+        (self.run)(Tile { inputs, outputs, n, taken: 0 });
     }
 }

@@ -6,6 +6,7 @@ use jit_ir::trips::Trips;
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
+use super::packs::{One, Turns};
 use super::{Code, Tile, known};
 use crate::kernels::arch;
 
@@ -22,16 +23,16 @@ pub trait Repeated {
     /// Whether its widest elements have eight bytes.
     const WIDE: bool;
     /// All trips of the elements, `W` at a time; there is at least one trip.
-    fn run<const W: usize, const N: usize>(tile: Tile<'_>, trips: usize);
+    fn run<const W: usize, P: Turns>(tile: Tile<'_>, trips: usize);
 }
 
 /// Calls a kernel for blocks of a few registers for each value: what one trip waits for hides behind the others.
 macro_rules! by_blocks {
     ($S:ident, $K:ident, $($arg:expr),*) => {
         match ($S::F32_LANES >= 16, $K::WIDE) {
-            (true, false) => $K::run::<BLOCK, 1>($($arg),*),
-            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }, 1>($($arg),*),
-            (false, true) => $K::run::<{ BLOCK / 4 }, 1>($($arg),*),
+            (true, false) => $K::run::<BLOCK, One>($($arg),*),
+            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }, One>($($arg),*),
+            (false, true) => $K::run::<{ BLOCK / 4 }, One>($($arg),*),
         }
     };
 }
@@ -55,12 +56,6 @@ pub(super) fn erased<K: Repeated>(tile: Tile<'_>, trips: usize) {
 #[inline(always)]
 pub fn block<T: Prim, const W: usize>(from: &[T], at: usize) -> [T; W] {
     *from[at..].first_chunk().expect("kernels are called for whole blocks")
-}
-
-/// A block that is not yet known.
-#[inline(always)]
-pub fn blank<T: Prim, const W: usize>() -> [T; W] {
-    [T::ZERO; W]
 }
 
 /// Writes a block of an output.
@@ -121,6 +116,6 @@ impl Looped {
         debug_assert!(n.is_multiple_of(BLOCK) && trips > 0);
         let inputs: Vec<_> = self.inputs.iter().copied().zip(inputs.iter().copied()).collect();
         let outputs: Vec<_> = self.outputs.iter().copied().zip(outputs.iter().copied()).collect();
-        (self.run)(Tile { inputs: &inputs, outputs: &outputs, from: 0, n, taken: 0 }, trips);
+        (self.run)(Tile { inputs: &inputs, outputs: &outputs, n, taken: 0 }, trips);
     }
 }

@@ -6,6 +6,7 @@ use jit_ir::form::Input;
 use jit_ir::until::Until;
 use pulp::{Simd, WithSimd};
 
+use super::packs::{One, Turns};
 use super::trips::{BLOCK, by_blocks};
 use super::{Code, Tile, known};
 use crate::kernels::arch;
@@ -21,7 +22,7 @@ pub trait Waves {
     const WIDE: bool;
     /// Brings all elements, `W` at a time, to so many trips as the wave says, and on until none of the `W` asks for
     /// another one or they are at the limit. `false` if there is a NaN among what is ordered; the elements are lost then.
-    fn run<const W: usize, const N: usize>(tile: Tile<'_>, wave: Wave<'_>) -> bool;
+    fn run<const W: usize, P: Turns>(tile: Tile<'_>, wave: Wave<'_>) -> bool;
 }
 
 /// How far trips go.
@@ -87,6 +88,6 @@ impl Waved {
         assert!(n.is_multiple_of(BLOCK) && wave.made.len() == n / UNIT);
         let inputs: Vec<_> = self.inputs.iter().copied().zip(inputs.iter().copied()).collect();
         let outputs: Vec<_> = self.states.iter().copied().zip(states.iter().copied()).collect();
-        (self.run)(Tile { inputs: &inputs, outputs: &outputs, from: 0, n, taken: 0 }, wave)
+        (self.run)(Tile { inputs: &inputs, outputs: &outputs, n, taken: 0 }, wave)
     }
 }
