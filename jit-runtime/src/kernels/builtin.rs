@@ -1,7 +1,7 @@
 //! Native kernels of the runtime's own: what stands between the reductions of `softmax`, `logsumexp`, `var`,
 //! `layer_norm` and `rms_norm`.
 
-use jit_ir::numerics::{LANES, fold_lanes};
+use jit_ir::numerics::LANES;
 
 use pulp::Simd;
 
@@ -77,21 +77,22 @@ macro_rules! summed {
             fn in_turns<S: Simd, P: Turns>(simd: S, mut tile: Tile<'_>) {
                 $(let $i = input!(tile $kind $T $at);)*
                 $(let $o = &mut tile.output::<$T>($k)[..tile.len()];)?
-                let whole = tile.len() / LANES * LANES;
-                let mut sums = $wide::sum_of(simd, whole / LANES, |row| {
+                let rows = tile.len() / LANES;
+                let mut last = [-0.0; LANES];
+                for j in rows * LANES..tile.len() {
+                    let value = Self::value::<One>($(Pack::one(value!($kind $i j))),*).value();
+                    $($o[j] = value;)?
+                    last[j - rows * LANES] = value;
+                }
+                let row = |row| {
                     let mut values = [0.0; LANES];
                     for j in 0..LANES / P::N {
                         put::<_, LANES, P>(&mut values, j, Self::value($(pack!($kind $i row j)),*));
                     }
                     $($o[row * LANES..][..LANES].copy_from_slice(&values);)?
                     values
-                });
-                for j in whole..tile.len() {
-                    let value = Self::value::<One>($(Pack::one(value!($kind $i j))),*).value();
-                    $($o[j] = value;)?
-                    sums[j - whole] += value;
-                }
-                *tile.sum::<$T>($sum) = fold_lanes(&mut sums, |a, b| a + b);
+                };
+                *tile.sum::<$T>($sum) = $wide::sum_of(simd, rows, row, &last);
             }
         }
         impl Summing for $name {

@@ -16,30 +16,21 @@ pub(crate) trait Fold<T>: Binary<T, Out = T> {
     /// Combined with any value it gives that value.
     const IDENTITY: T;
 
-    /// The rows combined, lane by lane.
+    /// All values of a block combined, if there is a faster way for these.
     #[inline(always)]
-    fn lanes<S: Simd>(_: S, rows: &[[T; LANES]]) -> [T; LANES]
-    where
-        T: Copy,
-    {
-        let mut lanes = [Self::IDENTITY; LANES];
-        for row in rows {
-            for (lane, v) in lanes.iter_mut().zip(row) {
-                *lane = Self::eval(*lane, *v);
-            }
-        }
-        lanes
+    fn quick<S: Simd>(_: S, _: &[T]) -> Option<T> {
+        None
     }
 }
 
 macro_rules! folds {
-    ($($V:ident $T:ident $identity:expr $(, $lanes:path)?;)*) => {$(
+    ($($V:ident $T:ident $identity:expr $(, $quick:path)?;)*) => {$(
         impl Fold<$T> for $V {
             const IDENTITY: $T = $identity;
             $(
                 #[inline(always)]
-                fn lanes<S: Simd>(simd: S, rows: &[[$T; LANES]]) -> [$T; LANES] {
-                    $lanes(simd, rows)
+                fn quick<S: Simd>(simd: S, values: &[$T]) -> Option<$T> {
+                    $quick(simd, values)
                 }
             )?
         }
@@ -49,9 +40,11 @@ macro_rules! folds {
 folds! {
     Add f32 -0.0, single::sum; Add f64 -0.0, double::sum; Add u8 0; Add i32 0; Add i64 0;
     Mul f32 1.0; Mul f64 1.0; Mul u8 1; Mul i32 1; Mul i64 1;
-    Maximum f32 f32::NEG_INFINITY, single::max; Maximum f64 f64::NEG_INFINITY, double::max;
+    Maximum f32 f32::NEG_INFINITY, single::largest;
+    Maximum f64 f64::NEG_INFINITY, double::largest;
     Maximum u8 0; Maximum i32 i32::MIN; Maximum i64 i64::MIN;
-    Minimum f32 f32::INFINITY, single::min; Minimum f64 f64::INFINITY, double::min;
+    Minimum f32 f32::INFINITY, single::smallest;
+    Minimum f64 f64::INFINITY, double::smallest;
     Minimum u8 u8::MAX; Minimum i32 i32::MAX; Minimum i64 i64::MAX;
     And bool true; Or bool false;
 }
@@ -65,8 +58,16 @@ impl<O: Fold<T>, T: Copy> WithSimd for Block<'_, O, T> {
     type Output = T;
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> T {
+        if let Some(value) = O::quick(simd, self.values) {
+            return value;
+        }
         let (rows, tail) = self.values.as_chunks::<LANES>();
-        let mut lanes = O::lanes(simd, rows);
+        let mut lanes = [O::IDENTITY; LANES];
+        for row in rows {
+            for (lane, v) in lanes.iter_mut().zip(row) {
+                *lane = O::eval(*lane, *v);
+            }
+        }
         for (lane, v) in lanes.iter_mut().zip(tail) {
             *lane = O::eval(*lane, *v);
         }
@@ -295,6 +296,45 @@ mod tests {
             assert_eq!(join_blocks::<Add, f32>(&blocks).map(f32::to_bits), expected.map(f32::to_bits), "{n}");
         }
         assert!(fold::<Maximum, f32>(&[1.0, f32::NAN, 2.0]).unwrap().is_nan());
+    }
+
+    /// All bits of a block at every level: numbers, zeros of both signs, infinities, and a NaN here and there.
+    fn blocks<O: Fold<T>, T: Prim>(kind: usize, value: impl Fn(f64) -> T) {
+        for n in (1..200).chain([1000, BLOCK]) {
+            let element = |i: usize| match (i * 7919 + n) % 11 {
+                0 => 0.0,
+                1 => -0.0,
+                2 if kind > 0 => f64::INFINITY,
+                3 if kind > 0 => f64::NEG_INFINITY,
+                4 if kind > 1 && i % 37 == 5 => f64::NAN,
+                k if kind == 3 => {
+                    if k % 2 == 0 {
+                        0.0
+                    } else {
+                        -0.0
+                    }
+                }
+                k => (k as f64 - 5.0) * i as f64,
+            };
+            let x: Vec<T> = (0..n).map(|i| value(element(i))).collect();
+            let expected = format!("{:?}", tree(&x, O::IDENTITY, O::eval).unwrap());
+            for (level, arch) in crate::kernels::levels().iter().enumerate() {
+                let found = arch.dispatch(Block::<O, T> { values: &x, op: PhantomData });
+                assert_eq!(format!("{found:?}"), expected, "{n} elements of kind {kind} at level {level}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_the_tree_at_every_level() {
+        for kind in 0..4 {
+            blocks::<Add, f32>(kind, |v| v as f32);
+            blocks::<Add, f64>(kind, |v| v);
+            blocks::<Maximum, f32>(kind, |v| v as f32);
+            blocks::<Maximum, f64>(kind, |v| v);
+            blocks::<Minimum, f32>(kind, |v| v as f32);
+            blocks::<Minimum, f64>(kind, |v| v);
+        }
     }
 
     #[test]

@@ -146,12 +146,15 @@ impl<'a> Direct<'a> {
     pub(super) unsafe fn run(mut self, from: usize, to: usize) {
         self.works.iter_mut().for_each(|w| w.move_on(from));
         self.streams.iter_mut().for_each(|s| s.move_on(from));
+        // Whole lines that are asked for beside each part of the work.
+        let parts = self.works.len().max(1);
+        let shares: SmallVec<[usize; 4]> =
+            self.streams.iter().map(|s| s.step.div_ceil(64 * parts) * 64).collect();
         for row in from..to {
             self.streams.iter_mut().for_each(|s| s.move_on(1));
-            let parts = self.works.len();
             for (part, work) in self.works.iter_mut().enumerate() {
                 if row + 1 < to {
-                    self.streams.iter().for_each(|s| prefetch(s.start, s.step, (part, parts)));
+                    self.streams.iter().zip(&shares).for_each(|(s, share)| prefetch(*s, part, *share));
                 }
                 // SAFETY: by the caller; slots between parts are this thread's own, or the row's part of a result.
                 unsafe { run_work(work, self.n) };
@@ -161,19 +164,18 @@ impl<'a> Direct<'a> {
     }
 }
 
-/// Asks for a part of the bytes from `start` on, so that they come while the row before is worked on. All at once
-/// would be more than the core waits for.
+/// Asks for a part of a row, so that it comes while the row before is worked on. All at once would be more than the core
+/// waits for.
 #[inline]
-fn prefetch(start: *const u8, bytes: usize, (part, parts): (usize, usize)) {
-    let share = bytes.div_ceil(64 * parts) * 64;
+fn prefetch(row: Place, part: usize, share: usize) {
     #[cfg(target_arch = "x86_64")]
-    for at in (part * share..bytes.min((part + 1) * share)).step_by(64) {
+    for at in (part * share..row.step.min((part + 1) * share)).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: asking for memory touches nothing, wherever it is.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.start.wrapping_add(at).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (start, part, share);
+    let _ = (row, part, share);
 }
 
 /// # Safety
