@@ -22,6 +22,9 @@ impl Place {
     }
 }
 
+/// Bytes of all rows from which on they are asked for before their turn: what lies in a cache comes in time by itself.
+const FAR: usize = 8 << 20;
+
 /// What happens to a row, in order. Where it does is moved on from row to row.
 enum Work<'a> {
     Native {
@@ -65,7 +68,7 @@ impl Work<'_> {
 /// A schedule whose parts all have native kernels.
 pub(super) struct Direct<'a> {
     works: Vec<Work<'a>>,
-    /// Rows of inputs and results.
+    /// Rows of inputs and results that are asked for before their turn.
     streams: SmallVec<[Place; 4]>,
     n: usize,
     scratch: Vec<u64>,
@@ -115,7 +118,9 @@ impl<'a> Direct<'a> {
             matches!(job.feeds[i], Feed::Full(_)).then(|| source(job, &places, Source::Input(i), n))
         };
         let given = schedule.full.iter().zip(&places.full).filter(|(s, _)| s.output.is_some());
-        let streams = (0..job.feeds.len()).filter_map(whole).chain(given.map(|(_, p)| *p)).collect();
+        let far = |p: &Place| p.step * job.rows >= FAR;
+        let streams =
+            (0..job.feeds.len()).filter_map(whole).chain(given.map(|(_, p)| *p)).filter(far).collect();
         let mut direct = Direct { works: Vec::new(), streams, n, scratch };
         for stage in &schedule.stages {
             if let Some(part) = &stage.row {
