@@ -11,9 +11,6 @@ use super::native::until::{UNIT, Wave, Waved};
 use crate::exec::threads;
 use crate::tensor::raw::RawTensor;
 
-/// Trips that a wave is reckoned to make, to see whether it is worth several threads.
-const RECKONED: usize = 4;
-
 /// What a loop reads and holds.
 pub(crate) struct Waves<'a> {
     kernel: &'a Waved,
@@ -91,7 +88,8 @@ impl<'a> Waves<'a> {
             });
         }
         let states = states.iter().map(|s| s.buffer.start()).collect();
-        let work = whole.saturating_mul(cost).saturating_mul(RECKONED);
+        // How many trips a wave makes is not known, and each wave is shared out by itself: one trip has to be worth it.
+        let work = whole.saturating_mul(cost);
         let threads = if work >= PARALLEL { threads::count() } else { 1 };
         let share = whole.div_ceil(threads).next_multiple_of(BLOCK);
         Waves { kernel, inputs, states, _padded: padded, n: whole, made: vec![0; whole / UNIT], share }

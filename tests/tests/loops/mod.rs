@@ -284,7 +284,7 @@ fn same<R: Bits>(call: impl Fn() -> R) {
 
 /// Blocks that no longer change are done while others go on, in any order; `last` is read by no trip.
 pub(crate) fn blocks_that_a_trip_left_as_they_were(how: &str) {
-    for n in [1, 63, 64, 65, 1024, 3000, 300_000] {
+    for n in [1, 63, 64, 65, 1024, 3000, 500_000] {
         // Blocks that settle at once, after some trips, and never; in some a single element is later than the others.
         let value = |i: usize| match (i / 64 % 7, i % 64) {
             (0, 0) if i.is_multiple_of(3) => f32::NAN,
