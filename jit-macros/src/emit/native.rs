@@ -168,64 +168,10 @@ pub(super) fn value(arg: Arg) -> Ident {
 
 /// The kernel of a group.
 fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
-    let Written { inputs, outputs, steps } = Written::of(form)?;
+    let written = Written::of(form)?;
     let (text, in_turns, wide) = (form.to_string(), form.waits(), form.is_wide());
+    let body = if in_turns { written.in_turns(form) } else { written.at_once(form) };
     let native = quote! { #PRIVATE::native };
-    // Of blocks, or of all elements.
-    let slice = |ty: &TokenStream| {
-        if in_turns {
-            quote! { [#ty; W] }
-        } else {
-            quote! { [#ty] }
-        }
-    };
-    let (mut params, mut memory, mut parts, mut cut) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut all, mut loads) = (Vec::new(), Vec::new());
-    for (i, (name, ty)) in inputs.iter().enumerate() {
-        let of = slice(ty);
-        if form.inputs[i].scalar {
-            params.push(quote! { #name: #ty });
-            memory.push(quote! { let #name = tile.scalar::<#ty>(#i); });
-            parts.push(quote! { #name });
-            all.push(quote! { let #name = #native::packs::all(#name); });
-        } else {
-            params.push(quote! { #name: &#of });
-            memory.push(quote! { let #name = tile.input::<#ty>(#i); });
-            parts.push(quote! { #native::blocks::part::<#ty, W>(#name, at) });
-            cut.push(quote! { let #name = &#name[..n]; });
-            loads.push(load(name, ty, in_turns));
-        }
-    }
-    for (j, (name, ty, _)) in outputs.iter().enumerate() {
-        let of = slice(ty);
-        params.push(quote! { #name: &mut #of });
-        memory.push(quote! { let #name = tile.output::<#ty>(#j); });
-        parts.push(quote! { #native::blocks::part_mut::<#ty, W>(#name, at) });
-        cut.push(quote! { let #name = &mut #name[..n]; });
-    }
-    let (mut blank, mut last) = (Vec::new(), Vec::new());
-    let stores: Vec<TokenStream> = outputs
-        .iter()
-        .map(|(name, ty, member)| {
-            if in_turns {
-                let block = format_ident!("block_{name}");
-                blank.push(quote! { let mut #block = #native::blocks::blank::<#ty, W>(); });
-                last.push(quote! { *#name = #block; });
-                quote! { #native::packs::put::<#ty, W, P>(&mut #block, j, #member); }
-            } else {
-                quote! { #name[j] = #member.value(); }
-            }
-        })
-        .collect();
-    let names = inputs.iter().map(|(name, _)| name).chain(outputs.iter().map(|(name, ..)| name));
-    // What are parameters is known not to overlap.
-    let (signature, call) = if in_turns {
-        let call = quote! { for at in (0..n).step_by(W) { each::<W, P>(#(#parts),*); } };
-        (quote! { each<const W: usize, P: #native::packs::Turns>(#(#params),*) }, call)
-    } else {
-        (quote! { each(n: usize, #(#params),*) }, quote! { each(n, #(#names),*); })
-    };
-    let (cut, count) = if in_turns { (Vec::new(), quote! { W / P::N }) } else { (cut, quote! { n }) };
     Some(quote! {
         struct #name;
         impl #native::Kernel for #name {
@@ -233,35 +179,89 @@ fn kernel(name: &Ident, form: &Form) -> Option<TokenStream> {
             const IN_TURNS: bool = #in_turns;
             const WIDE: bool = #wide;
             #[inline(always)]
+            #[allow(unused)]
             fn run<const W: usize, P: #native::packs::Turns>(mut tile: #native::Tile<'_>) {
-                #[inline(always)]
-                #[allow(unused, clippy::too_many_arguments)]
-                fn #signature {
-                    #(#cut)*
-                    #(#all)*
-                    #(#blank)*
-                    for j in 0..#count {
-                        #(#loads)*
-                        #(#steps)*
-                        #(#stores)*
-                    }
-                    #(#last)*
-                }
-                let n = tile.len();
-                #(#memory)*
-                #call
+                #body
             }
         }
     })
 }
 
-/// The statement that reads an input's elements: of a block, or one of all.
-fn load(name: &Ident, ty: &TokenStream, in_turns: bool) -> TokenStream {
-    let packs = quote! { #PRIVATE::native::packs };
-    if in_turns {
-        quote! { let #name = #packs::take::<#ty, W, P>(#name, j); }
-    } else {
-        quote! { let #name = #packs::Pack::one(#name[j]); }
+impl Written {
+    /// One loop over all elements.
+    fn at_once(&self, form: &Form) -> TokenStream {
+        let Written { inputs, outputs, steps } = self;
+        let packs = quote! { #PRIVATE::native::packs };
+        let (mut params, mut given, mut cut, mut loads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (i, (name, ty)) in inputs.iter().enumerate() {
+            if form.inputs[i].scalar {
+                params.push(quote! { #name: #ty });
+                given.push(quote! { tile.scalar::<#ty>(#i) });
+                cut.push(quote! { let #name = #packs::Pack::one(#name); });
+            } else {
+                params.push(quote! { #name: &[#ty] });
+                given.push(quote! { tile.input::<#ty>(#i) });
+                cut.push(quote! { let #name = &#name[..n]; });
+                loads.push(quote! { let #name = #packs::Pack::one(#name[j]); });
+            }
+        }
+        for (j, (name, ty, _)) in outputs.iter().enumerate() {
+            params.push(quote! { #name: &mut [#ty] });
+            given.push(quote! { tile.output::<#ty>(#j) });
+            cut.push(quote! { let #name = &mut #name[..n]; });
+        }
+        let stores = outputs.iter().map(|(name, _, member)| quote! { #name[j] = #member.value(); });
+        // What are parameters is known not to overlap.
+        quote! {
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments)]
+            fn each(n: usize, #(#params),*) {
+                #(#cut)*
+                for j in 0..n {
+                    #(#loads)*
+                    #(#steps)*
+                    #(#stores)*
+                }
+            }
+            each(tile.len(), #(#given),*);
+        }
+    }
+
+    /// Block by block, the vectors of a block in turns.
+    fn in_turns(&self, form: &Form) -> TokenStream {
+        let Written { inputs, outputs, steps } = self;
+        let (packs, blocks) = (quote! { #PRIVATE::native::packs }, quote! { #PRIVATE::native::blocks });
+        let (mut memory, mut first, mut loads) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, (name, ty)) in inputs.iter().enumerate() {
+            if form.inputs[i].scalar {
+                memory.push(quote! { let #name = #packs::all::<#ty, P>(tile.scalar::<#ty>(#i)); });
+            } else {
+                let all = format_ident!("all_{name}");
+                memory.push(quote! { let #all = tile.input::<#ty>(#i); });
+                first.push(quote! { let #name = #blocks::part::<#ty, W>(#all, at); });
+                loads.push(quote! { let #name = #packs::take::<#ty, W, P>(#name, j); });
+            }
+        }
+        let (mut stores, mut last) = (Vec::new(), Vec::new());
+        for (j, (name, ty, member)) in outputs.iter().enumerate() {
+            let all = format_ident!("all_{name}");
+            memory.push(quote! { let #all = tile.output::<#ty>(#j); });
+            first.push(quote! { let mut #name = #blocks::blank::<#ty, W>(); });
+            stores.push(quote! { #packs::put::<#ty, W, P>(&mut #name, j, #member); });
+            last.push(quote! { *#blocks::part_mut::<#ty, W>(#all, at) = #name; });
+        }
+        quote! {
+            #(#memory)*
+            for at in (0..tile.len()).step_by(W) {
+                #(#first)*
+                for j in 0..W / P::N {
+                    #(#loads)*
+                    #(#steps)*
+                    #(#stores)*
+                }
+                #(#last)*
+            }
+        }
     }
 }
 
