@@ -2,13 +2,12 @@
 //! `layer_norm` and `rms_norm`.
 
 use jit_ir::numerics::LANES;
-
+use jit_ir::ops::lanes::Unary;
 use pulp::Simd;
 
 use super::native::packs::{Eight, Four, One, Pack, Turns, approximate, put, take, unary};
 use super::native::{Kernel, Native, Summing, Tile, approximated, exact};
 use super::wide;
-use jit_ir::ops::lanes::Unary;
 
 /// An input with a value for `each` element, or `one` for all.
 macro_rules! input {

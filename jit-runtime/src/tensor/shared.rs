@@ -94,8 +94,11 @@ fn kept(views: &mut Vec<Arc<View>>, dtype: DType, shape: &[usize]) -> Option<Arc
     if let Some(at) = views.iter().rposition(same) {
         return Some(views.swap_remove(at));
     }
-    let mut view = views.pop()?;
-    let View { dtype: old, offset, shape: sizes, strides, contiguous, own, .. } = Arc::get_mut(&mut view)?;
+    let view = views.pop()?;
+    // SAFETY: nobody else holds a view that is kept, and no weak references are made, which is all that `Arc::get_mut`
+    // would find out, by a locked instruction.
+    let changed = unsafe { &mut *Arc::as_ptr(&view).cast_mut() };
+    let View { dtype: old, offset, shape: sizes, strides, contiguous, own, .. } = changed;
     (*old, *offset, *contiguous, *own) = (dtype, 0, true, true);
     sizes.clear();
     sizes.extend_from_slice(shape);

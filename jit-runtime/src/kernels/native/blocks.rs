@@ -46,7 +46,8 @@ impl<K: Kernel> WithSimd for Run<'_, K> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         // Constant conditions, so that only what is called is compiled.
-        if const { S::F32_LANES >= 16 && !K::WIDE } {
+        if const { cfg!(target_arch = "x86_64") && S::F32_LANES >= 16 && !K::WIDE } {
+            // Only called for so many: there is AVX2 for fewer.
             K::run::<LONG, Eight>(self.0);
         } else if const { S::F32_LANES >= 16 || S::F32_LANES >= 8 && !K::WIDE } {
             K::run::<UNIT, Four>(self.0);
