@@ -56,6 +56,10 @@ fn packs() -> TokenStream {
     quote! { #PRIVATE::native::packs }
 }
 
+fn blocks() -> TokenStream {
+    quote! { #PRIVATE::native::blocks }
+}
+
 /// The statement that reads what some elements need of a block.
 fn load(name: &Ident, ty: &TokenStream) -> TokenStream {
     let packs = packs();
@@ -65,14 +69,14 @@ fn load(name: &Ident, ty: &TokenStream) -> TokenStream {
 impl Parts {
     /// What is read and stays as it is.
     fn fixed(&mut self, form: &Form, i: usize, (name, ty): &(Ident, TokenStream)) {
-        let (native, all) = (trips(), format_ident!("all_{name}"));
+        let (blocks, all) = (blocks(), format_ident!("all_{name}"));
         if form.inputs[i].scalar {
             let packs = packs();
             return self.memory.push(quote! { let #name = #packs::all::<#ty, P>(tile.scalar::<#ty>(#i)); });
         }
         self.loads.push(load(name, ty));
         self.memory.push(quote! { let #all = tile.input::<#ty>(#i); });
-        self.first.push(quote! { let #name = #native::block::<#ty, W>(#all, at); });
+        self.first.push(quote! { let #name = *#blocks::part::<#ty, W>(#all, at); });
     }
 
     /// What becomes the value `output` of the trip.
@@ -85,8 +89,8 @@ impl Parts {
     }
 
     fn output(&mut self, (name, ty, member): &(Ident, TokenStream, Ident)) {
-        let packs = packs();
-        self.blank.push(quote! { let mut #name = #PRIVATE::native::blocks::blank::<#ty, W>(); });
+        let (packs, blocks) = (packs(), blocks());
+        self.blank.push(quote! { let mut #name = #blocks::blank::<#ty, W>(); });
         self.stores.push(quote! { #packs::put::<#ty, W, P>(&mut #name, j, #member); });
     }
 
@@ -117,7 +121,8 @@ impl Parts {
 /// A counted loop over one group.
 fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
     let Written { inputs, outputs, steps } = Written::of(&of.form)?;
-    let (text, wide, native, mut parts) = (of.to_string(), of.form.is_wide(), trips(), Parts::default());
+    let (text, wide, mut parts) = (of.to_string(), of.form.is_wide(), Parts::default());
+    let (native, blocks) = (trips(), blocks());
     for (i, input) in inputs.iter().enumerate() {
         let Some(k) = of.next[i] else {
             parts.fixed(&of.form, i, input);
@@ -126,7 +131,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
         let (name, ty) = input;
         let all = format_ident!("all_{name}");
         parts.memory.push(quote! { let #all = tile.input::<#ty>(#i); });
-        parts.first.push(quote! { let mut #name = #native::block::<#ty, W>(#all, at); });
+        parts.first.push(quote! { let mut #name = *#blocks::part::<#ty, W>(#all, at); });
         parts.carried(name, ty, &outputs[k].0);
     }
     for (j, output) in outputs.iter().enumerate() {
@@ -134,7 +139,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
         let all = format_ident!("all_{name}");
         parts.memory.push(quote! { let #all = tile.output::<#ty>(#j); });
         parts.output(output);
-        parts.last.push(quote! { #native::put(#all, at, #name); });
+        parts.last.push(quote! { *#blocks::part_mut::<#ty, W>(#all, at) = #name; });
     }
     let all_trips = parts.trips(&steps);
     let Parts { memory, first, blank, last, .. } = parts;
@@ -163,7 +168,8 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
 /// A loop that goes on while some element asks for it.
 fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
     let Written { inputs, outputs, steps } = Written::of(&of.form)?;
-    let (text, wide, native, mut parts) = (of.to_string(), of.form.is_wide(), trips(), Parts::default());
+    let (text, wide, mut parts) = (of.to_string(), of.form.is_wide(), Parts::default());
+    let blocks = blocks();
     for (i, input) in inputs.iter().enumerate().filter(|(i, _)| !of.states.contains(&Some(*i))) {
         parts.fixed(&of.form, i, input);
     }
@@ -172,10 +178,10 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
         let name = of.states[k].map_or_else(|| format_ident!("s{k}"), |i| inputs[i].0.clone());
         let all = format_ident!("all_{name}");
         parts.memory.push(quote! { let mut #all = tile.output::<#ty>(#k); });
-        parts.first.push(quote! { let mut #name = #native::block::<#ty, W>(#all, at); });
+        parts.first.push(quote! { let mut #name = *#blocks::part::<#ty, W>(#all, at); });
         parts.carried(&name, ty, next);
         parts.output(output);
-        parts.last.push(quote! { #native::put(#all, at, #name); });
+        parts.last.push(quote! { *#blocks::part_mut::<#ty, W>(#all, at) = #name; });
     }
     let asks = member(of.asks);
     let ordered = of.ordered.map(|arg| {

@@ -98,17 +98,13 @@ impl<O: Approximated<T>, T: Prim> Kernel for Alone<O, T> {
     const WIDE: bool = O::WIDE;
     #[inline(always)]
     fn run<const W: usize, P: Turns>(mut tile: Tile<'_>) {
-        #[inline(always)]
-        fn each<O: Approximated<T>, T: Prim, const W: usize, P: Turns>(from: &[T; W], to: &mut [T; W]) {
-            let mut block = blank::<T, W>();
+        let (from, to) = (tile.input::<T>(0), tile.output::<T>(0));
+        for at in (0..from.len()).step_by(W) {
+            let (from, mut block) = (part::<T, W>(from, at), blank::<T, W>());
             for j in 0..W / P::N {
                 packs::put::<T, W, P>(&mut block, j, O::in_turns(packs::take(from, j)));
             }
-            *to = block;
-        }
-        let (from, to) = (tile.input::<T>(0), tile.output::<T>(0));
-        for at in (0..from.len()).step_by(W) {
-            each::<O, T, W, P>(part(from, at), part_mut(to, at));
+            *part_mut(to, at) = block;
         }
     }
 }

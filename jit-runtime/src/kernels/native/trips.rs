@@ -52,18 +52,6 @@ pub(super) fn erased<K: Repeated>(tile: Tile<'_>, trips: usize) {
     arch().dispatch(Run::<K>(tile, trips, std::marker::PhantomData));
 }
 
-/// A block of an input.
-#[inline(always)]
-pub fn block<T: Prim, const W: usize>(from: &[T], at: usize) -> [T; W] {
-    *from[at..].first_chunk().expect("kernels are called for whole blocks")
-}
-
-/// Writes a block of an output.
-#[inline(always)]
-pub fn put<T: Prim, const W: usize>(to: &mut [T], at: usize, block: [T; W]) {
-    *to[at..].first_chunk_mut().expect("kernels are called for whole blocks") = block;
-}
-
 /// An element whose bits are compared.
 pub trait Bits: Prim {
     /// Whether both have the same bits.
