@@ -61,9 +61,9 @@ fn blocks() -> TokenStream {
 }
 
 /// The statement that reads what some elements need of a block.
-fn load(name: &Ident, ty: &TokenStream) -> TokenStream {
+fn load(name: &Ident) -> TokenStream {
     let packs = packs();
-    quote! { let #name = #packs::take::<#ty, W, P>(&#name, j); }
+    quote! { let #name = #packs::Pack::one(#name[j]); }
 }
 
 impl Parts {
@@ -72,16 +72,16 @@ impl Parts {
         let (blocks, all) = (blocks(), format_ident!("all_{name}"));
         if form.inputs[i].scalar {
             let packs = packs();
-            return self.memory.push(quote! { let #name = #packs::all::<#ty, P>(tile.scalar::<#ty>(#i)); });
+            return self.memory.push(quote! { let #name = #packs::Pack::one(tile.scalar::<#ty>(#i)); });
         }
-        self.loads.push(load(name, ty));
+        self.loads.push(load(name));
         self.memory.push(quote! { let #all = tile.input::<#ty>(#i); });
         self.first.push(quote! { let #name = *#blocks::part::<#ty, W>(#all, at); });
     }
 
     /// What becomes the value `output` of the trip.
-    fn carried(&mut self, name: &Ident, ty: &TokenStream, output: &Ident) {
-        self.loads.push(load(name, ty));
+    fn carried(&mut self, name: &Ident, output: &Ident) {
+        self.loads.push(load(name));
         let (native, was) = (trips(), format_ident!("was_{name}"));
         self.next.push(quote! { #name = #output; });
         self.before.push(quote! { let #was = #name; });
@@ -89,9 +89,9 @@ impl Parts {
     }
 
     fn output(&mut self, (name, ty, member): &(Ident, TokenStream, Ident)) {
-        let (packs, blocks) = (packs(), blocks());
+        let blocks = blocks();
         self.blank.push(quote! { let mut #name = #blocks::blank::<#ty, W>(); });
-        self.stores.push(quote! { #packs::put::<#ty, W, P>(&mut #name, j, #member); });
+        self.stores.push(quote! { #name[j] = #member.value(); });
     }
 
     /// `left` trips, or fewer if they repeat themselves.
@@ -102,7 +102,7 @@ impl Parts {
                 #(#before)*
                 let some = if left < #native::CHECKED { left } else { #native::CHECKED };
                 for _ in 0..some {
-                    for j in 0..W / P::N {
+                    for j in 0..W {
                         #(#loads)*
                         #(#steps)*
                         #(#stores)*
@@ -132,7 +132,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
         let all = format_ident!("all_{name}");
         parts.memory.push(quote! { let #all = tile.input::<#ty>(#i); });
         parts.first.push(quote! { let mut #name = *#blocks::part::<#ty, W>(#all, at); });
-        parts.carried(name, ty, &outputs[k].0);
+        parts.carried(name, &outputs[k].0);
     }
     for (j, output) in outputs.iter().enumerate() {
         let (name, ty, _) = output;
@@ -150,7 +150,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
             const WIDE: bool = #wide;
             #[inline(always)]
             #[allow(unused, clippy::all, clippy::pedantic)]
-            fn run<const W: usize, P: #PRIVATE::native::packs::Turns>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
+            fn run<const W: usize>(mut tile: #PRIVATE::native::Tile<'_>, trips: usize) {
                 #(#memory)*
                 for at in (0..tile.len()).step_by(W) {
                     #(#first)*
@@ -179,7 +179,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
         let all = format_ident!("all_{name}");
         parts.memory.push(quote! { let mut #all = tile.output::<#ty>(#k); });
         parts.first.push(quote! { let mut #name = *#blocks::part::<#ty, W>(#all, at); });
-        parts.carried(&name, ty, next);
+        parts.carried(&name, next);
         parts.output(output);
         parts.last.push(quote! { *#blocks::part_mut::<#ty, W>(#all, at) = #name; });
     }
@@ -197,7 +197,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
             const WIDE: bool = #wide;
             #[inline(always)]
             #[allow(unused, clippy::all, clippy::pedantic)]
-            fn run<const W: usize, P: #PRIVATE::native::packs::Turns>(
+            fn run<const W: usize>(
                 mut tile: #PRIVATE::native::Tile<'_>,
                 wave: #PRIVATE::native::until::Wave<'_>,
             ) -> bool {
@@ -213,7 +213,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
                     #to_the_goal
                     while made < wave.limit {
                         let (mut asks, mut odd) = (false, false);
-                        for j in 0..W / P::N {
+                        for j in 0..W {
                             #(#loads)*
                             #(#steps)*
                             #(#stores)*

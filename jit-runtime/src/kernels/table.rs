@@ -8,7 +8,7 @@ use pulp::{Simd, WithSimd};
 
 use super::arch;
 use super::math::{Approx, Pack, Turns};
-use super::native::blocks::alone;
+use super::native::blocks;
 
 /// `dst[i] = f(a[i], b[i], c[i])` for `i < n`; unused operands are not read.
 ///
@@ -56,8 +56,8 @@ const LOOKED_AT: usize = 1024;
 unsafe fn approximated<O: Approximated<T>, T: Prim>(
     dst: *mut u8,
     a: *const u8,
-    _: *const u8,
-    _: *const u8,
+    b: *const u8,
+    c: *const u8,
     n: usize,
 ) {
     for start in (0..n).step_by(LOOKED_AT) {
@@ -66,7 +66,11 @@ unsafe fn approximated<O: Approximated<T>, T: Prim>(
         let (to, from) = (dst.wrapping_add(at), a.wrapping_add(at));
         // SAFETY: by the contract of `Kernel`, for a part of the elements.
         let (to, from) = unsafe {
-            alone::<O, T>(to, from, count);
+            if blocks::chosen() {
+                blocks::alone::<O, T>(to, from, count);
+            } else {
+                unary::<O, T>(to, from, b, c, count);
+            }
             (slice_mut::<T>(to, count), slice::<T>(from, count))
         };
         if from.iter().fold(false, |rare, v| rare | O::is_rare(*v)) {

@@ -62,16 +62,21 @@ impl<K: Kernel> WithSimd for Run<'_, K> {
 }
 
 /// Whether the machine has vectors for such kernels. Users' crates compile all of them, and x86-64 without AVX2 is too
-/// rare to have them compiled for it, too: groups run tile by tile there.
+/// rare to have them compiled for it, too: groups run tile by tile there, and ops as plain loops.
 pub(super) fn supported() -> bool {
     cfg!(not(target_arch = "x86_64")) || levels().len() > 1
+}
+
+/// As [`supported`], at the level that runs.
+pub(in crate::kernels) fn chosen() -> bool {
+    cfg!(not(target_arch = "x86_64")) || !matches!(arch(), pulp::Arch::Scalar)
 }
 
 fn dispatched<K: Kernel>(tile: Tile<'_>) {
     let arch = match arch() {
         #[cfg(target_arch = "x86_64")]
         pulp::Arch::V4(all) if K::WIDE || tile.n >= LONG => pulp::Arch::V4(all),
-        // AVX2, also where a test asks for plain code.
+        // AVX2; also where a test asks for plain code, after a kernel was found.
         #[cfg(target_arch = "x86_64")]
         _ => levels()[1],
         #[cfg(not(target_arch = "x86_64"))]
@@ -152,11 +157,12 @@ fn padded(tile: &Tile<'_>, run: fn(Tile<'_>)) {
 
 #[cfg(test)]
 mod tests {
-    use jit_ir::Prim;
     use jit_ir::ops::lanes::Unary;
+    use jit_ir::{DType, Op, Prim};
 
     use super::alone;
-    use crate::kernels::table::{Approximated, approximated};
+    use crate::kernels::table::{Approximated, approximated, kernel};
+    use crate::kernels::{choose_level, levels};
 
     /// All elements of all lengths, and nothing beside them.
     fn lengths<O: Approximated<T>, T: Prim>(value: impl Fn(usize) -> T, other: T) {
@@ -175,6 +181,25 @@ mod tests {
                 expected.iter().map(bits).collect::<Vec<_>>()
             );
         }
+    }
+
+    #[test]
+    fn ops_are_the_same_at_every_level() {
+        let from: Vec<f32> = (0..1500).map(|i| (i as f32 - 700.0) * 0.02).collect();
+        let tanh = kernel(Op::Tanh, DType::F32, DType::F32).unwrap();
+        for level in 0..levels().len() {
+            choose_level(Some(level));
+            let mut to = vec![0.0_f32; from.len()];
+            let none = std::ptr::null();
+            // SAFETY: both have so many elements; an op of one operand reads no other.
+            unsafe { tanh(to.as_mut_ptr().cast(), from.as_ptr().cast(), none, none, from.len()) };
+            let same = to
+                .iter()
+                .zip(&from)
+                .all(|(to, from)| to.to_bits() == <approximated::Tanh as Unary<f32>>::eval(*from).to_bits());
+            assert!(same, "level {level}");
+        }
+        choose_level(None);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use jit_ir::trips::Trips;
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
-use super::packs::{One, Turns};
 use super::{Code, Tile, known};
 use crate::kernels::arch;
 
@@ -23,16 +22,16 @@ pub trait Repeated {
     /// Whether its widest elements have eight bytes.
     const WIDE: bool;
     /// All trips of the elements, `W` at a time; there is at least one trip.
-    fn run<const W: usize, P: Turns>(tile: Tile<'_>, trips: usize);
+    fn run<const W: usize>(tile: Tile<'_>, trips: usize);
 }
 
 /// Calls a kernel for blocks of a few registers for each value: what one trip waits for hides behind the others.
 macro_rules! by_blocks {
     ($S:ident, $K:ident, $($arg:expr),*) => {
         match ($S::F32_LANES >= 16, $K::WIDE) {
-            (true, false) => $K::run::<BLOCK, One>($($arg),*),
-            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }, One>($($arg),*),
-            (false, true) => $K::run::<{ BLOCK / 4 }, One>($($arg),*),
+            (true, false) => $K::run::<BLOCK>($($arg),*),
+            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }>($($arg),*),
+            (false, true) => $K::run::<{ BLOCK / 4 }>($($arg),*),
         }
     };
 }

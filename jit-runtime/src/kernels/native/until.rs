@@ -6,7 +6,6 @@ use jit_ir::form::Input;
 use jit_ir::until::Until;
 use pulp::{Simd, WithSimd};
 
-use super::packs::{One, Turns};
 use super::trips::{BLOCK, by_blocks};
 use super::{Code, Tile, known};
 use crate::kernels::arch;
@@ -22,7 +21,7 @@ pub trait Waves {
     const WIDE: bool;
     /// Brings all elements, `W` at a time, to so many trips as the wave says, and on until none of the `W` asks for
     /// another one or they are at the limit. `false` if there is a NaN among what is ordered; the elements are lost then.
-    fn run<const W: usize, P: Turns>(tile: Tile<'_>, wave: Wave<'_>) -> bool;
+    fn run<const W: usize>(tile: Tile<'_>, wave: Wave<'_>) -> bool;
 }
 
 /// How far trips go.
