@@ -50,6 +50,16 @@ impl<L> Tree<L> {
         out
     }
 
+    /// Whether it is its leaves, one after the other: no lists or options.
+    pub fn is_flat(&self) -> bool {
+        match self {
+            Tree::Leaf(_) => true,
+            Tree::Tuple(parts) => parts.iter().all(Tree::is_flat),
+            Tree::Record(fields) => fields.iter().all(|(_, f)| f.is_flat()),
+            Tree::List(_) | Tree::Option(..) | Tree::Unset => false,
+        }
+    }
+
     /// The same structure with other leaves.
     pub fn map<M>(&self, to: &mut impl FnMut(&L) -> M) -> Tree<M> {
         match self {

@@ -50,7 +50,7 @@ pub(crate) fn derive(item: &DeriveInput, errors: &mut Errors) -> TokenStream {
                     #private::record(::std::vec![#((#names, #probes.tree())),*])
                 }
                 #[allow(unused_variables)]
-                fn push_leaves(&self, out: &mut #private::Leaves) {
+                fn push_leaves<'jit>(&'jit self, out: &mut #private::Leaves<'jit>) {
                     #(#probes.push_leaves(&self.#members, out);)*
                 }
                 #[allow(unused_variables)]

@@ -74,13 +74,16 @@ pub fn without_passes<R>(body: impl FnOnce() -> R) -> R {
 /// # Errors
 /// What the run fails with.
 pub fn run(graph: &Graph, args: &[Value], layout: Layout, optimise: bool) -> Result<Vec<Value>> {
-    let vals = Frame::from(args.iter().map(|v| to_val(v, layout)).collect::<Vec<Val>>());
+    let vals: Vec<Val> = args.iter().map(|v| to_val(v, layout)).collect();
     let compiled = compile::compile(graph, &vals)?;
-    let on = |plan: &Plan, mut vals: Frame| run::run(plan, &mut vals).map(|_| vals);
-    let plain = |vals| compile::plain(&compiled).map_err(Halt::Error).and_then(|plan| on(&plan, vals));
+    let on = |plan: &Plan| {
+        let mut results = Frame::new();
+        run::run(plan, &vals, &mut results).map(|_| results)
+    };
+    let plain = || compile::plain(&compiled).map_err(Halt::Error).and_then(|plan| on(&plan));
     // An optimised run that fails says nothing: the graph as it was written decides.
-    let outcome = match optimise.then(|| on(&compiled.plan, vals.clone())) {
-        Some(Err(Halt::Error(_))) | None => plain(vals),
+    let outcome = match optimise.then(|| on(&compiled.plan)) {
+        Some(Err(Halt::Error(_))) | None => plain(),
         Some(other) => other,
     };
     let values = outcome.map_err(|halt| match halt {

@@ -236,7 +236,7 @@ impl<'a> Parts<'a> {
                     ::std::vec![#trees]
                 }
                 #[allow(unused_variables)]
-                fn flatten(jit_args: &(#(#named_types,)*), jit_out: &mut #PRIVATE::Leaves) {
+                fn flatten<'jit>(jit_args: &'jit (#(#named_types,)*), jit_out: &mut #PRIVATE::Leaves<'jit>) {
                     let (#(#args,)*) = jit_args;
                     #(#pushes)*
                 }

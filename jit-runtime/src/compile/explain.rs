@@ -60,6 +60,10 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
             Kind::Host(_) => {
                 let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());
             }
+            Kind::Total(_) => {
+                let _ =
+                    writeln!(out, "{pad}{}: a reduction whose value goes to the host{at}", step.op.name());
+            }
             Kind::If(arms) => {
                 let _ = writeln!(out, "{pad}if{at}");
                 block(out, &arms[0], depth + 1);

@@ -23,6 +23,8 @@ pub(crate) struct Compiled {
     /// The graph that the plan runs.
     pub(crate) graph: Graph,
     pub(crate) plan: Plan,
+    /// Whether an argument has no value.
+    unset: bool,
     /// The traced functions that it calls.
     pub(crate) uses: Uses,
     /// How often the plan was made anew before.
@@ -110,9 +112,10 @@ pub(crate) fn renewed(graph: &Graph, vals: &[Val], renewals: usize) -> Result<Co
     for (name, pass) in PIPELINE {
         passes.push((*name, pass(&mut graph)));
     }
-    let plan = Plan::new(&graph, true)?;
+    let unset = vals.iter().any(|v| matches!(v, Val::Undef));
+    let plan = Plan::new(&graph, true, unset)?;
     let time = start.elapsed();
-    let compiled = Compiled { source, graph, plan, uses, renewals, passes, time };
+    let compiled = Compiled { source, graph, plan, unset, uses, renewals, passes, time };
     if explaining() {
         eprintln!("{}", explain(&compiled, &sizes(vals)));
     }
@@ -126,7 +129,7 @@ pub(crate) fn sizes(vals: &[Val]) -> Vec<Type> {
 
 /// The plan of the graph as it was written, which runs it op by op.
 pub(crate) fn plain(compiled: &Compiled) -> Result<Plan> {
-    Plan::new(&compiled.source, false)
+    Plan::new(&compiled.source, false, compiled.unset)
 }
 
 /// Says once that the kernels were compiled without optimisation.

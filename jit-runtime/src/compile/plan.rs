@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use jit_ir::form::Form;
-use jit_ir::ops::{Attrs, rows};
+use jit_ir::ops::{Attrs, Class, rows};
 use jit_ir::trips::{Places, Trips};
-use jit_ir::{Const, DType, Graph, Node, Op, RegionId, ValueId, until};
+use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Type, ValueId, until};
 use smallvec::SmallVec;
 
 use super::program;
@@ -21,6 +21,8 @@ use crate::trace;
 /// Where a step reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ref {
+    /// An argument of the run, which stays the caller's.
+    Arg(u32),
     Slot(u32),
     Const(u32),
 }
@@ -29,6 +31,8 @@ pub(crate) enum Ref {
 pub(crate) enum Kind {
     /// One op.
     Apply(Attrs),
+    /// A reduction over everything, whose value goes to the host.
+    Total(Attrs),
     /// An elementwise op on host scalars.
     Host(Attrs),
     /// A group of elementwise ops.
@@ -119,26 +123,54 @@ pub(crate) struct Plan {
     pub(crate) params: usize,
     pub(crate) slots: usize,
     pub(crate) constants: Vec<Val>,
+    /// Whether values may be read that were never set.
+    pub(crate) unset: bool,
     pub(crate) body: Block,
 }
 
 impl Plan {
-    /// `programs` says whether loops over scalars become register programs.
-    pub(crate) fn new(graph: &Graph, programs: bool) -> Result<Plan> {
-        let mut builder =
-            Builder { graph, programs, places: HashMap::new(), slots: 0, constants: Vec::new() };
-        for value in graph.params() {
-            builder.slot(*value);
+    /// If `optimised`, several ops may be one step: loops over scalars, reductions for the host. `unset` says whether an
+    /// argument may be without a value.
+    pub(crate) fn new(graph: &Graph, optimised: bool, unset: bool) -> Result<Plan> {
+        let mut builder = Builder {
+            graph,
+            optimised,
+            readers: readers(graph),
+            places: HashMap::new(),
+            slots: 0,
+            constants: Vec::new(),
+        };
+        for (i, value) in graph.params().iter().enumerate() {
+            builder.places.insert(*value, Ref::Arg(i as u32));
         }
-        let body = builder.block(graph.body, graph.params())?;
+        let body = builder.block(graph.body, &[])?;
         let params = graph.params().len();
-        Ok(Plan { params, slots: builder.slots as usize, constants: builder.constants, body })
+        let unset = unset || may_be_unset(graph);
+        Ok(Plan { params, slots: builder.slots as usize, constants: builder.constants, unset, body })
     }
+}
+
+/// Whether a run may meet values that were never set: behind an early exit, in lists, and in what a call gives.
+fn may_be_unset(graph: &Graph) -> bool {
+    let open = |v: &ValueId| matches!(graph.ty(*v), Type::List(_) | Type::Hole);
+    let all = graph.all_regions();
+    let mut regions = all.iter().map(|r| &graph.regions[*r]);
+    graph.params().iter().any(open)
+        || regions.any(|region| {
+            region.args.iter().any(open)
+                || region
+                    .nodes
+                    .iter()
+                    .map(|id| &graph.nodes[*id])
+                    .any(|node| matches!(node.op, Op::Undef | Op::Call) || node.results.iter().any(open))
+        })
 }
 
 struct Builder<'a> {
     graph: &'a Graph,
-    programs: bool,
+    optimised: bool,
+    /// How often each value is read.
+    readers: HashMap<ValueId, usize>,
     places: HashMap<ValueId, Ref>,
     slots: u32,
     constants: Vec<Val>,
@@ -159,20 +191,31 @@ impl Builder<'_> {
     fn block(&mut self, region: RegionId, own: &[ValueId]) -> Result<Block> {
         let graph = self.graph;
         let data = &graph.regions[region];
-        let is_step = |node: &Node| !matches!(node.op, Op::Const | Op::Undef);
+        let totals = self.totals(region);
+        let is_step = |node: &Node| match node.op {
+            Op::Const | Op::Undef => false,
+            // Its reduction gives the value.
+            Op::Item => !totals.contains_key(&node.operands[0]),
+            _ => true,
+        };
         let mut last: HashMap<ValueId, usize> = HashMap::new();
         let mut mine: Vec<ValueId> = own.to_vec();
         for (i, id) in data.nodes.iter().filter(|id| is_step(&graph.nodes[**id])).enumerate() {
             let node = &graph.nodes[*id];
+            let results: Vec<ValueId> =
+                node.results.iter().map(|v| totals.get(v).copied().unwrap_or(*v)).collect();
             // A result that nobody reads is freed by its own step.
-            last.extend(uses(graph, node).iter().chain(&node.results).map(|v| (*v, i)));
-            mine.extend(&node.results);
+            last.extend(uses(graph, node).iter().chain(&results).map(|v| (*v, i)));
+            mine.extend(results);
         }
         let dies = |value: &ValueId, at: usize| last.get(value) == Some(&at) && !data.results.contains(value);
         let mut steps: Vec<Step> = Vec::new();
         for id in &data.nodes {
             let node = &graph.nodes[*id];
             if !is_step(node) {
+                if node.op == Op::Item {
+                    continue;
+                }
                 let value = node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const);
                 self.constants.push(value);
                 self.places.insert(node.results[0], Ref::Const(self.constants.len() as u32 - 1));
@@ -183,7 +226,12 @@ impl Builder<'_> {
                 Op::If => mine.iter().filter(|v| dies(v, at)).copied().collect(),
                 _ => Vec::new(),
             };
-            steps.push(self.step(node, &dying)?);
+            let mut step = self.step(node, &dying)?;
+            if let Some(total) = node.results.first().and_then(|v| totals.get(v)) {
+                step.kind = Kind::Total(node.attrs.clone());
+                self.places.insert(*total, Ref::Slot(step.outs[0]));
+            }
+            steps.push(step);
         }
         for value in &mine {
             let (Some(at), Some(Ref::Slot(slot))) = (last.get(value), self.places.get(value).copied()) else {
@@ -207,6 +255,21 @@ impl Builder<'_> {
             .map(|(i, v)| mine.contains(v) && !data.results[i + 1..].contains(v))
             .collect();
         Ok(Block { steps, results, moves })
+    }
+
+    /// The reductions of a region whose value goes to the host and nowhere else, and the host's scalars.
+    fn totals(&self, region: RegionId) -> HashMap<ValueId, ValueId> {
+        if !self.optimised {
+            return HashMap::new();
+        }
+        let graph = self.graph;
+        let nodes = || graph.regions[region].nodes.iter().map(|id| &graph.nodes[*id]);
+        let is_total =
+            |n: &&Node| n.op.info().class == Class::Reduce && n.attrs.axes.is_none() && !n.attrs.keep;
+        let reduced: HashSet<ValueId> = nodes().filter(is_total).flat_map(|n| n.results.clone()).collect();
+        let asked = nodes().filter(|n| n.op == Op::Item && reduced.contains(&n.operands[0]));
+        let once = |n: &&Node| self.readers.get(&n.operands[0]) == Some(&1);
+        asked.filter(once).map(|n| (n.operands[0], n.results[0])).collect()
     }
 
     /// A step; `dying` are values that nobody reads after it.
@@ -285,7 +348,7 @@ impl Builder<'_> {
     }
 
     fn program(&self, node: &Node) -> Option<(Program, Vec<ValueId>)> {
-        if self.programs { program::compile(self.graph, node) } else { None }
+        if self.optimised { program::compile(self.graph, node) } else { None }
     }
 
     fn is_host(&self, node: &Node) -> bool {
@@ -403,6 +466,16 @@ impl Builder<'_> {
         };
         Ok((kind, inputs.iter().map(|v| self.place(*v)).collect()))
     }
+}
+
+/// How often each value is read, as a result of a region, too.
+fn readers(graph: &Graph) -> HashMap<ValueId, usize> {
+    let mut all = HashMap::new();
+    for region in graph.all_regions().iter().map(|r| &graph.regions[*r]) {
+        let operands = region.nodes.iter().flat_map(|n| &graph.nodes[*n].operands);
+        operands.chain(&region.results).for_each(|v| *all.entry(*v).or_insert(0) += 1);
+    }
+    all
 }
 
 /// Values that a node reads, those read inside its regions included.

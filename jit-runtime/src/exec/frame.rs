@@ -1,4 +1,4 @@
-//! The list in which a run has its values: the arguments at first, then all slots, at last the results.
+//! The list in which a run has its values: all slots at first, at last the results.
 //!
 //! It is passed on as one pointer, and the thread keeps it for later runs.
 
@@ -13,12 +13,12 @@ pub(crate) struct Frame(Option<Box<Slots>>);
 #[derive(Default)]
 struct Slots {
     list: Vec<Val>,
-    /// What the frame is about: the arguments before a run, the results after it.
+    /// The results of the run.
     shown: Range<usize>,
 }
 
 thread_local! {
-    /// The lists of earlier runs on this thread, emptied.
+    /// The lists of earlier runs on this thread, in which no value is set.
     #[allow(clippy::vec_box, reason = "they are handed on as pointers")]
     static KEPT: RefCell<Vec<Box<Slots>>> = const { RefCell::new(Vec::new()) };
 }
@@ -37,22 +37,16 @@ impl Frame {
         self.0.get_or_insert_default()
     }
 
-    /// Appends an argument.
+    /// Makes room for a run: so many slots, none of them set.
     #[inline]
-    pub(crate) fn push(&mut self, val: Val) {
-        let slots = self.list();
-        debug_assert_eq!(slots.shown.end, slots.list.len());
-        slots.list.push(val);
-        slots.shown.end += 1;
-    }
-
-    /// Appends a copy of an argument, written where it will stand.
-    #[inline]
-    pub(crate) fn push_copy(&mut self, val: &Val) {
-        let slots = self.list();
-        debug_assert_eq!(slots.shown.end, slots.list.len());
-        slots.list.extend_from_slice(std::slice::from_ref(val));
-        slots.shown.end += 1;
+    pub(super) fn begin(&mut self, slots: usize) {
+        let Slots { list, shown } = self.list();
+        *shown = 0..0;
+        list.iter_mut().for_each(Val::clear);
+        // Most runs find the list as the one before left it.
+        if list.len() != slots {
+            list.resize(slots, Val::Undef);
+        }
     }
 
     /// All slots.
@@ -88,7 +82,7 @@ impl Frame {
 impl Drop for Frame {
     fn drop(&mut self) {
         let Some(mut slots) = self.0.take() else { return };
-        slots.list.clear();
+        slots.list.iter_mut().for_each(Val::clear);
         slots.shown = 0..0;
         // The thread may be ending.
         let _ = KEPT.try_with(|kept| {
@@ -97,14 +91,6 @@ impl Drop for Frame {
                 kept.push(slots);
             }
         });
-    }
-}
-
-impl Clone for Frame {
-    fn clone(&self) -> Frame {
-        let mut copy = Frame::new();
-        self.iter().for_each(|val| copy.push_copy(val));
-        copy
     }
 }
 
@@ -145,17 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_shows_its_arguments_then_its_results() {
+    fn a_frame_shows_the_results_of_its_last_run() {
         let mut frame = Frame::new();
-        (0..3).for_each(|i| frame.push(Val::Scalar(Scalar::I64(i))));
-        assert_eq!(numbers(&frame), [0, 1, 2]);
-        frame.slots().push(Val::Scalar(Scalar::I64(7)));
-        frame.show(1..4);
+        assert!(frame.is_empty());
+        for first in [0, 10] {
+            frame.begin(3);
+            assert!(frame.is_empty() && frame.slots().iter().all(|v| matches!(v, Val::Undef)));
+            let slots = frame.slots();
+            slots.iter_mut().enumerate().for_each(|(i, v)| *v = Val::Scalar(Scalar::I64(first + i as i64)));
+            slots.push(Val::Scalar(Scalar::I64(7)));
+            frame.show(1..4);
+            assert_eq!(numbers(&frame), [first + 1, first + 2, 7]);
+        }
         frame.narrow(1..3);
-        assert_eq!(numbers(&frame), [2, 7]);
-        let copy = frame.clone();
-        assert_eq!(numbers(&frame.into_vec()), [2, 7]);
-        assert_eq!(numbers(&copy.into_vec()), [2, 7]);
-        assert!(Frame::new().is_empty());
+        assert_eq!(numbers(&frame), [12, 7]);
+        assert_eq!(numbers(&frame.into_vec()), [12, 7]);
     }
 }

@@ -88,10 +88,20 @@ pub(super) fn common_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Option<RawTen
             (a.shape[1] == b.shape[0]).then(|| matmul::matmul(a, b, &[a.shape[0], b.shape[1]]))
         }
         (Op::Sum | Op::Max | Op::Min, [Val::Tensor(x)]) if attrs.axes.is_none() && !attrs.keep => {
-            reduce::all(op, x)
+            reduce::all(op, x).map(RawTensor::scalar)
         }
         _ => None,
     }
+}
+
+/// The value of a reduction over everything on the host.
+pub(super) fn total(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Scalar, String> {
+    if let (Op::Sum | Op::Max | Op::Min, [Val::Tensor(x)]) = (op, args)
+        && let Some(value) = reduce::all(op, x)
+    {
+        return Ok(value);
+    }
+    Ok(general_case(op, attrs, args)?.tensor()?.item())
 }
 
 /// The sizes of the result, by the op's shape rule.

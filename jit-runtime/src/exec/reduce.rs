@@ -41,9 +41,9 @@ pub(super) fn eval(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Res
     }
 }
 
-/// All elements of a contiguous float tensor, of which there is at least one.
-pub(super) fn all(op: Op, x: &RawTensor) -> Option<RawTensor> {
-    fn on<T: Prim>(op: Op, values: &[T]) -> Option<RawTensor>
+/// The sum, the largest or the smallest of all elements of a contiguous float tensor, of which there is at least one.
+pub(super) fn all(op: Op, x: &RawTensor) -> Option<Scalar> {
+    fn on<T: Prim>(op: Op, values: &[T]) -> Option<Scalar>
     where
         Add: Fold<T>,
         Maximum: Fold<T>,
@@ -54,7 +54,7 @@ pub(super) fn all(op: Op, x: &RawTensor) -> Option<RawTensor> {
             Op::Max => fold::<Maximum, T>(values),
             _ => fold::<Minimum, T>(values),
         };
-        value.map(|v| RawTensor::from_slice(&[v], &[]))
+        value.map(Prim::to_scalar)
     }
     match x.dtype {
         DType::F32 => on::<f32>(op, x.as_slice()?),

@@ -25,29 +25,29 @@ pub(crate) enum Halt {
     Guard,
 }
 
-/// Runs a plan on its arguments, in whose place its results come; says which recording's path was taken, too.
-pub(crate) fn run(plan: &Plan, frame: &mut Frame) -> Result<usize, Halt> {
-    debug_assert_eq!(frame.len(), plan.params);
-    frame.slots().resize(plan.slots, Val::Undef);
-    let mut machine = Machine { env: frame.slots(), constants: &plan.constants, path: 0 };
+/// Runs a plan on its arguments, and leaves its results in the frame; says which recording's path was taken, too.
+pub(crate) fn run(plan: &Plan, args: &[Val], frame: &mut Frame) -> Result<usize, Halt> {
+    debug_assert_eq!(args.len(), plan.params);
+    frame.begin(plan.slots);
+    let mut machine = Machine::new(plan, args, frame);
     machine.block(&plan.body)?;
     let path = machine.path;
-    finish(plan, frame);
+    finish(plan, args, frame);
     Ok(path)
 }
 
 /// Leaves the results of a plan in the frame.
-fn finish(plan: &Plan, frame: &mut Frame) {
+fn finish(plan: &Plan, args: &[Val], frame: &mut Frame) {
     if let [Ref::Slot(only)] = plan.body.results[..] {
         let only = only as usize;
         return frame.show(only..only + 1);
     }
-    let mut machine = Machine { env: frame.slots(), constants: &plan.constants, path: 0 };
-    let results = machine.results(&plan.body);
-    let from = plan.slots;
-    frame.slots().extend(results);
-    let to = frame.slots().len();
-    frame.show(from..to);
+    let mut machine = Machine::new(plan, args, frame);
+    for i in 0..plan.body.results.len() {
+        let result = machine.result(&plan.body, i);
+        machine.env.push(result);
+    }
+    frame.show(plan.slots..plan.slots + plan.body.results.len());
 }
 
 /// A member of a group failed.
@@ -56,15 +56,23 @@ fn failed(members: &[Member], (k, message): Failure) -> Halt {
 }
 
 struct Machine<'a> {
+    args: &'a [Val],
     env: &'a mut Vec<Val>,
     constants: &'a [Val],
+    /// Whether there may be values that were never set.
+    unset: bool,
     /// The recording whose path is taken.
     path: usize,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(plan: &'a Plan, args: &'a [Val], frame: &'a mut Frame) -> Machine<'a> {
+        Machine { args, env: frame.slots(), constants: &plan.constants, unset: plan.unset, path: 0 }
+    }
+
     fn get(&self, r: Ref) -> &Val {
         match r {
+            Ref::Arg(i) => &self.args[i as usize],
             Ref::Slot(i) => &self.env[i as usize],
             Ref::Const(i) => &self.constants[i as usize],
         }
@@ -140,12 +148,16 @@ impl Machine<'_> {
 
     fn step(&mut self, step: &Step) -> Result<(), Halt> {
         let wrong = |message: String| Halt::Error(Error::op(step.op, message, step.at.clone()));
-        if !matches!(step.kind, Kind::Loop(_) | Kind::Program(_)) && self.is_poisoned(step) {
+        if self.unset && !matches!(step.kind, Kind::Loop(_) | Kind::Program(_)) && self.is_poisoned(step) {
             return self.poison(step);
         }
         match &step.kind {
             Kind::Host(attrs) => {
                 let value = self.host(step, attrs).map_err(wrong)?;
+                self.env[step.outs[0] as usize] = Val::Scalar(value);
+            }
+            Kind::Total(attrs) => {
+                let value = self.with_args(step, |args| ops::total(step.op, attrs, args)).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
             Kind::Group(group) if step.outs.len() == 1 => {

@@ -194,6 +194,13 @@ impl Float for f64 {
 }
 
 fn batches<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
+    if let ([1, _], [k, n], Some(row), Some(matrix)) =
+        (&a.shape[..], &b.shape[..], a.as_slice::<T>(), b.as_slice::<T>())
+        && *k > 0
+        && *n > 0
+    {
+        return row_times_matrix(row, matrix, out.fresh());
+    }
     let (first_a, ..) = split(a, true);
     let (first_b, ..) = split(b, false);
     let (m, k, n) = (first_a.rows, first_a.columns, first_b.columns);
@@ -321,9 +328,6 @@ fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T
 fn vectors<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     let (first_a, ..) = split(a, true);
     let row = first_a.rows == 1;
-    if let (true, 2, Some(vector), Some(matrix)) = (row, out.rank(), a.as_slice::<T>(), b.as_slice::<T>()) {
-        return row_times_matrix(vector, matrix, out.fresh());
-    }
     // The kernel wants the matrix with contiguous rows of results.
     let (a, b) = if row { (a.contiguous(), b.contiguous()) } else { (transposed(a), b.contiguous()) };
     let k = first_a.columns;

@@ -21,7 +21,6 @@ pub use shape::{Size, check_shapes};
 pub use trace::{call_trace, check_trace, lower_trace, trace_step, try_trace};
 
 use crate::error::{Error, Result, catch, fail};
-use crate::exec::frame::Frame;
 
 /// What an argument or a result consists of.
 pub type Tree = jit_ir::Tree<jit_ir::Type>;
@@ -108,7 +107,7 @@ pub trait CallWith<A> {
     /// What the arguments consist of.
     fn trees() -> Vec<Tree>;
     /// The arguments' values.
-    fn flatten(args: &A, out: &mut Leaves);
+    fn flatten<'v>(args: &'v A, out: &mut Leaves<'v>);
     /// Runs the original body.
     fn eager(args: A) -> Self::Given;
 }
@@ -117,11 +116,4 @@ pub trait CallWith<A> {
 pub trait TraceWith<A>: CallWith<A> {
     /// Runs the original body with the tensors of a recording.
     fn traced(args: &A, inputs: &mut Inputs) -> Self::Given;
-}
-
-/// The values of the arguments of a call that no recording sees.
-fn values<H: CallWith<A>, A>(args: &A) -> Frame {
-    let mut leaves = Leaves::default();
-    H::flatten(args, &mut leaves);
-    leaves.into_vals()
 }

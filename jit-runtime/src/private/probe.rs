@@ -19,7 +19,7 @@ pub trait FieldOfPytree<T> {
     /// As in [`Argument`].
     fn tree(&self) -> Tree;
     /// As in [`Argument`].
-    fn push_leaves(&self, value: &T, out: &mut Leaves);
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>);
     /// As in [`Argument`].
     fn traced(&self, value: &T, inputs: &mut Inputs) -> T;
     /// As in [`Returns`].
@@ -32,7 +32,7 @@ impl<T: Argument<Traced = T> + Returns> FieldOfPytree<T> for &Probe<T> {
     fn tree(&self) -> Tree {
         <T as Argument>::tree()
     }
-    fn push_leaves(&self, value: &T, out: &mut Leaves) {
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>) {
         value.push_leaves(out);
     }
     fn traced(&self, value: &T, inputs: &mut Inputs) -> T {
@@ -51,7 +51,7 @@ pub trait FieldOfOther<T> {
     /// As in [`Argument`].
     fn tree(&self) -> Tree;
     /// As in [`Argument`].
-    fn push_leaves(&self, value: &T, out: &mut Leaves);
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>);
     /// As in [`Argument`].
     fn traced(&self, value: &T, inputs: &mut Inputs) -> T;
     /// As in [`Returns`].
@@ -64,7 +64,7 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> FieldOfOther<T> for Probe<T> 
     fn tree(&self) -> Tree {
         Tree::Leaf(jit_ir::Type::Opaque)
     }
-    fn push_leaves(&self, value: &T, out: &mut Leaves) {
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>) {
         push_opaque(value, out);
     }
     fn traced(&self, value: &T, _: &mut Inputs) -> T {
@@ -85,7 +85,7 @@ pub trait ArgumentOfTensors<T> {
     /// As in [`Argument`].
     fn tree(&self) -> Tree;
     /// As in [`Argument`].
-    fn push_leaves(&self, value: &T, out: &mut Leaves);
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>);
     /// As in [`Argument`].
     fn traced(&self, value: &T, inputs: &mut Inputs) -> Self::Given;
     /// As in [`Argument`].
@@ -97,7 +97,7 @@ impl<T: Argument> ArgumentOfTensors<T> for &&&Probe<T> {
     fn tree(&self) -> Tree {
         T::tree()
     }
-    fn push_leaves(&self, value: &T, out: &mut Leaves) {
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>) {
         value.push_leaves(out);
     }
     fn traced(&self, value: &T, inputs: &mut Inputs) -> T::Traced {
@@ -117,7 +117,7 @@ pub trait ArgumentByReference<T> {
         Tree::Leaf(jit_ir::Type::Opaque)
     }
     /// As in [`Argument`].
-    fn push_leaves(&self, value: &T, out: &mut Leaves);
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>);
     /// As in [`Argument`].
     fn traced(&self, value: &T, inputs: &mut Inputs) -> T;
     /// As in [`Argument`].
@@ -129,7 +129,7 @@ where
     T::Owned: Static,
 {
     type Kept = T::Owned;
-    fn push_leaves(&self, value: &&'a T, out: &mut Leaves) {
+    fn push_leaves<'v>(&self, value: &'v &'a T, out: &mut Leaves<'v>) {
         push_opaque(&(*value).to_owned(), out);
     }
     fn traced(&self, value: &&'a T, _: &mut Inputs) -> &'a T {
@@ -147,7 +147,7 @@ pub trait ArgumentByValue<T> {
         Tree::Leaf(jit_ir::Type::Opaque)
     }
     /// As in [`Argument`].
-    fn push_leaves(&self, value: &T, out: &mut Leaves);
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>);
     /// As in [`Argument`].
     fn traced(&self, value: &T, inputs: &mut Inputs) -> T;
     /// As in [`Argument`].
@@ -155,7 +155,7 @@ pub trait ArgumentByValue<T> {
 }
 
 impl<T: Static> ArgumentByValue<T> for &Probe<T> {
-    fn push_leaves(&self, value: &T, out: &mut Leaves) {
+    fn push_leaves<'v>(&self, value: &'v T, out: &mut Leaves<'v>) {
         push_opaque(value, out);
     }
     fn traced(&self, value: &T, _: &mut Inputs) -> T {
@@ -176,7 +176,7 @@ pub trait NoArgument<T> {
         Tree::Unset
     }
     /// Is never called.
-    fn push_leaves(&self, _: &T, _: &mut Leaves) {}
+    fn push_leaves<'v>(&self, _: &'v T, _: &mut Leaves<'v>) {}
     /// Is never called.
     fn traced(&self, _: &T, _: &mut Inputs) -> T {
         unreachable!("`tree` does not compile")

@@ -1,20 +1,31 @@
 //! Calls of scripts.
 
-use super::{CallWith, Compiled, Leaves, Outcome, Outputs, Results, Returns, Scripted, Tree, Val, values};
+use super::{CallWith, Compiled, Leaves, Outcome, Outputs, Results, Returns, Scripted, Tree, Val};
 use crate::error::{Error, Result, catch, fail};
 use crate::exec::frame::Frame;
 use crate::script::{is_eager, pack, unpack};
 use crate::tensor::Any;
+use crate::tensor::lent::Lent;
 use crate::trace;
 
 fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
     (H::trees(), H::Output::tree())
 }
 
-/// The leaves of the arguments.
-fn leaves<H: CallWith<A> + Scripted, A>(args: &A) -> Frame {
-    let stream = values::<H, A>(args);
-    if H::FLAT { stream } else { pack(&H::script().trees(structure::<H, A>).0, stream.into_vec()).into() }
+/// Calls `body` with the leaves of the arguments of a call that no recording sees.
+#[inline]
+#[track_caller]
+fn with_leaves<H: CallWith<A> + Scripted, A, R>(args: &A, body: impl FnOnce(&[Val]) -> R) -> R {
+    let mut stream = Leaves::default();
+    H::flatten(args, &mut stream);
+    if H::FLAT {
+        return body(&stream);
+    }
+    let trees = &H::script().trees(structure::<H, A>).0;
+    if trees.iter().all(Tree::is_flat) {
+        return body(&stream);
+    }
+    body(&pack(trees, stream.to_vec()).into_iter().collect::<Lent>())
 }
 
 /// The leaves of the arguments with their places in the recording of this thread.
@@ -35,10 +46,13 @@ fn join<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
 }
 
 fn restored<H: CallWith<A> + Scripted, A>(values: Frame) -> H::Output {
-    let tree = || H::script().trees(structure::<H, A>);
-    let values =
-        if H::FLAT { values } else { unpack(std::slice::from_ref(&tree().1), values.into_vec()).into() };
-    H::Output::restore(&mut Outputs::new(values))
+    if H::FLAT {
+        return H::Output::restore(&mut Outputs::new(values));
+    }
+    let tree = &H::script().trees(structure::<H, A>).1;
+    let stream =
+        if tree.is_flat() { values } else { unpack(std::slice::from_ref(tree), values.into_vec()).into() };
+    H::Output::restore(&mut Outputs::new(stream))
 }
 
 #[track_caller]
@@ -46,9 +60,9 @@ fn run_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
     if trace::is_recording() {
         return join::<H, A>(args);
     }
-    let mut values = leaves::<H, A>(args);
-    H::script().run(&mut values, H::VARIANT, &structure::<H, A>, || leaves::<H, A>(args))?;
-    Ok(restored::<H, A>(values))
+    let mut results = Frame::new();
+    with_leaves::<H, A, _>(args, |vals| H::script().run(vals, &mut results, H::VARIANT, &structure::<H, A>))?;
+    Ok(restored::<H, A>(results))
 }
 
 /// A plain call of a script.
@@ -115,6 +129,7 @@ pub fn call_compiled<H: CallWith<A> + Scripted, A>(compiled: &Compiled, args: A)
         let fits = compiled.fits(&vals, H::VARIANT);
         return H::Given::give(fits.and_then(|()| join::<H, A>(&args)));
     }
-    let values = compiled.run(H::VARIANT, || leaves::<H, A>(&args));
-    H::Given::give(values.map(restored::<H, A>))
+    let mut results = Frame::new();
+    let run = with_leaves::<H, A, _>(&args, |vals| compiled.run(vals, &mut results, H::VARIANT));
+    H::Given::give(run.map(|()| restored::<H, A>(results)))
 }

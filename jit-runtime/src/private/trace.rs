@@ -1,22 +1,20 @@
 //! Calls of traced functions.
 
 use super::{
-    CallWith, CompiledTrace, Inputs, Outcome, Outputs, Results, Returns, TraceWith, TracedFn, Tree, Val,
-    values,
+    CallWith, CompiledTrace, Inputs, Leaves, Outcome, Outputs, Results, Returns, TraceWith, TracedFn, Tree,
+    Val,
 };
 use crate::error::{Result, catch, fail};
-use crate::exec::frame::Frame;
 use crate::script::{is_eager, pack, unpack};
 use crate::trace::{self, Call};
 
 /// The values of a traced function's arguments. Element types that no tensor among them may tell are part of the
 /// signature as a value of their own.
-fn recorded<H: CallWith<A>, A>(args: &A) -> Frame {
-    let mut vals = values::<H, A>(args);
+fn recorded<'v, H: CallWith<A>, A>(args: &'v A, out: &mut Leaves<'v>) {
+    H::flatten(args, out);
     if H::VARIANT > 0 {
-        vals.push(Val::Scalar(jit_ir::Scalar::Usize(H::VARIANT as usize)));
+        out.push(Val::Scalar(jit_ir::Scalar::Usize(H::VARIANT as usize)));
     }
-    vals
 }
 
 /// A call as the function takes it.
@@ -25,7 +23,7 @@ fn with<H: TraceWith<A> + TracedFn, A: Clone, T>(
     act: impl FnOnce(&trace::TraceFn, &Call<'_, H::Output>) -> T,
 ) -> T {
     let function = H::function();
-    let values = || recorded::<H, A>(args);
+    let values = |out: &mut _| recorded::<H, A>(args, out);
     let names = |vals: &[Val]| trace::names(function.params(), &H::trees(), vals);
     let traced = |inputs: &mut Inputs| H::traced(args, inputs).value();
     let plain = || H::eager(args.clone()).value();

@@ -3,11 +3,13 @@
 //! An argument is written as a stream of values: a tensor or scalar as itself, a list as its length and
 //! its elements, an option as a bool and what there is. `pack` makes the leaves of a graph of it.
 
+use std::ops::Deref;
 use std::panic::Location;
 
 use jit_ir::{DType, Prim, Scalar, Tree, Type};
 
 use crate::exec::frame::Frame;
+use crate::tensor::lent::Lent;
 use crate::tensor::raw::{Opaque, Val};
 use crate::tensor::{Any, Elem, Tensor};
 use crate::trace::{self, Tag};
@@ -30,7 +32,7 @@ pub trait Argument {
     fn tree() -> Tree<Type>;
     /// Appends the values that it consists of.
     #[doc(hidden)]
-    fn push_leaves(&self, out: &mut Leaves);
+    fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>);
     /// The same argument for a recording, its tensors taken from `inputs`.
     #[doc(hidden)]
     fn traced(&self, inputs: &mut Inputs) -> Self::Traced;
@@ -96,25 +98,25 @@ pub trait Pytree: Argument<Traced = Self> + Returns {}
 
 impl<P: Argument<Traced = P> + Returns> Pytree for P {}
 
-/// The values of the arguments of a call.
+/// The values of the arguments of a call, which are borrowed for it.
 #[doc(hidden)]
-pub struct Leaves {
-    vals: Frame,
+pub struct Leaves<'v> {
+    vals: Lent<'v>,
     /// Their places in a recording that the call joins.
     tags: Option<Vec<Option<Tag>>>,
 }
 
-impl Default for Leaves {
+impl Default for Leaves<'_> {
     /// For a call that a recording does not see: its tensors are guarded.
-    fn default() -> Leaves {
-        Leaves { vals: Frame::new(), tags: None }
+    fn default() -> Self {
+        Leaves { vals: Lent::default(), tags: None }
     }
 }
 
-impl Leaves {
+impl<'v> Leaves<'v> {
     /// For a call that joins the recording.
-    pub(crate) fn joining() -> Leaves {
-        Leaves { vals: Frame::new(), tags: Some(Vec::new()) }
+    pub(crate) fn joining() -> Self {
+        Leaves { vals: Lent::default(), tags: Some(Vec::new()) }
     }
 
     pub(crate) fn push(&mut self, val: Val) {
@@ -124,23 +126,40 @@ impl Leaves {
         }
     }
 
-    pub(crate) fn push_any(&mut self, any: &Any) {
+    #[inline]
+    pub(crate) fn push_any(&mut self, any: &'v Any) {
+        self.meet(any);
+        self.vals.lend(&any.val);
+    }
+
+    /// As [`Leaves::push_any`], of a value that is made for the call.
+    pub(crate) fn push_own(&mut self, any: Any) {
+        self.meet(&any);
+        self.vals.push(any.val);
+    }
+
+    #[inline]
+    fn meet(&mut self, any: &Any) {
         match &mut self.tags {
             Some(tags) => tags.push(any.tag.clone()),
             // A plan that runs on a traced tensor's values makes results that the recording does not
             // know; they are right only where the values are the same.
-            None => trace::observe(any, Location::caller()),
+            None if any.tag.is_some() => trace::observe(any, Location::caller()),
+            None => {}
         }
-        self.vals.push_copy(&any.val);
-    }
-
-    pub(crate) fn into_vals(self) -> Frame {
-        self.vals
     }
 
     pub(crate) fn into_anys(self) -> Vec<Any> {
         let tags = self.tags.unwrap_or_default().into_iter().chain(std::iter::repeat(None));
-        self.vals.into_vec().into_iter().zip(tags).map(|(val, tag)| Any { val, tag }).collect()
+        self.vals.iter().cloned().zip(tags).map(|(val, tag)| Any { val, tag }).collect()
+    }
+}
+
+impl Deref for Leaves<'_> {
+    type Target = [Val];
+    #[inline]
+    fn deref(&self) -> &[Val] {
+        &self.vals
     }
 }
 
@@ -163,6 +182,7 @@ pub struct Outputs {
 pub struct Results(pub(crate) Vec<Any>);
 
 impl Outputs {
+    #[inline]
     pub(crate) fn new(values: Frame) -> Outputs {
         Outputs { values, tags: Vec::new(), at: 0 }
     }
@@ -173,11 +193,13 @@ impl Outputs {
         Outputs { values: values.into(), tags, at: 0 }
     }
 
+    #[inline]
     pub(crate) fn next(&mut self) -> Val {
         self.at += 1;
         self.values.get_mut(self.at - 1).map_or(Val::Undef, std::mem::take)
     }
 
+    #[inline]
     pub(crate) fn next_any(&mut self) -> Any {
         let val = self.next();
         if self.tags.is_empty() {
@@ -200,7 +222,7 @@ impl<T: Elem> Argument for Tensor<T> {
     fn tree() -> Tree<Type> {
         Tree::Leaf(Type::tensor(T::DTYPE))
     }
-    fn push_leaves(&self, out: &mut Leaves) {
+    fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>) {
         out.push_any(&self.any);
     }
     fn traced(&self, inputs: &mut Inputs) -> Tensor<T> {
@@ -217,7 +239,7 @@ impl<A: Argument> Argument for &A {
     fn tree() -> Tree<Type> {
         A::tree()
     }
-    fn push_leaves(&self, out: &mut Leaves) {
+    fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>) {
         (*self).push_leaves(out);
     }
     fn traced(&self, inputs: &mut Inputs) -> A::Traced {
@@ -249,7 +271,7 @@ macro_rules! scalars {
             fn tree() -> Tree<Type> {
                 Tree::Leaf(Type::Scalar($T::DTYPE))
             }
-            fn push_leaves(&self, out: &mut Leaves) {
+            fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>) {
                 out.push(Val::Scalar(self.to_scalar()));
             }
             fn traced(&self, _: &mut Inputs) -> $T {
@@ -286,7 +308,7 @@ macro_rules! lists {
             fn tree() -> Tree<Type> {
                 Tree::list(A::tree())
             }
-            fn push_leaves(&self, out: &mut Leaves) {
+            fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>) {
                 out.push(Val::Scalar(Scalar::Usize(self.len())));
                 self.iter().for_each(|a| a.push_leaves(out));
             }
@@ -321,7 +343,7 @@ impl<A: Argument, const N: usize> Argument for [A; N] {
     fn tree() -> Tree<Type> {
         Tree::Tuple(vec![A::tree(); N])
     }
-    fn push_leaves(&self, out: &mut Leaves) {
+    fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>) {
         self.iter().for_each(|a| a.push_leaves(out));
     }
     fn traced(&self, inputs: &mut Inputs) -> [A::Traced; N] {
@@ -355,7 +377,7 @@ impl<A: Argument> Argument for Option<A> {
     fn tree() -> Tree<Type> {
         option_tree(A::tree())
     }
-    fn push_leaves(&self, out: &mut Leaves) {
+    fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>) {
         out.push(Val::Scalar(Scalar::Bool(self.is_some())));
         self.iter().for_each(|a| a.push_leaves(out));
     }
@@ -389,7 +411,7 @@ macro_rules! tuples {
             fn tree() -> Tree<Type> {
                 Tree::Tuple(vec![$($T::tree()),*])
             }
-            fn push_leaves(&self, _out: &mut Leaves) {
+            fn push_leaves<'v>(&'v self, _out: &mut Leaves<'v>) {
                 $(self.$i.push_leaves(_out);)*
             }
             #[allow(clippy::unused_unit, reason = "one body for all lengths")]
@@ -433,7 +455,7 @@ tuples! {
 }
 
 /// A field whose type is no Pytree: handed through as it is.
-pub(crate) fn push_opaque<T: Clone + PartialEq + Send + Sync + 'static>(value: &T, out: &mut Leaves) {
+pub(crate) fn push_opaque<T: Clone + PartialEq + Send + Sync + 'static>(value: &T, out: &mut Leaves<'_>) {
     out.push(Val::Opaque(Opaque::new(value.clone())));
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::counter::Counter;
 use crate::compile::Compiled;
 use crate::compile::plan::Plan;
 use crate::error::Result;
@@ -103,7 +104,7 @@ impl Entry {
 pub(crate) struct PlanCache {
     first: OnceLock<Box<Entry>>,
     len: AtomicUsize,
-    calls: AtomicU64,
+    calls: Counter,
     compilations: AtomicU64,
     bindings: AtomicU64,
     nanos: AtomicU64,
@@ -115,7 +116,7 @@ impl PlanCache {
         PlanCache {
             first: OnceLock::new(),
             len: AtomicUsize::new(0),
-            calls: AtomicU64::new(0),
+            calls: Counter::new(),
             compilations: AtomicU64::new(0),
             bindings: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
@@ -204,7 +205,7 @@ impl PlanCache {
 
     /// Counts a call of a plan.
     pub(crate) fn count(&self, entry: &Entry, vals: &[Val]) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.calls.count();
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for val in vals {
             if let Val::Tensor(t) = val {
@@ -221,7 +222,7 @@ impl PlanCache {
 
     pub(crate) fn stats(&self) -> Stats {
         Stats {
-            calls: self.calls.load(Ordering::Relaxed),
+            calls: self.calls.get(),
             compilations: self.compilations.load(Ordering::Relaxed),
             bindings: self.bindings.load(Ordering::Relaxed),
             cached: self.len.load(Ordering::Relaxed),

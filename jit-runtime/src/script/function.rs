@@ -179,35 +179,30 @@ impl Script {
         })
     }
 
-    /// Runs the plan for these values, in whose place its results come; `again` gives them once more if the run fails.
+    /// Runs the plan for these values.
     pub(crate) fn run(
         &'static self,
-        vals: &mut Frame,
+        vals: &[Val],
+        results: &mut Frame,
         variant: u32,
         trees: &dyn Fn() -> Trees,
-        again: impl FnOnce() -> Frame,
     ) -> Result<()> {
         let Some(entry) = self.entry(vals, variant, trees)? else {
             let graph = self.linked(trees)?;
             let compiled = compile::compile(&graph, vals)?;
-            return finish(run::run(&compile::plain(&compiled)?, vals));
+            return finish(run::run(&compile::plain(&compiled)?, vals, results));
         };
         self.plans.count(entry, vals);
-        self.run_entry(entry, vals, again)
+        self.run_entry(entry, vals, results)
     }
 
     /// Runs a plan; one that calls traced functions must not come back to this script.
-    fn run_entry(
-        &'static self,
-        entry: &Entry,
-        vals: &mut Frame,
-        again: impl FnOnce() -> Frame,
-    ) -> Result<()> {
+    fn run_entry(&'static self, entry: &Entry, vals: &[Val], results: &mut Frame) -> Result<()> {
         if entry.compiled.uses.is_empty() {
-            return run_entry(entry, vals, again);
+            return run_entry(entry, vals, results);
         }
         let _active = ActiveScript::enter(self, self.name)?;
-        run_entry(entry, vals, again)
+        run_entry(entry, vals, results)
     }
 
     /// The results of a call that joins the recording of its arguments.
@@ -217,10 +212,7 @@ impl Script {
         variant: u32,
         trees: &dyn Fn() -> Trees,
     ) -> Result<Vec<Any>> {
-        let run = |vals: &mut Frame| {
-            let copy = vals.clone();
-            self.run(vals, variant, trees, || copy)
-        };
+        let run = |vals: &[Val], results: &mut Frame| self.run(vals, results, variant, trees);
         trace::joined(args, run, || self.linked(trees))
     }
 
@@ -262,15 +254,15 @@ fn finish(outcome: std::result::Result<usize, Halt>) -> Result<()> {
 
 /// Runs a plan. An optimised plan may meet an error that the source does not have (an op that
 /// moved out of a loop without trips), or another one first: the graph as it was written decides.
-pub(crate) fn run_entry(entry: &Entry, vals: &mut Frame, again: impl FnOnce() -> Frame) -> Result<()> {
+pub(crate) fn run_entry(entry: &Entry, vals: &[Val], results: &mut Frame) -> Result<()> {
     if as_written() {
-        return run_plain(entry, vals, again);
+        return run_plain(entry, vals, results);
     }
-    match run::run(&entry.compiled.plan, vals) {
+    match run::run(&entry.compiled.plan, vals, results) {
         Ok(_) => Ok(()),
         Err(Halt::Error(_)) => {
             counters::fell_back();
-            run_plain(entry, vals, again)
+            run_plain(entry, vals, results)
         }
         halted => finish(halted),
     }
@@ -278,11 +270,10 @@ pub(crate) fn run_entry(entry: &Entry, vals: &mut Frame, again: impl FnOnce() ->
 
 /// Runs the graph as it was written.
 #[cold]
-fn run_plain(entry: &Entry, vals: &mut Frame, again: impl FnOnce() -> Frame) -> Result<()> {
+fn run_plain(entry: &Entry, vals: &[Val], results: &mut Frame) -> Result<()> {
     let plain = entry.plain.get_or_init(|| compile::plain(&entry.compiled));
     let plain = plain.as_ref().map_err(Clone::clone)?;
-    *vals = again();
-    finish(run::run(plain, vals))
+    finish(run::run(plain, vals, results))
 }
 
 thread_local! {
@@ -345,11 +336,9 @@ impl Compiled {
     }
 
     /// Runs the plan on values of the types that it was compiled for.
-    pub(crate) fn run(&self, variant: u32, leaves: impl Fn() -> Frame) -> Result<Frame> {
-        let mut vals = leaves();
-        self.fits(&vals, variant)?;
-        self.script.run_entry(self.entry, &mut vals, leaves)?;
-        Ok(vals)
+    pub(crate) fn run(&self, vals: &[Val], results: &mut Frame, variant: u32) -> Result<()> {
+        self.fits(vals, variant)?;
+        self.script.run_entry(self.entry, vals, results)
     }
 }
 
@@ -431,33 +420,30 @@ impl Function {
             let mut leaves = Leaves::joining();
             args.push_leaves(&mut leaves);
             let anys = pack(&tree, leaves.into_anys());
-            let run = |vals: &mut Frame| {
-                let copy = vals.clone();
-                self.run::<A, R>(vals, || copy)
-            };
+            let run = |vals: &[Val], results: &mut Frame| self.run::<A, R>(vals, results);
             let anys = trace::joined(anys, run, || self.linked::<A, R>().map(Cow::Borrowed))?;
             return Ok(R::restore(&mut Outputs::recorded(unpack(&[R::tree()], anys))));
         }
-        let leaves = || {
-            let mut leaves = Leaves::default();
-            args.push_leaves(&mut leaves);
-            let vals = leaves.into_vals();
-            if A::FLAT { vals } else { pack(&tree, vals.into_vec()).into() }
-        };
-        let mut values = leaves();
-        self.run::<A, R>(&mut values, leaves)?;
-        let values = if R::FLAT { values } else { unpack(&[R::tree()], values.into_vec()).into() };
-        Ok(R::restore(&mut Outputs::new(values)))
+        let mut leaves = Leaves::default();
+        args.push_leaves(&mut leaves);
+        let mut results = Frame::new();
+        if A::FLAT {
+            self.run::<A, R>(&leaves, &mut results)?;
+        } else {
+            self.run::<A, R>(&pack(&tree, leaves.to_vec()), &mut results)?;
+        }
+        let results = if R::FLAT { results } else { unpack(&[R::tree()], results.into_vec()).into() };
+        Ok(R::restore(&mut Outputs::new(results)))
     }
 
-    fn run<A: Argument, R: Returns>(&self, vals: &mut Frame, again: impl FnOnce() -> Frame) -> Result<()> {
+    fn run<A: Argument, R: Returns>(&self, vals: &[Val], results: &mut Frame) -> Result<()> {
         let make = |_| compile::compile(self.linked::<A, R>()?, vals);
         let Some(entry) = self.plans.get(vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };
         self.plans.count(entry, vals);
-        run_entry(entry, vals, again)?;
-        if !fits(&R::tree(), vals) {
+        run_entry(entry, vals, results)?;
+        if !fits(&R::tree(), results) {
             let message =
                 format!("`{}` gives results of other types than the call asks for", self.graph.name);
             return Err(Error::Compile { message, at: None });

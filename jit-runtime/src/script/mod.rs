@@ -3,6 +3,7 @@
 mod arguments;
 mod cache;
 mod constant;
+pub(crate) mod counter;
 mod function;
 mod pack;
 
@@ -55,6 +56,7 @@ pub fn eager<R>(body: impl FnOnce() -> R) -> R {
 }
 
 /// Whether annotated functions run their original bodies.
+#[inline]
 pub(crate) fn is_eager() -> bool {
     static SET: OnceLock<bool> = OnceLock::new();
     EAGER.get() > 0 || *SET.get_or_init(|| std::env::var("JIT").is_ok_and(|v| v == "eager"))

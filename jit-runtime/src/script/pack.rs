@@ -247,7 +247,7 @@ mod tests {
         let mut leaves = Leaves::default();
         items.push_leaves(&mut leaves);
         let tree = <Vec<Item> as Argument>::tree();
-        let packed = pack(std::slice::from_ref(&tree), leaves.into_vals().into_vec());
+        let packed = pack(std::slice::from_ref(&tree), leaves.to_vec());
         assert!(packed.len() == 3 && fits(&tree, &packed));
         let again = <Vec<Item> as Returns>::restore(&mut Outputs::new(unpack(&[tree], packed).into()));
         assert_eq!(again, items);

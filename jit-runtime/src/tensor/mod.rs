@@ -5,6 +5,7 @@ mod composite;
 mod convert;
 mod elem;
 mod index;
+pub(crate) mod lent;
 mod make;
 pub(crate) mod methods;
 mod operators;

@@ -126,8 +126,8 @@ impl Argument for Key {
     fn tree() -> jit_ir::Tree<Type> {
         jit_ir::Tree::Leaf(Type::tensor(jit_ir::DType::I64))
     }
-    fn push_leaves(&self, out: &mut Leaves) {
-        out.push_any(&self.any());
+    fn push_leaves<'v>(&'v self, out: &mut Leaves<'v>) {
+        out.push_own(self.any());
     }
     fn traced(&self, inputs: &mut Inputs) -> Key {
         inputs.0.next().map_or(*self, |any| Key::from_any(&any))

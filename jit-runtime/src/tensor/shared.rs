@@ -2,7 +2,8 @@
 //!
 //! A tensor is a pointer, so that values move through a run in a register. A small view goes, with its buffer, to a
 //! short list of the thread when the last of its clones is dropped: the next tensor of its class needs no allocation,
-//! and where its sizes are the same nothing is written.
+//! and where its sizes are the same nothing is written. The list tells them apart by one number, as looking into each
+//! view costs more than a small kernel.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
@@ -33,16 +34,38 @@ pub struct View {
     pub(crate) shape: Sizes,
     pub(crate) strides: Strides,
     contiguous: bool,
-    /// Whether it was made with its buffer: row-major from the start.
-    own: bool,
+    /// Element type and sizes, if it is row-major from the start of its buffer, which was made with it; else
+    /// [`OTHER`].
+    key: u64,
+}
+
+/// The key of views whose sizes no key tells.
+const OTHER: u64 = 0;
+
+/// Element type and sizes in one number, where they are few and small.
+#[inline]
+fn key_of(dtype: DType, shape: &[usize]) -> u64 {
+    // For one size, as many as there are axes.
+    const BITS: [u32; 5] = [48, 48, 24, 16, 12];
+    let Some(bits) = BITS.get(shape.len()) else { return OTHER };
+    let mut key = ((dtype as u64 + 1) << 4) | shape.len() as u64;
+    for n in shape {
+        if n >> bits > 0 {
+            return OTHER;
+        }
+        key = (key << bits) | *n as u64;
+    }
+    key
 }
 
 /// Small views of one class that a thread keeps.
 const KEPT: usize = 8;
+/// As many, at least, before one of them is given other sizes.
+const ENOUGH: usize = 4;
 
 thread_local! {
     /// The small views that a thread keeps, by the class of their buffers, which nobody else holds.
-    static SMALL: RefCell<[Vec<Arc<View>>; storage::SMALL]> =
+    static SMALL: RefCell<[Vec<(u64, Arc<View>)>; storage::SMALL]> =
         const { RefCell::new([const { Vec::new() }; storage::SMALL]) };
 }
 
@@ -81,25 +104,35 @@ fn last(view: Arc<View>) {
         let _ = SMALL.try_with(|s| {
             let views = &mut s.borrow_mut()[class];
             if views.len() < KEPT {
-                views.push(view);
+                views.push((view.key, view));
             }
         });
     }
 }
 
 /// One of the views for these sizes: one that has them, if there is one.
-fn kept(views: &mut Vec<Arc<View>>, dtype: DType, shape: &[usize]) -> Option<Arc<View>> {
-    // Entry by entry: the general comparison of slices costs more.
-    let same = |v: &Arc<View>| v.own && v.dtype == dtype && v.shape.iter().eq(shape);
-    if let Some(at) = views.iter().rposition(same) {
-        return Some(views.swap_remove(at));
+#[inline]
+fn kept(views: &mut Vec<(u64, Arc<View>)>, dtype: DType, shape: &[usize]) -> Option<Arc<View>> {
+    let key = key_of(dtype, shape);
+    if key != OTHER
+        && let Some(at) = views.iter().rposition(|v| v.0 == key)
+    {
+        return Some(views.swap_remove(at).1);
     }
-    let view = views.pop()?;
+    changed(views, dtype, shape, key)
+}
+
+/// One of the views, with other sizes than it had.
+fn changed(views: &mut Vec<(u64, Arc<View>)>, dtype: DType, shape: &[usize], key: u64) -> Option<Arc<View>> {
+    if views.len() < ENOUGH {
+        return None;
+    }
+    let (_, view) = views.swap_remove(0);
     // SAFETY: nobody else holds a view that is kept, and no weak references are made, which is all that `Arc::get_mut`
     // would find out, by a locked instruction.
     let changed = unsafe { &mut *Arc::as_ptr(&view).cast_mut() };
-    let View { dtype: old, offset, shape: sizes, strides, contiguous, own, .. } = changed;
-    (*old, *offset, *contiguous, *own) = (dtype, 0, true, true);
+    let View { dtype: old, offset, shape: sizes, strides, contiguous, key: old_key, .. } = changed;
+    (*old, *offset, *contiguous, *old_key) = (dtype, 0, true, key);
     sizes.clear();
     sizes.extend_from_slice(shape);
     lay_out(strides, shape);
@@ -154,23 +187,16 @@ impl RawTensor {
 
     /// Row-major from the start of a buffer, which holds as many elements.
     pub(crate) fn in_buffer(dtype: DType, shape: &[usize], buffer: Buffer) -> RawTensor {
+        let key = key_of(dtype, shape);
         let (strides, shape) = (row_major(shape), Sizes::from_slice(shape));
-        RawTensor::of(Arc::new(View {
-            buffer,
-            dtype,
-            offset: 0,
-            shape,
-            strides,
-            contiguous: true,
-            own: true,
-        }))
+        RawTensor::of(Arc::new(View { buffer, dtype, offset: 0, shape, strides, contiguous: true, key: key }))
     }
 
     /// A view with other sizes, strides and start.
     pub(crate) fn view(&self, shape: Sizes, strides: Strides, offset: usize) -> RawTensor {
         let contiguous = is_row_major(&shape, &strides);
         let (buffer, dtype) = (self.buffer.clone(), self.dtype);
-        RawTensor::of(Arc::new(View { buffer, dtype, offset, shape, strides, contiguous, own: false }))
+        RawTensor::of(Arc::new(View { buffer, dtype, offset, shape, strides, contiguous, key: OTHER }))
     }
 
     /// Whether nobody else holds the elements, and they may be written.
@@ -222,14 +248,46 @@ mod tests {
         let other = first.clone();
         drop(first);
         drop(other);
-        let mut again = RawTensor::uninit(DType::I32, &[2101]);
-        assert_eq!(
-            (again.buffer.start(), &again.shape[..], &again.strides[..]),
-            (start, &[2101][..], &[1][..])
-        );
-        assert!(again.is_contiguous() && again.is_unique());
-        again.fresh::<i32>().fill(7);
-        assert_eq!(again.to_vec::<i32>(), vec![7; 2101]);
+        let again = RawTensor::uninit(DType::F32, &[3, 700]);
+        assert_eq!((again.buffer.start(), &again.strides[..]), (start, &[700, 1][..]));
+        drop(again);
+        // Other sizes get views of their own, until there are enough.
+        let shapes = [&[2100][..], &[2101], &[3, 7, 100], &[1, 3, 7, 100], &[1, 1, 3, 7, 100]];
+        let mut starts = vec![start];
+        for (made, shape) in shapes.into_iter().enumerate() {
+            let mut other = RawTensor::uninit(DType::I32, shape);
+            assert_eq!(starts.contains(&other.buffer.start()), made + 1 >= ENOUGH, "{shape:?}");
+            assert_eq!((&other.shape[..], &other.strides[..]), (shape, &row_major(shape)[..]));
+            assert!(other.is_contiguous() && other.is_unique());
+            other.fresh::<i32>().fill(7);
+            assert_eq!(other.to_vec::<i32>(), vec![7; other.len()]);
+            starts.push(other.buffer.start());
+        }
+    }
+
+    #[test]
+    fn keys_tell_sizes_apart() {
+        let shapes: [&[usize]; 12] = [
+            &[],
+            &[0],
+            &[1],
+            &[1 << 24],
+            &[1, 0],
+            &[0, 1],
+            &[1, 1],
+            &[1 << 16, 3],
+            &[1, 2, 3],
+            &[3, 2, 1],
+            &[1, 1, 2, 3],
+            &[4095, 1, 1, 1],
+        ];
+        let keys = |dtype| shapes.map(|shape| key_of(dtype, shape));
+        let all: std::collections::HashSet<u64> =
+            [DType::Bool, DType::F64].into_iter().flat_map(keys).collect();
+        assert!(all.len() == 24 && !all.contains(&OTHER));
+        for shape in [&[1 << 48][..], &[1, 1 << 24], &[1, 1 << 16, 1], &[4096, 1, 1, 1], &[1; 5]] {
+            assert_eq!(key_of(DType::F32, shape), OTHER);
+        }
     }
 
     #[test]

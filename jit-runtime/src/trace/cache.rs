@@ -15,6 +15,7 @@ use crate::error::Place;
 use crate::exec::frame::Frame;
 use crate::exec::run::{self, Halt};
 use crate::script::is_leaf;
+use crate::tensor::lent::Lent;
 use crate::tensor::raw::Val;
 
 /// One recording.
@@ -92,9 +93,16 @@ pub(crate) struct Replay {
 
 impl Replay {
     /// Runs the plan on the values of a call; gives the path that it took, too.
-    pub(crate) fn run(&self, vals: Frame) -> Result<(&Arc<Recorded>, Frame), Halt> {
-        let mut values = if vals.iter().all(is_leaf) { vals } else { only_leaves(vals) };
-        let taken = run::run(&self.compiled.plan, &mut values)?;
+    pub(crate) fn run(&self, vals: &[Val]) -> Result<(&Arc<Recorded>, Frame), Halt> {
+        let mut values = Frame::new();
+        let taken = if vals.iter().all(is_leaf) {
+            run::run(&self.compiled.plan, vals, &mut values)?
+        } else {
+            // The tensors among the arguments are those of the plan.
+            let mut leaves = Lent::default();
+            leaves.extend(vals.iter().filter(|v| is_leaf(v)));
+            run::run(&self.compiled.plan, &leaves, &mut values)?
+        };
         values.narrow(self.places[taken].clone());
         Ok((&self.paths[taken], completed(values, &self.paths[taken])))
     }
@@ -116,13 +124,6 @@ fn completed(values: Frame, path: &Recorded) -> Frame {
         values.insert((*at).min(values.len()), val.clone());
     }
     values.into()
-}
-
-/// The tensors among the arguments of a call: the arguments of a plan.
-fn only_leaves(vals: Frame) -> Frame {
-    let mut leaves = vals.into_vec();
-    leaves.retain(is_leaf);
-    leaves.into()
 }
 
 /// How calls of a signature run.

@@ -10,7 +10,7 @@ use super::record::is_recording;
 use super::report::{Path, TraceStats};
 use super::signature;
 use crate::error::{Result, catch};
-use crate::script::{Inputs, Leaves, Pytree, Returns};
+use crate::script::{Inputs, Pytree, Returns};
 use crate::tensor::raw::Val;
 
 /// A closure that is traced; see [`trace`].
@@ -52,11 +52,7 @@ impl<P: Pytree, F> Traced<P, F> {
     where
         F: Fn(&P) -> R,
     {
-        let values = || {
-            let mut leaves = Leaves::default();
-            x.push_leaves(&mut leaves);
-            leaves.into_vals()
-        };
+        let values = |out: &mut _| x.push_leaves(out);
         let names = |vals: &[Val]| {
             let tree: Tree<jit_ir::Type> = <P as crate::script::Argument>::tree();
             signature::names(self.function.params(), &[tree], vals)

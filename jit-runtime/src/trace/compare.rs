@@ -34,7 +34,7 @@ impl TraceFn {
         }
         let mut end = End(path, path.check.is_done());
         self.checks.fetch_add(1, Ordering::Relaxed);
-        let run = self.record(&(call.values)(), call.traced);
+        let run = self.record(&call.leaves(), call.traced);
         match self.differing(path, &run, &values) {
             None => {
                 let first = !std::mem::replace(&mut end.1, true);
@@ -83,7 +83,7 @@ impl TraceFn {
 
     /// Compares body and plan for these values.
     pub(crate) fn check<R: Returns>(&self, call: &Call<'_, R>) -> Result<()> {
-        let vals = (call.values)();
+        let vals = call.leaves();
         let differs = |reason: Reason<'_>| {
             let at = reason.at.map_or(String::new(), |at| format!(" (at {at})"));
             Error::Differs(format!("`{}`: {}{at}", self.name, reason.what))
@@ -96,7 +96,7 @@ impl TraceFn {
                 return Err(Error::Differs(format!("`{}`: {reason}", self.name)));
             }
             let outcome = match &tree.state {
-                State::Replayed(replay) => Some(replay.run(vals.clone())),
+                State::Replayed(replay) => Some(replay.run(&vals)),
                 _ => None,
             };
             let run = match (&run, &outcome) {

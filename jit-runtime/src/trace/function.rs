@@ -16,19 +16,29 @@ use super::warn::warn;
 use crate::error::{Error, Result};
 use crate::exec::frame::Frame;
 use crate::exec::run::Halt;
-use crate::script::{Inputs, Outputs, Returns, is_eager};
+use crate::script::counter::Counter;
+use crate::script::{Inputs, Leaves, Outputs, Returns, is_eager};
 use crate::tensor::raw::Val;
 
 /// One call of a traced function: its arguments and its body.
 pub(crate) struct Call<'a, R> {
-    /// The values of the arguments.
-    pub(crate) values: &'a dyn Fn() -> Frame,
+    /// Appends the values of the arguments.
+    pub(crate) values: &'a dyn Fn(&mut Leaves<'a>),
     /// Their names.
     pub(crate) names: &'a dyn Fn(&[Val]) -> Vec<String>,
     /// Runs the body with the tensors of a recording.
     pub(crate) traced: &'a dyn Fn(&mut Inputs) -> R,
     /// Runs the body as it is.
     pub(crate) plain: &'a dyn Fn() -> R,
+}
+
+impl<'a, R> Call<'a, R> {
+    /// The values of the arguments.
+    pub(super) fn leaves(&self) -> Leaves<'a> {
+        let mut vals = Leaves::default();
+        (self.values)(&mut vals);
+        vals
+    }
 }
 
 /// The static behind a `#[trace]` function.
@@ -45,7 +55,7 @@ pub struct TraceFn {
     /// Changes whenever there is more, or less, that may be inlined in scripts.
     pub(super) version: AtomicU64,
     recordings: AtomicU64,
-    replays: AtomicU64,
+    replays: Counter,
     eager: AtomicU64,
     pub(super) checks: AtomicU64,
     /// Time spent recording and compiling.
@@ -69,7 +79,7 @@ impl TraceFn {
             cache: Cache::new(),
             version: AtomicU64::new(0),
             recordings: AtomicU64::new(0),
-            replays: AtomicU64::new(0),
+            replays: Counter::new(),
             eager: AtomicU64::new(0),
             checks: AtomicU64::new(0),
             nanos: [const { AtomicU64::new(0) }; 2],
@@ -100,8 +110,8 @@ impl TraceFn {
     pub fn stats(&self) -> TraceStats {
         let snapshot = self.cache.load();
         let paths = || snapshot.trees().iter().flat_map(|t| t.paths());
-        let [recordings, replays, eager] =
-            [&self.recordings, &self.replays, &self.eager].map(|n| n.load(Ordering::Relaxed));
+        let [recordings, eager] = [&self.recordings, &self.eager].map(|n| n.load(Ordering::Relaxed));
+        let replays = self.replays.get();
         let time = |i: usize| Duration::from_nanos(self.nanos[i].load(Ordering::Relaxed));
         TraceStats {
             calls: recordings + replays + eager,
@@ -148,7 +158,8 @@ impl TraceFn {
         if is_eager() || is_recording() {
             return (call.plain)();
         }
-        let vals = (call.values)();
+        let mut vals = Leaves::default();
+        (call.values)(&mut vals);
         let snapshot = self.cache.load();
         let Some(tree) = snapshot.find(&vals) else { return self.meet(call, None) };
         self.cache.touch(tree);
@@ -158,7 +169,7 @@ impl TraceFn {
                 drop(snapshot);
                 self.run(call)
             }
-            State::Replayed(replay) => match replay.run(vals) {
+            State::Replayed(replay) => match replay.run(&vals) {
                 Ok((path, values)) => self.replayed(call, &tree.slot, path, values),
                 Err(Halt::Guard) => self.meet(call, Some(replay)),
                 // The body says what is wrong, with its own line.
@@ -171,7 +182,7 @@ impl TraceFn {
 
     /// Counts a replay; gives how often the path has been replayed.
     fn count(&self, path: &Recorded) -> u64 {
-        self.replays.fetch_add(1, Ordering::Relaxed);
+        self.replays.count();
         path.runs.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -205,7 +216,7 @@ impl TraceFn {
 
     /// A call that no recording fits; `missed` is what it was tried on.
     fn meet<R: Returns>(&self, call: &Call<'_, R>, missed: Option<&Arc<Replay>>) -> R {
-        let vals = (call.values)();
+        let vals = call.leaves();
         let Some(tree) = self.known(&vals, call) else { return self.plain(call) };
         self.cache.touch(&tree);
         let slot = &tree.slot;
@@ -215,7 +226,7 @@ impl TraceFn {
         match &tree.state {
             State::Eager(_) => return self.plain(call),
             State::Replayed(replay) if missed.is_none_or(|m| !Arc::ptr_eq(m, replay)) => {
-                match replay.run(vals.clone()) {
+                match replay.run(&vals) {
                     Ok((path, values)) => return self.replayed(call, slot, path, values),
                     Err(Halt::Guard) => {}
                     Err(Halt::Error(_)) => return self.plain(call),
@@ -281,7 +292,7 @@ impl TraceFn {
 
     /// The recording that these values lead to, made now if there is none.
     pub(crate) fn lower<R: Returns>(&self, call: &Call<'_, R>) -> Result<report::CompiledTrace> {
-        let vals = (call.values)();
+        let vals = call.leaves();
         let none = |why: &str| {
             let message = format!("`{}` cannot be replayed: {why}", self.name);
             Error::Compile { message, at: None }
@@ -293,7 +304,7 @@ impl TraceFn {
             let Some(tree) = self.cache.tree(&tree.slot) else { break };
             match &tree.state {
                 State::Eager(reason) => return Err(none(reason)),
-                State::Replayed(replay) if replay.run(vals.clone()).is_ok() => {
+                State::Replayed(replay) if replay.run(&vals).is_ok() => {
                     self.cache.touch(&tree);
                     return Ok(report::compiled(&self.name, &tree, replay, &vals));
                 }

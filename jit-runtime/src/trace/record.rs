@@ -98,6 +98,7 @@ thread_local! {
 }
 
 /// Whether this thread records.
+#[inline]
 pub(crate) fn is_recording() -> bool {
     RECORDINGS.with(|r| matches!(r.borrow().last(), Some(Some(_))))
 }

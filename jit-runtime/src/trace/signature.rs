@@ -196,9 +196,8 @@ mod tests {
         let args: Args<'_> = (n, scale, list);
         let mut leaves = Leaves::default();
         args.push_leaves(&mut leaves);
-        let vals = leaves.into_vals();
         let Tree::Tuple(trees) = <Args<'_> as Argument>::tree() else { unreachable!("a tuple") };
-        (Signature::of(&vals), names(&["n", "scale", "list"], &trees, &vals))
+        (Signature::of(&leaves), names(&["n", "scale", "list"], &trees, &leaves))
     }
 
     #[test]
