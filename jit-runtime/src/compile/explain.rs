@@ -60,7 +60,7 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
             Kind::Host(_) => {
                 let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());
             }
-            Kind::Total(_) => {
+            Kind::Total(..) => {
                 let _ =
                     writeln!(out, "{pad}{}: a reduction whose value goes to the host{at}", step.op.name());
             }

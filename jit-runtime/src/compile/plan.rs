@@ -31,8 +31,8 @@ pub(crate) enum Ref {
 pub(crate) enum Kind {
     /// One op.
     Apply(Attrs),
-    /// A reduction over everything, whose value goes to the host.
-    Total(Attrs),
+    /// A reduction over everything, whose value goes to the host as this type.
+    Total(Attrs, DType),
     /// An elementwise op on host scalars.
     Host(Attrs),
     /// A group of elementwise ops.
@@ -138,6 +138,7 @@ impl Plan {
             readers: readers(graph),
             places: HashMap::new(),
             slots: 0,
+            wanted: HashMap::new(),
             constants: Vec::new(),
         };
         for (i, value) in graph.params().iter().enumerate() {
@@ -173,13 +174,20 @@ struct Builder<'a> {
     readers: HashMap<ValueId, usize>,
     places: HashMap<ValueId, Ref>,
     slots: u32,
+    /// The slots for results of arms that are made there.
+    wanted: HashMap<ValueId, u32>,
     constants: Vec<Val>,
 }
 
 impl Builder<'_> {
     fn slot(&mut self, value: ValueId) -> u32 {
+        let slot = self.wanted.remove(&value).unwrap_or_else(|| self.new_slot());
+        self.places.insert(value, Ref::Slot(slot));
+        slot
+    }
+
+    fn new_slot(&mut self) -> u32 {
         self.slots += 1;
-        self.places.insert(value, Ref::Slot(self.slots - 1));
         self.slots - 1
     }
 
@@ -227,8 +235,10 @@ impl Builder<'_> {
                 _ => Vec::new(),
             };
             let mut step = self.step(node, &dying)?;
-            if let Some(total) = node.results.first().and_then(|v| totals.get(v)) {
-                step.kind = Kind::Total(node.attrs.clone());
+            if let Some(total) = node.results.first().and_then(|v| totals.get(v))
+                && let Some(to) = graph.ty(*total).dtype()
+            {
+                step.kind = Kind::Total(node.attrs.clone(), to);
                 self.places.insert(*total, Ref::Slot(step.outs[0]));
             }
             steps.push(step);
@@ -276,10 +286,14 @@ impl Builder<'_> {
     fn step(&mut self, node: &Node, dying: &[ValueId]) -> Result<Step> {
         let at: Option<Place> = node.location.as_ref().map(Place::from);
         let mut args: SmallVec<[Ref; 4]> = node.operands.iter().map(|v| self.place(*v)).collect();
+        let mut outs = SmallVec::new();
         let kind = match node.op {
             Op::If => {
-                let then = self.block(node.regions[0], dying)?;
-                Kind::If(Box::new([then, self.block(node.regions[1], dying)?]))
+                outs = node.results.iter().map(|v| self.slot(*v)).collect();
+                Kind::If(Box::new([
+                    self.arm(node.regions[0], dying, &outs)?,
+                    self.arm(node.regions[1], dying, &outs)?,
+                ]))
             }
             Op::Loop => match self.program(node) {
                 Some((program, outside)) => {
@@ -315,7 +329,9 @@ impl Builder<'_> {
             },
             _ => Kind::Apply(node.attrs.clone()),
         };
-        let outs = node.results.iter().map(|v| self.slot(*v)).collect();
+        if node.op != Op::If {
+            outs = node.results.iter().map(|v| self.slot(*v)).collect();
+        }
         let takes = self.takes(node, &args);
         let held = match node.op {
             Op::List => args.len(),
@@ -323,6 +339,21 @@ impl Builder<'_> {
             _ => 0,
         };
         Ok(Step { op: node.op, kind, args, outs, frees: SmallVec::new(), takes, held, at })
+    }
+
+    /// An arm of an `if`. What it makes as a result stands where that of the `if` will.
+    fn arm(&mut self, region: RegionId, own: &[ValueId], outs: &[u32]) -> Result<Block> {
+        let data = &self.graph.regions[region];
+        for (value, out) in data.results.iter().zip(outs) {
+            if data.nodes.iter().any(|id| self.graph.nodes[*id].results.contains(value)) {
+                self.wanted.entry(*value).or_insert(*out);
+            }
+        }
+        let mut block = self.block(region, own)?;
+        for (moved, r) in block.moves.iter_mut().zip(&block.results) {
+            *moved &= !matches!(r, Ref::Slot(slot) if outs.contains(slot));
+        }
+        Ok(block)
     }
 
     /// The arguments that a step would write in place, if nobody reads them after it.

@@ -88,19 +88,22 @@ pub(super) fn common_case(op: Op, attrs: &Attrs, args: &[&Val]) -> Option<RawTen
             (a.shape[1] == b.shape[0]).then(|| matmul::matmul(a, b, &[a.shape[0], b.shape[1]]))
         }
         (Op::Sum | Op::Max | Op::Min, [Val::Tensor(x)]) if attrs.axes.is_none() && !attrs.keep => {
-            reduce::all(op, x).map(RawTensor::scalar)
+            reduce::all(op, x).map(|v| RawTensor::scalar(Scalar::F64(v).cast(x.dtype)))
         }
+        _ => None,
+    }
+}
+
+/// The value of a reduction over everything on the host, in the cases that small functions consist of.
+pub(super) fn common_total(op: Op, x: &Val) -> Option<f64> {
+    match (op, x) {
+        (Op::Sum | Op::Max | Op::Min, Val::Tensor(x)) => reduce::all(op, x),
         _ => None,
     }
 }
 
 /// The value of a reduction over everything on the host.
 pub(super) fn total(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Scalar, String> {
-    if let (Op::Sum | Op::Max | Op::Min, [Val::Tensor(x)]) = (op, args)
-        && let Some(value) = reduce::all(op, x)
-    {
-        return Ok(value);
-    }
     Ok(general_case(op, attrs, args)?.tensor()?.item())
 }
 

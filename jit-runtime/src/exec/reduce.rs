@@ -41,9 +41,10 @@ pub(super) fn eval(op: Op, attrs: &Attrs, x: &RawTensor, sizes: &[usize]) -> Res
     }
 }
 
-/// The sum, the largest or the smallest of all elements of a contiguous float tensor, of which there is at least one.
-pub(super) fn all(op: Op, x: &RawTensor) -> Option<Scalar> {
-    fn on<T: Prim>(op: Op, values: &[T]) -> Option<Scalar>
+/// The sum, the largest or the smallest of all elements of a contiguous float tensor, of which there is at least one;
+/// an `f32` as the `f64` that it is.
+pub(super) fn all(op: Op, x: &RawTensor) -> Option<f64> {
+    fn on<T: Prim + Into<f64>>(op: Op, values: &[T]) -> Option<f64>
     where
         Add: Fold<T>,
         Maximum: Fold<T>,
@@ -54,7 +55,7 @@ pub(super) fn all(op: Op, x: &RawTensor) -> Option<Scalar> {
             Op::Max => fold::<Maximum, T>(values),
             _ => fold::<Minimum, T>(values),
         };
-        value.map(Prim::to_scalar)
+        value.map(Into::into)
     }
     match x.dtype {
         DType::F32 => on::<f32>(op, x.as_slice()?),

@@ -1,7 +1,7 @@
 //! The executor: runs a plan's steps.
 
 use jit_ir::ops::{Attrs, host};
-use jit_ir::{Op, Scalar};
+use jit_ir::{DType, Op, Scalar};
 use smallvec::SmallVec;
 
 use super::frame::Frame;
@@ -97,7 +97,13 @@ impl<'a> Machine<'a> {
     #[inline(always)]
     fn result(&mut self, block: &Block, i: usize) -> Val {
         match block.results[i] {
-            Ref::Slot(slot) if block.moves[i] => std::mem::take(&mut self.env[slot as usize]),
+            Ref::Slot(slot) if block.moves[i] => {
+                let slot = &mut self.env[slot as usize];
+                match slot.take_tensor() {
+                    Some(tensor) => Val::Tensor(tensor),
+                    None => std::mem::take(slot),
+                }
+            }
             other => self.get(other).clone(),
         }
     }
@@ -153,10 +159,25 @@ impl<'a> Machine<'a> {
         }
         match &step.kind {
             Kind::Host(attrs) => {
+                if let [a, b] = step.args[..]
+                    && let (Val::Scalar(a), Val::Scalar(b)) = (self.get(a), self.get(b))
+                    && let Some(holds) = host::compare(step.op, a, b)
+                {
+                    self.env[step.outs[0] as usize] = Val::Scalar(Scalar::Bool(holds));
+                    return Ok(());
+                }
                 let value = self.host(step, attrs).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
-            Kind::Total(attrs) => {
+            Kind::Total(attrs, to) => {
+                if let Some(value) = ops::common_total(step.op, self.get(step.args[0])) {
+                    let slot = &mut self.env[step.outs[0] as usize];
+                    match to {
+                        DType::F32 => *slot = Val::Scalar(Scalar::F32(value as f32)),
+                        _ => *slot = Val::Scalar(Scalar::F64(value)),
+                    }
+                    return Ok(());
+                }
                 let value = self.with_args(step, |args| ops::total(step.op, attrs, args)).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
@@ -194,8 +215,11 @@ impl<'a> Machine<'a> {
             Kind::If(arms) => {
                 let arm = &arms[usize::from(!self.condition(step.args[0]))];
                 self.block(arm)?;
-                // No result of an arm stands where one of the step will.
+                // A result of an arm stands where that of the step will, or where none will.
                 for (i, out) in step.outs.iter().enumerate() {
+                    if arm.results[i] == Ref::Slot(*out) {
+                        continue;
+                    }
                     let value = self.result(arm, i);
                     self.env[*out as usize] = value;
                 }

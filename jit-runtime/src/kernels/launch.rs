@@ -33,7 +33,8 @@ impl<'a> Operand<'a> {
     pub(crate) fn new(value: &'a Val, dtype: DType) -> Result<Operand<'a>, String> {
         match value {
             Val::Tensor(t) => Ok(Operand::Tensor(t)),
-            Val::Scalar(s) => Ok(Operand::Scalar([bits(s.cast(dtype))])),
+            Val::Scalar(s) if s.dtype() == dtype => Ok(Operand::Scalar([bits(s)])),
+            Val::Scalar(s) => Ok(Operand::Scalar([bits(&s.cast(dtype))])),
             other => Err(format!("expected a tensor or a host scalar, got {}", other.kind())),
         }
     }
@@ -74,8 +75,8 @@ impl<'a> Operand<'a> {
 }
 
 /// The bytes of a scalar at the low end of a word.
-fn bits(s: Scalar) -> u64 {
-    match s {
+fn bits(s: &Scalar) -> u64 {
+    match *s {
         Scalar::Bool(v) => u64::from(v),
         Scalar::U8(v) => u64::from(v),
         Scalar::I32(v) => u64::from(v as u32),

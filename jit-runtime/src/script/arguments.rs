@@ -201,7 +201,9 @@ impl Outputs {
 
     #[inline]
     pub(crate) fn next_any(&mut self) -> Any {
-        let val = self.next();
+        self.at += 1;
+        let slot = self.values.get_mut(self.at - 1);
+        let val = slot.and_then(Val::take_tensor).map_or(Val::Undef, Val::Tensor);
         if self.tags.is_empty() {
             return Any { val, tag: None };
         }

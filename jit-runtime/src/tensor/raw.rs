@@ -285,6 +285,18 @@ impl Val {
         }
     }
 
+    /// The tensor, moved out; `None` if it is something else. Only the pointer is read.
+    #[inline(always)]
+    pub(crate) fn take_tensor(&mut self) -> Option<RawTensor> {
+        let Val::Tensor(tensor) = self else { return None };
+        // SAFETY: the tensor is moved out once, as its place is overwritten without being dropped.
+        unsafe {
+            let tensor = std::ptr::read(tensor);
+            std::ptr::write(self, Val::Undef);
+            Some(tensor)
+        }
+    }
+
     /// What it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

@@ -21,7 +21,13 @@ pub trait Host: Prim {
 
 #[inline(always)]
 fn compare<T: PartialOrd>(op: Op, a: T, b: T) -> Option<Scalar> {
-    Some(Scalar::Bool(match op {
+    compared(op, a, b).map(Scalar::Bool)
+}
+
+/// What a comparison of two values gives; `None` for other ops.
+#[inline(always)]
+pub(super) fn compared<T: PartialOrd>(op: Op, a: T, b: T) -> Option<bool> {
+    Some(match op {
         Op::Gt => a > b,
         Op::Ge => a >= b,
         Op::Lt => a < b,
@@ -29,7 +35,7 @@ fn compare<T: PartialOrd>(op: Op, a: T, b: T) -> Option<Scalar> {
         Op::Eq => a == b,
         Op::Ne => a != b,
         _ => return None,
-    }))
+    })
 }
 
 macro_rules! functions {
