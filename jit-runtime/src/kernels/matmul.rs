@@ -2,13 +2,13 @@
 //! blocks of `numerics::CHAIN` (integers: wrapping), whatever the layout, kernel or thread count.
 
 use faer::linalg::matmul::matmul as faer_matmul;
-use faer::reborrow::{Reborrow, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
 use jit_ir::numerics::{CHAIN, chain};
 use jit_ir::ops::lanes::Int;
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
+use super::gemm::{Element, Gemm, Source, gemm};
 use super::{arch, copy};
 use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides};
@@ -154,19 +154,14 @@ fn add_products<T: Int>(row: &[T], matrix: &[T], sums: &mut [T]) {
 }
 
 /// Float types.
-trait Float: Prim + faer::traits::ComplexField {
+trait Float: Element + faer::traits::ComplexField {
     const ONE: Self;
-    fn is_minus_zero(self) -> bool;
     fn fma(a: Self, b: Self, c: Self) -> Self;
     fn plus(a: Self, b: Self) -> Self;
 }
 
 impl Float for f32 {
     const ONE: f32 = 1.0;
-    #[inline(always)]
-    fn is_minus_zero(self) -> bool {
-        self.to_bits() == f32::to_bits(-0.0)
-    }
     #[inline(always)]
     fn fma(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
@@ -179,10 +174,6 @@ impl Float for f32 {
 
 impl Float for f64 {
     const ONE: f64 = 1.0;
-    #[inline(always)]
-    fn is_minus_zero(self) -> bool {
-        self.to_bits() == f64::to_bits(-0.0)
-    }
     #[inline(always)]
     fn fma(a: f64, b: f64, c: f64) -> f64 {
         a.mul_add(b, c)
@@ -253,25 +244,31 @@ fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
     }
 }
 
-/// Products of at most so many multiply-adds go another way through faer: there a chain starts by a product, here
-/// by adding it to 0. That is another result only where all products are -0.
-const BY_PRODUCT: usize = 16 * 16 * 16;
+/// Products of at most so many multiply-adds go another way through faer, which depends on the layout: they are all ours.
+const SMALL: usize = 16 * 16 * 16;
+/// Bytes of a right matrix from which on faer, which packs it, is faster.
+const FAR: usize = 8 << 20;
+/// So are products of some rows where the rows of the right matrix are multiples of this many bytes apart, so that they
+/// share few places of the cache: from so many rows on, which are four times as many for each half of the distance.
+const CONFLICT: usize = 8 << 10;
+const ROWS: usize = 32;
 
-/// Longer chains of such small products depend on the layout there.
-const SHORT: usize = 16;
+/// Whether our own tiles are faster than faer for `y`, whose rows are `stride` bytes apart.
+fn by_tiles([m, k, n]: [usize; 3], size: usize, stride: usize) -> bool {
+    let conflicts = k > 1
+        && (m >= ROWS && stride.is_multiple_of(CONFLICT)
+            || m >= 8 * ROWS && stride.is_multiple_of(CONFLICT / 2));
+    k * n * size <= FAR && !conflicts && !matches!(arch(), pulp::Arch::Scalar)
+}
 
-/// Row by row by our own kernel, on row-major copies.
-fn by_rows<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
-    let (k, n) = (x.ncols(), y.ncols());
-    let matrix: Vec<T> = (0..k).flat_map(|p| (0..n).map(move |j| y[(p, j)])).collect();
-    let mut out = vec![T::ZERO; n];
-    for i in 0..x.nrows() {
-        let row: Vec<T> = (0..k).map(|p| x[(i, p)]).collect();
-        row_times_matrix(&row, &matrix, &mut out);
-        for (j, v) in out.iter().enumerate() {
-            to[(i, j)] = *v;
-        }
-    }
+/// By our own tiles.
+fn tiles<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
+    debug_assert!(to.col_stride() == 1 && y.col_stride() == 1);
+    let source = |m: MatRef<'_, T>| Source { start: m.as_ptr(), row: m.row_stride(), column: m.col_stride() };
+    let size = [x.nrows(), x.ncols(), y.ncols()];
+    let stride = to.row_stride();
+    // SAFETY: the views lie in memory, and nobody else uses that of the result.
+    unsafe { gemm(&Gemm { x: source(x), y: source(y), to: to.as_ptr_mut(), stride, size }) };
 }
 
 /// Bytes of a strip's rows: a multiple of what the kernels of all instruction levels take at once, and short enough that
@@ -289,7 +286,7 @@ fn strips<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, mut y: MatRef<'_, T
     let (m, k) = (x.nrows(), x.ncols());
     let width = STRIP / size_of::<T>() * if m * k < LARGE { 1 } else { 2 };
     // Each strip is more than a small product.
-    let striped = m * k * y.ncols() >= STRIPED && m * k * NARROW > BY_PRODUCT;
+    let striped = m * k * y.ncols() >= STRIPED && m * k * NARROW > SMALL;
     while striped && y.ncols() > width + NARROW {
         let (left, right) = to.split_at_col_mut(width);
         let (first, others) = y.split_at_col(width);
@@ -300,27 +297,18 @@ fn strips<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, mut y: MatRef<'_, T
 }
 
 /// One product on this thread.
-fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
-    let (m, k, n) = (x.nrows(), x.ncols(), y.ncols());
-    if m * k * n > BY_PRODUCT {
-        return strips(to, x, y);
+fn sequential<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
+    let size @ [m, k, n] = [x.nrows(), x.ncols(), y.ncols()];
+    let small = m * k * n <= SMALL;
+    let stride = y.row_stride().unsigned_abs() * size_of::<T>();
+    if y.col_stride() == 1 && (small || by_tiles(size, size_of::<T>(), stride)) {
+        return tiles(to, x, y);
     }
-    if k > SHORT {
-        return by_rows(to, x, y);
+    if small {
+        let rows: Vec<T> = (0..k).flat_map(|p| (0..n).map(move |j| y[(p, j)])).collect();
+        return tiles(to, x, MatRef::from_row_major_slice(&rows, k, n));
     }
-    faer_matmul(to.rb_mut(), Accum::Replace, x, y, T::ONE, Par::Seq);
-    for i in 0..m {
-        for j in 0..n {
-            // SAFETY: in range by the loops, as is `p` below.
-            unsafe {
-                if T::is_minus_zero(*to.rb().get_unchecked(i, j)) {
-                    let products: Vec<(T, T)> =
-                        (0..k).map(|p| (*x.get_unchecked(i, p), *y.get_unchecked(p, j))).collect();
-                    *to.rb_mut().get_mut_unchecked(i, j) = chain(&products, T::ZERO, T::fma, T::plus);
-                }
-            }
-        }
-    }
+    strips(to, x, y);
 }
 
 /// A row times a matrix, or a matrix times a column, by our own kernel: faer's order of additions

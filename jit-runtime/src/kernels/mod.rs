@@ -4,6 +4,7 @@
 mod builtin;
 pub(crate) mod conv;
 pub(crate) mod copy;
+mod gemm;
 pub(crate) mod launch;
 pub(crate) mod math;
 pub(crate) mod matmul;
