@@ -24,6 +24,7 @@ pub mod interp;
 pub mod link;
 pub mod merge;
 pub mod numerics;
+pub mod obstacle;
 pub mod ops;
 pub mod passes;
 pub mod random;

@@ -1,9 +1,10 @@
 //! Loops whose trips compute elementwise ops, and which go on while some element asks for it: `while x.any().item()`,
-//! `while x.max().item() > t`, or a `break` at the start of a trip where none does.
+//! `while x.max().item() > t`, or a `break` at the start of a trip where none does; or while all elements ask:
+//! `while x.all().item()`, `while x.max().item() < t`, or a `break` where one does not.
 //!
 //! What an element becomes depends on that element alone, and so does whether it asks for another trip. So a few elements
-//! may go through trips before the next ones begin, until they no longer ask; whoever then made fewer trips than others
-//! makes them up.
+//! may go through trips before the next ones begin, until they no longer ask. Where some have to ask, who made fewer trips
+//! than others makes them up; where all have to, who made more begins anew.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,7 +17,7 @@ use crate::ops::Op;
 use crate::passes::fusible;
 use crate::types::DType;
 
-/// A loop over elementwise ops that goes on while some element asks for it.
+/// A loop over elementwise ops that goes on while some element, or all, ask for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Until {
     /// What a trip computes from the values before it: what is asked, and for each state, as outputs, its next value.
@@ -25,6 +26,8 @@ pub struct Until {
     pub states: Vec<Option<usize>>,
     /// The member that says which elements ask for the trip.
     pub asks: usize,
+    /// Whether all elements have to ask.
+    pub all: bool,
     /// Values of which none may be NaN: the largest or smallest of them is compared.
     pub ordered: Option<Arg>,
 }
@@ -91,6 +94,8 @@ struct Reader<'a> {
     control: HashSet<NodeId>,
     bounds: Vec<(Op, [HostArg; 2])>,
     left: Option<usize>,
+    /// Whether all elements have to ask.
+    all: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -113,7 +118,7 @@ impl<'a> Reader<'a> {
             });
         }
         let (control, bounds) = (HashSet::new(), Vec::new());
-        Reader { graph, carried, maker, same, control, bounds, left: None }
+        Reader { graph, carried, maker, same, control, bounds, left: None, all: false }
     }
 
     fn value(&self, mut v: ValueId) -> ValueId {
@@ -196,19 +201,26 @@ impl<'a> Reader<'a> {
         Some((node.op, [arg(node.operands[0])?, arg(node.operands[1])?]))
     }
 
-    /// Which elements ask, if `v` is `wanted` where one does and the other bool where none does.
+    /// Which elements ask, if `v` is `wanted` where there is another trip.
     fn asked(&mut self, v: ValueId, wanted: bool) -> Option<Asked> {
         let (id, node) = self.made(v)?;
         self.control.insert(id);
         match (node.op, wanted) {
             (Op::Not, _) => self.asked(node.operands[0], !wanted),
-            (Op::Item, true) => self.folded(node, Op::Any).map(|mask| Asked::Mask(mask, true)),
-            (Op::Item, false) => self.folded(node, Op::All).map(|mask| Asked::Mask(mask, false)),
+            (Op::Item, _) => {
+                let (fold, mask) = self.folded(node)?;
+                self.all = match (fold, wanted) {
+                    (Op::Any, true) | (Op::All, false) => false,
+                    (Op::All, true) | (Op::Any, false) => true,
+                    _ => return None,
+                };
+                Some(Asked::Mask(mask, wanted))
+            }
             _ => self.compared(node, wanted),
         }
     }
 
-    /// A comparison with the largest or smallest element: some element is above, or below.
+    /// A comparison with the largest or smallest element: some element, or all, are above, or below.
     fn compared(&mut self, node: &Node, wanted: bool) -> Option<Asked> {
         let op = match (node.op, wanted) {
             (Op::Lt | Op::Le | Op::Gt | Op::Ge, true) => node.op,
@@ -224,22 +236,28 @@ impl<'a> Reader<'a> {
             (true, false) => (b, 1),
             _ => return None,
         };
-        // Above the bound is asked of the largest, below it of the smallest.
-        let fold = if matches!(op, Op::Gt | Op::Ge) == (at == 0) { Op::Max } else { Op::Min };
         let (id, item) = self.made(extreme).filter(|(_, n)| n.op == Op::Item)?;
         self.control.insert(id);
-        let each = self.folded(item, fold)?;
+        let (fold, each) = self.folded(item)?;
+        // If the largest is above the bound some element is, if the smallest is all are.
+        let above = matches!(op, Op::Gt | Op::Ge) == (at == 0);
+        self.all = match fold {
+            Op::Max => !above,
+            Op::Min => above,
+            _ => return None,
+        };
         Some(Asked::Compared(op, if at == 0 { [each, b] } else { [a, each] }))
     }
 
-    /// What is reduced over all elements by this op.
-    fn folded(&mut self, item: &Node, op: Op) -> Option<ValueId> {
-        let (id, fold) = self.made(item.operands[0]).filter(|(_, n)| n.op == op)?;
+    /// What is reduced over all elements, and by which op.
+    fn folded(&mut self, item: &Node) -> Option<(Op, ValueId)> {
+        let folds = [Op::Any, Op::All, Op::Max, Op::Min];
+        let (id, fold) = self.made(item.operands[0]).filter(|(_, n)| folds.contains(&n.op))?;
         if fold.attrs.axes.is_some() || fold.attrs.keep {
             return None;
         }
         self.control.insert(id);
-        Some(self.value(fold.operands[0]))
+        Some((fold.op, self.value(fold.operands[0])))
     }
 
     /// Reads a `break` before anything has changed; `next` become the values after a trip that goes on.
@@ -313,7 +331,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let read = |c: &usize| inputs.iter().position(|v| *v == self.carried[*c]);
-        let until = Until { form, states: states.iter().map(read).collect(), asks, ordered };
+        let until = Until { form, states: states.iter().map(read).collect(), asks, all: self.all, ordered };
         let Reader { bounds, left, .. } = self;
         Some((until, Places { inputs, states, counters, bounds, left }))
     }
@@ -399,7 +417,7 @@ impl fmt::Display for Until {
             Some(i) => write!(f, " {i}"),
             None => write!(f, " -"),
         })?;
-        write!(f, "; any {}", self.asks)?;
+        write!(f, "; {} {}", if self.all { "all" } else { "any" }, self.asks)?;
         match self.ordered {
             Some(Arg::Input(i)) => write!(f, "; ordered i{i}"),
             Some(Arg::Member(k)) => write!(f, "; ordered m{k}"),

@@ -165,7 +165,7 @@ fn counted(name: &Ident, of: &Trips) -> Option<(TokenStream, TokenStream)> {
     Some((item, quote! { #PRIVATE::native::Native::trips::<#name>() }))
 }
 
-/// A loop that goes on while some element asks for it.
+/// A loop that goes on while some element, or all, ask for it.
 fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
     let Written { inputs, outputs, steps } = Written::of(&of.form)?;
     let (text, wide, mut parts) = (of.to_string(), of.form.is_wide(), Parts::default());
@@ -183,7 +183,14 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
         parts.output(output);
         parts.last.push(quote! { *#blocks::part_mut::<#ty, W>(#all, at) = #name; });
     }
-    let asks = member(of.asks);
+    let (asks, all) = (member(of.asks), of.all);
+    // Whether one decides that the loop goes on, or that it ends.
+    let deciding = if all {
+        quote! { #asks.map(|asks| !asks) }
+    } else {
+        quote! { #asks }
+    };
+    let no_further = all.then(|| quote! { limit = made; });
     let ordered = of.ordered.map(|arg| {
         let (value, packs) = (value(arg), packs());
         quote! { odd |= #packs::is_nan(#value); }
@@ -202,6 +209,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
                 wave: #PRIVATE::native::until::Wave<'_>,
             ) -> bool {
                 #(#memory)*
+                let mut limit = wave.limit;
                 for at in (0..tile.len()).step_by(W) {
                     let unit = #PRIVATE::native::until::UNIT;
                     let counts = &mut wave.made[at / unit..(at + W) / unit];
@@ -211,19 +219,19 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
                     let mut left = wave.goal.saturating_sub(made) as usize;
                     made += left as u32;
                     #to_the_goal
-                    while made < wave.limit {
-                        let (mut asks, mut odd) = (false, false);
+                    while made < limit {
+                        let (mut some, mut odd) = (false, false);
                         for j in 0..W {
                             #(#loads)*
                             #(#steps)*
                             #(#stores)*
-                            asks |= #asks.any();
+                            some |= #deciding.any();
                             #ordered
                         }
                         if odd {
                             return false;
                         }
-                        if !asks {
+                        if some == #all {
                             break;
                         }
                         #(#next)*
@@ -231,6 +239,7 @@ fn asked(name: &Ident, of: &Until) -> Option<(TokenStream, TokenStream)> {
                     }
                     #(#last)*
                     counts.fill(made);
+                    #no_further
                 }
                 true
             }

@@ -77,7 +77,10 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                     None if plan.asked.is_some() => ", all trips in one native kernel",
                     None => "",
                 };
-                let _ = writeln!(out, "{pad}loop of {} carried values{tiles}{at}", plan.carried.len());
+                let missed = plan.missed.as_ref();
+                let why =
+                    missed.map_or(String::new(), |why| format!("; no kernel with its trips inside: {why}"));
+                let _ = writeln!(out, "{pad}loop of {} carried values{tiles}{at}{why}", plan.carried.len());
                 block(out, &plan.condition, depth + 1);
                 let _ = writeln!(out, "{pad}do");
                 block(out, &plan.body, depth + 1);

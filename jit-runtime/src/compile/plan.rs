@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use jit_ir::form::Form;
 use jit_ir::ops::{Attrs, Class, rows};
 use jit_ir::trips::{Places, Trips};
-use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Type, ValueId, until};
+use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Type, ValueId, obstacle, until};
 use smallvec::SmallVec;
 
 use super::program;
@@ -89,6 +89,8 @@ pub(crate) struct LoopPlan {
     pub(crate) tiles: Option<Tiles>,
     /// How it runs if it goes on while some element asks for it, and a native kernel is known.
     pub(crate) asked: Option<Asked>,
+    /// Why there is no kernel with its trips inside, if there is none.
+    pub(crate) missed: Option<String>,
 }
 
 /// A loop over one group, whose elements may go through all trips one after the other.
@@ -401,9 +403,14 @@ impl Builder<'_> {
         // The condition must leave the carried values for the body.
         let condition = self.block(condition, &[])?;
         let body = self.block(body, args)?;
-        let tiles = Trips::of(graph, node).and_then(|(trips, places)| self.tiles(trips, places));
-        let asked = until::Until::of(graph, node).and_then(|(until, at)| self.asked(&until, at, &carried));
-        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body, tiles, asked })))
+        let (trips, until) = (Trips::of(graph, node), until::Until::of(graph, node));
+        let form = trips.as_ref().map(|t| &t.0.form).or(until.as_ref().map(|u| &u.0.form));
+        let why = form.map_or_else(|| obstacle::of_loop(graph, node), group::unwritten);
+        let tiles = trips.and_then(|(trips, places)| self.tiles(trips, places));
+        let asked = until.and_then(|(until, at)| self.asked(&until, at, &carried));
+        let native = asked.is_some() || tiles.as_ref().is_some_and(|t| t.native.is_some());
+        let missed = (!native).then_some(why);
+        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body, tiles, asked, missed })))
     }
 
     fn asked(&self, until: &until::Until, at: until::Places, carried: &[u32]) -> Option<Asked> {

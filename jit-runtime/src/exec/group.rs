@@ -31,7 +31,7 @@ pub(crate) struct Member {
 }
 
 /// Why there is no native kernel of a form.
-pub(super) fn unwritten(form: &Form) -> String {
+pub(crate) fn unwritten(form: &Form) -> String {
     let none = "no script brought one of this form (with debug assertions only `#[script(native)]` does)";
     form.obstacle().unwrap_or_else(|| none.into())
 }

@@ -3,7 +3,7 @@
 
 use faer::linalg::matmul::matmul as faer_matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use jit_ir::numerics::{CHAIN, chain};
+use jit_ir::numerics::CHAIN;
 use jit_ir::ops::lanes::Int;
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
@@ -429,6 +429,8 @@ fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
 
 #[cfg(test)]
 mod tests {
+    use jit_ir::numerics::chain;
+
     use super::*;
 
     fn values(n: usize, seed: usize) -> Vec<f64> {

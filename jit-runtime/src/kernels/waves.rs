@@ -1,6 +1,8 @@
 //! Loops that go on while some element asks for it: blocks go through trips until none of their elements asks, and who
-//! made fewer trips than others makes them up.
+//! made fewer trips than others makes them up. Where all elements have to ask, blocks go on until one does not, and who
+//! made more trips than others begins anew.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
@@ -17,6 +19,8 @@ pub(crate) struct Waves<'a> {
     /// For each input its elements, of scalars one; of those that are states anything.
     inputs: SmallVec<[*const u8; 8]>,
     states: SmallVec<[*mut u8; 4]>,
+    /// What the states are before a wave, where one may go too far.
+    before: Vec<RawTensor>,
     /// Copies of inputs with whole blocks.
     _padded: Vec<RawTensor>,
     /// Elements, whole blocks.
@@ -87,18 +91,26 @@ impl<'a> Waves<'a> {
                 }
             });
         }
+        let before = match kernel.all() {
+            true => states.iter().map(|s| RawTensor::uninit(s.dtype, &s.shape)).collect(),
+            false => Vec::new(),
+        };
         let states = states.iter().map(|s| s.buffer.start()).collect();
         // How many trips a wave makes is not known, and each wave is shared out by itself: one trip has to be worth it.
         let work = whole.saturating_mul(cost);
         let threads = if work >= PARALLEL { threads::count() } else { 1 };
         let share = whole.div_ceil(threads).next_multiple_of(BLOCK);
-        Waves { kernel, inputs, states, _padded: padded, n: whole, made: vec![0; whole / UNIT], share }
+        let made = vec![0; whole / UNIT];
+        Waves { kernel, inputs, states, before, _padded: padded, n: whole, made, share }
     }
 
-    /// All elements make trips until none of them asks for another one, or `limit` trips; says how many. `None` if
-    /// there was a NaN among what is ordered.
+    /// All elements make trips until none of them asks for another one, or where all have to one does not, or `limit`
+    /// trips; says how many. `None` if there was a NaN among what is ordered.
     pub(crate) fn run(&mut self, limit: u32) -> Option<u32> {
         self.made.fill(0);
+        if self.kernel.all() {
+            return self.run_all(limit);
+        }
         let mut goal = 0;
         loop {
             if !self.wave(goal, limit) {
@@ -110,6 +122,34 @@ impl<'a> Waves<'a> {
             }
             goal = most;
         }
+    }
+
+    /// As [`Waves::run`], where all elements have to ask.
+    fn run_all(&mut self, limit: u32) -> Option<u32> {
+        for k in 0..self.states.len() {
+            self.take_back(k, 0..self.made.len(), |state, before| (state, before));
+        }
+        if !self.wave(0, limit) {
+            return None;
+        }
+        let least = self.made.iter().copied().min().unwrap_or(0);
+        for unit in 0..self.made.len() {
+            if self.made[unit] > least {
+                (0..self.states.len())
+                    .for_each(|k| self.take_back(k, unit..unit + 1, |state, before| (before, state)));
+                self.made[unit] = 0;
+            }
+        }
+        self.wave(least, least).then_some(least)
+    }
+
+    /// Copies units of a state from or to what it was before.
+    fn take_back(&self, k: usize, units: Range<usize>, way: impl Fn(*mut u8, *mut u8) -> (*mut u8, *mut u8)) {
+        let unit = UNIT * self.before[k].dtype.size();
+        let at = |start: *mut u8| start.wrapping_add(units.start * unit);
+        let (from, to) = way(at(self.states[k]), at(self.before[k].buffer.start()));
+        // SAFETY: both have room for whole blocks, nobody else uses them, and they are two buffers.
+        unsafe { std::ptr::copy_nonoverlapping(from.cast_const(), to, units.len() * unit) };
     }
 
     fn wave(&mut self, goal: u32, limit: u32) -> bool {

@@ -203,6 +203,29 @@ macro_rules! bodies {
             }
 
             #[$script]
+            pub(crate) fn shifted(x: &Tensor, n: usize) -> Tensor {
+                let mut y = x.clone();
+                for _ in 0..n {
+                    y = y.t() * 2.0;
+                }
+                y
+            }
+
+            #[$script]
+            pub(crate) fn above(x: &Tensor) -> (Tensor, usize) {
+                let mut y = x.clone();
+                let mut trips = 0;
+                loop {
+                    if y.min().item() < 0.05 {
+                        break;
+                    }
+                    y = &y * 0.75;
+                    trips += 1;
+                }
+                (y, trips)
+            }
+
+            #[$script]
             pub(crate) fn numbered(x: &Tensor, n: usize) -> Tensor {
                 let mut y = x.clone();
                 let mut t = 0.0;
@@ -214,6 +237,32 @@ macro_rules! bodies {
                     t += 0.5;
                 }
                 y
+            }
+
+            #[$script]
+            pub(crate) fn none_of_them(x: &Tensor, n: usize) -> (Tensor, Tensor, usize) {
+                let (mut y, mut last) = (x.clone(), x * 0.0);
+                let mut trips = 0;
+                while trips < n && !y.gt(3.0).any().item() {
+                    last = &y - 1.0;
+                    y = &y * 1.001 + 0.002;
+                    trips += 1;
+                }
+                (y, last, trips)
+            }
+
+            #[$script]
+            pub(crate) fn inside(x: &Tensor<f64>, n: usize) -> (Tensor<f64>, Tensor<bool>) {
+                let mut y = x.clone();
+                let mut low = y.lt(1.0);
+                for _ in 0..n {
+                    if (&y * 2.0).max().item() >= 7.0 {
+                        break;
+                    }
+                    y = &y + &y * &y * 0.01;
+                    low = low & y.lt(1.0);
+                }
+                (y, low)
             }
 
             #[$script]
@@ -380,27 +429,75 @@ pub(crate) fn trips_while_some_element_asks(how: &str) {
     }
 }
 
-/// Loops that look like those, but for which it does not do that some element asks, or that change more.
-pub(crate) fn loops_in_which_all_elements_count() {
-    for n in [1, 64, 100, 5000] {
-        let x = values([1, n], 3);
-        same(|| bodies::below(&x));
-        same(|| bodies::settling(&x));
-        same(|| bodies::all_of_them(&x));
-        for trips in [0, 1, 9, 40] {
-            same(|| bodies::late(&x, trips));
-            same(|| bodies::numbered(&x, trips));
+/// Elements that end the loop in the first block, in a later one, earlier than those before them, at once, never; a NaN.
+pub(crate) fn trips_while_all_elements_ask(how: &str) {
+    for n in [1, 2, 63, 64, 65, 1000, 4096, 200_001] {
+        // Later blocks end the loop earlier, some elements after others of their block.
+        let falling = |i: usize| 0.3 + (i as f32 / n as f32) * 3.0 + (i % 64) as f32 * 0.001;
+        let rising = |i: usize| falling(n - 1 - i);
+        let one = |i: usize| if i == n * 2 / 3 { 0.4 } else { 0.1 };
+        for value in [&falling as &dyn Fn(usize) -> f32, &rising, &one] {
+            let x = Tensor::from_vec((0..n).map(value).collect(), [n]).expect("as many as the shape has");
+            same(|| bodies::below(&x));
+            same(|| bodies::above(&x));
+            same(|| bodies::all_of_them(&x));
+            same(|| bodies::all_of_them(&(&x + 100.0)));
+            // Many trips, more than are tried at once, for few elements.
+            let many = if n <= 1000 { 5000 } else { 17 };
+            for trips in [0, 1, 7, 8, 9, 40, many] {
+                same(|| bodies::none_of_them(&x, trips));
+                same(|| bodies::inside(&x.cast(), trips));
+            }
+            let mut nan = x.to_vec();
+            nan[n / 2] = f32::NAN;
+            let nan = Tensor::from_vec(nan, [n]).expect("as many as before");
+            same(|| bodies::below(&nan));
+            same(|| bodies::all_of_them(&nan));
+            same(|| bodies::none_of_them(&nan, 9));
+            same(|| bodies::inside(&nan.cast(), 9));
         }
     }
+    let turned = values([7, 300], 1).t();
+    same(|| bodies::below(&turned));
+    same(|| bodies::none_of_them(&turned, 6));
+    let none = Tensor::zeros([0]);
+    same(|| bodies::none_of_them(&none, 3));
+    let error = bodies::below::try_call(&none).expect_err("there is no largest element").to_string();
+    assert!(error.contains("max") && error.contains("loops/mod.rs"), "{error}");
     let x = values([3, 50], 1);
     for explained in [
         bodies::below::lower(&x).explain(),
-        bodies::late::lower(&x, 3).explain(),
-        bodies::settling::lower(&x).explain(),
-        bodies::numbered::lower(&x, 3).explain(),
+        bodies::above::lower(&x).explain(),
         bodies::all_of_them::lower(&x).explain(),
+        bodies::none_of_them::lower(&x, 3).explain(),
+        bodies::inside::lower(&x.cast(), 3).explain(),
+    ] {
+        assert!(explained.contains(how), "{explained}");
+    }
+}
+
+/// Loops that look like those, but for which it does not do that elements are asked one by one, or that change more.
+pub(crate) fn loops_in_which_all_elements_count() {
+    for n in [1, 64, 100, 5000] {
+        let x = values([1, n], 3);
+        same(|| bodies::settling(&x));
+        for trips in [0, 1, 9, 40] {
+            same(|| bodies::late(&x, trips));
+            same(|| bodies::numbered(&x, trips));
+            same(|| bodies::shifted(&x, trips));
+        }
+    }
+    let x = values([3, 50], 1);
+    for (explained, why) in [
+        (bodies::late::lower(&x, 3).explain(), "a `break` has to come first in a trip"),
+        (bodies::settling::lower(&x).explain(), "takes all elements together"),
+        (bodies::numbered::lower(&x, 3).explain(), "reads a host number that changes from trip to trip"),
+        (bodies::counted::lower(&x, 3).explain(), "reads a host number that changes from trip to trip"),
+        (bodies::shifted::lower(&x, 3).explain(), "is computed from more than one element"),
     ] {
         assert!(!explained.contains("all trips"), "{explained}");
+        let line = explained.lines().find(|line| line.contains("no kernel with its trips inside"));
+        assert!(line.is_some_and(|line| line.contains(why) && line.contains("loops/mod.rs")), "{explained}");
     }
 }
 
@@ -429,6 +526,11 @@ macro_rules! tests {
         #[test]
         fn trips_while_some_element_asks() {
             loops::trips_while_some_element_asks($asked);
+        }
+
+        #[test]
+        fn trips_while_all_elements_ask() {
+            loops::trips_while_all_elements_ask($asked);
         }
 
         #[test]

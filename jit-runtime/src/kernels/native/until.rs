@@ -1,5 +1,5 @@
-//! Native kernels of loops that go on while some element asks for it: a few elements go through trips in registers until
-//! none of them asks.
+//! Native kernels of loops that go on while some element, or all, ask for it: a few elements go through trips in registers
+//! until none of them asks, or one does not.
 
 use jit_ir::DType;
 use jit_ir::form::Input;
@@ -13,14 +13,15 @@ use crate::kernels::arch;
 /// There is one count of trips for so many elements.
 pub const UNIT: usize = BLOCK / 4;
 
-/// A loop that goes on while some element asks for it, written out.
+/// A loop that goes on while some element, or all, ask for it, written out.
 pub trait Waves {
     /// The text of the loop ([`Until`]).
     const FORM: &'static str;
     /// Whether its widest elements have eight bytes.
     const WIDE: bool;
     /// Brings all elements, `W` at a time, to so many trips as the wave says, and on until none of the `W` asks for
-    /// another one or they are at the limit. `false` if there is a NaN among what is ordered; the elements are lost then.
+    /// another one, or where all have to one does not, or they are at the limit. Where all have to ask, the trips of one
+    /// block are the limit of the next. `false` if there is a NaN among what is ordered; the elements are lost then.
     fn run<const W: usize>(tile: Tile<'_>, wave: Wave<'_>) -> bool;
 }
 
@@ -54,18 +55,24 @@ pub(crate) struct Waved {
     run: fn(Tile<'_>, Wave<'_>) -> bool,
     inputs: Vec<Input>,
     states: Vec<DType>,
+    all: bool,
 }
 
 /// The kernel of a loop, if one is known.
 pub(crate) fn find(until: &Until) -> Option<Waved> {
     let Code::Waves(run) = known(&until.to_string())? else { return None };
     let states = until.form.outputs.iter().map(|k| until.form.members[*k].to).collect();
-    Some(Waved { run, inputs: until.form.inputs.clone(), states })
+    Some(Waved { run, inputs: until.form.inputs.clone(), states, all: until.all })
 }
 
 impl Waved {
     pub(crate) fn inputs(&self) -> &[Input] {
         &self.inputs
+    }
+
+    /// Whether all elements have to ask.
+    pub(crate) fn all(&self) -> bool {
+        self.all
     }
 
     pub(crate) fn states(&self) -> &[DType] {
