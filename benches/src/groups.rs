@@ -60,6 +60,15 @@ fn bounded(c: &Tensor) -> Tensor {
 }
 
 #[script]
+fn until_one_leaves(x: &Tensor) -> Tensor {
+    let mut y = x.clone();
+    while y.abs().max().item() < 4.0 {
+        y = &y * 1.02 + 0.001;
+    }
+    y
+}
+
+#[script]
 fn logistic_map(x: &Tensor, r: f32) -> Tensor {
     let mut y = x.clone();
     for _ in 0..100 {
@@ -100,6 +109,7 @@ fn main() {
     let (positive, small) = (x.abs() + 0.1, &x * 0.3);
     with_script("square roots until max < 1e-4", || root(&positive));
     with_script("z^2 + c, break when none is inside", || bounded(&small));
+    with_script("growth while max < 4", || until_one_leaves(&small));
     with_script("100 trips of r y (1 - y)", || logistic_map(&positive, 0.9));
     let wide = Tensor::<f32>::normal(Key::new(2), [4000, 2500]);
     let (bias, column) = (wide.slice_axis(0, 0, 1), wide.slice_axis(1, 0, 1));

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::counters;
 use crate::kernels::launch::Operand;
 use crate::kernels::native::until::Waved;
-use crate::kernels::waves::{self, Waves};
+use crate::kernels::waves::Waves;
 use crate::tensor::raw::{RawTensor, Val};
 
 /// Trips for which the host's conditions are tried at once.
@@ -49,7 +49,7 @@ pub(crate) struct Values<'a> {
 
 /// What a loop leaves.
 pub(crate) struct Left {
-    pub(crate) states: SmallVec<[RawTensor; 4]>,
+    pub(crate) states: Vec<RawTensor>,
     pub(crate) counters: SmallVec<[Scalar; 2]>,
     /// Whether no element asked for another trip; else the host's conditions ended it.
     pub(crate) unasked: bool,
@@ -77,8 +77,7 @@ impl Until {
             };
             fits.then(|| operands.push(operand))?;
         }
-        let mut states: SmallVec<[RawTensor; 4]> = first.iter().map(|t| waves::copy(t)).collect();
-        let mut run = Waves::new(&self.kernel, &operands, (&mut states, &self.reads), n, self.cost);
+        let mut run = Waves::new(&self.kernel, &operands, (&first, &self.reads), n, self.cost);
         counters::kernel(self.reads.len());
         let mut made = 0;
         loop {
@@ -91,7 +90,7 @@ impl Until {
             made += trips;
             let unasked = trips < allowed;
             if unasked || ended || count == Some(made) {
-                return Some(Left { states, counters, unasked });
+                return Some(Left { states: run.into_states(), counters, unasked });
             }
         }
     }

@@ -2,7 +2,6 @@
 //! made fewer trips than others makes them up. Where all elements have to ask, blocks go on until one does not, and who
 //! made more trips than others begins anew.
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
@@ -18,9 +17,10 @@ pub(crate) struct Waves<'a> {
     kernel: &'a Waved,
     /// For each input its elements, of scalars one; of those that are states anything.
     inputs: SmallVec<[*const u8; 8]>,
-    states: SmallVec<[*mut u8; 4]>,
-    /// What the states are before a wave, where one may go too far.
+    states: Vec<RawTensor>,
+    /// What they were when the run began, which some may go back to.
     before: Vec<RawTensor>,
+    started: bool,
     /// Copies of inputs with whole blocks.
     _padded: Vec<RawTensor>,
     /// Elements, whole blocks.
@@ -52,7 +52,7 @@ fn fill_up(tensor: &RawTensor, n: usize) {
 }
 
 /// A row-major copy of an operand of `n` elements that fills whole blocks.
-pub(crate) fn copy(from: &RawTensor) -> RawTensor {
+fn copy(from: &RawTensor) -> RawTensor {
     let n: usize = from.len();
     let to = RawTensor::uninit(from.dtype, &from.shape);
     let size = from.dtype.size();
@@ -64,17 +64,16 @@ pub(crate) fn copy(from: &RawTensor) -> RawTensor {
 }
 
 impl<'a> Waves<'a> {
-    /// `operands` are the inputs, row-major tensors of `n` elements, at least one, or host scalars; `states` are copies
-    /// of what they begin with; `reads` says for each state the input that it is read as. `cost` is the rough cost of
+    /// `operands` are the inputs, row-major tensors of `n` elements, at least one, or host scalars; `first` is what the
+    /// states begin with; `reads` says for each state the input that it is read as. `cost` is the rough cost of
     /// an element in one trip, in additions.
     pub(crate) fn new(
         kernel: &'a Waved,
         operands: &'a [Operand<'_>],
-        (states, reads): (&mut [RawTensor], &[Option<usize>]),
+        (first, reads): (&[&RawTensor], &[Option<usize>]),
         n: usize,
         cost: usize,
     ) -> Waves<'a> {
-        debug_assert!(states.iter_mut().all(|s| s.is_unique()));
         let whole = n.next_multiple_of(BLOCK);
         let mut padded = Vec::new();
         let mut inputs: SmallVec<[*const u8; 8]> = SmallVec::new();
@@ -91,17 +90,14 @@ impl<'a> Waves<'a> {
                 }
             });
         }
-        let before = match kernel.all() {
-            true => states.iter().map(|s| RawTensor::uninit(s.dtype, &s.shape)).collect(),
-            false => Vec::new(),
-        };
-        let states = states.iter().map(|s| s.buffer.start()).collect();
+        let states = first.iter().map(|t| copy(t)).collect();
+        let before = first.iter().map(|t| (*t).clone()).collect();
         // How many trips a wave makes is not known, and each wave is shared out by itself: one trip has to be worth it.
         let work = whole.saturating_mul(cost);
         let threads = if work >= PARALLEL { threads::count() } else { 1 };
         let share = whole.div_ceil(threads).next_multiple_of(BLOCK);
         let made = vec![0; whole / UNIT];
-        Waves { kernel, inputs, states, before, _padded: padded, n: whole, made, share }
+        Waves { kernel, inputs, states, before, started: false, _padded: padded, n: whole, made, share }
     }
 
     /// All elements make trips until none of them asks for another one, or where all have to one does not, or `limit`
@@ -126,8 +122,8 @@ impl<'a> Waves<'a> {
 
     /// As [`Waves::run`], where all elements have to ask.
     fn run_all(&mut self, limit: u32) -> Option<u32> {
-        for k in 0..self.states.len() {
-            self.take_back(k, 0..self.made.len(), |state, before| (state, before));
+        if std::mem::replace(&mut self.started, true) {
+            self.before = self.states.iter().map(copy).collect();
         }
         if !self.wave(0, limit) {
             return None;
@@ -135,21 +131,30 @@ impl<'a> Waves<'a> {
         let least = self.made.iter().copied().min().unwrap_or(0);
         for unit in 0..self.made.len() {
             if self.made[unit] > least {
-                (0..self.states.len())
-                    .for_each(|k| self.take_back(k, unit..unit + 1, |state, before| (before, state)));
+                (0..self.states.len()).for_each(|k| self.take_back(k, unit));
                 self.made[unit] = 0;
             }
         }
         self.wave(least, least).then_some(least)
     }
 
-    /// Copies units of a state from or to what it was before.
-    fn take_back(&self, k: usize, units: Range<usize>, way: impl Fn(*mut u8, *mut u8) -> (*mut u8, *mut u8)) {
-        let unit = UNIT * self.before[k].dtype.size();
-        let at = |start: *mut u8| start.wrapping_add(units.start * unit);
-        let (from, to) = way(at(self.states[k]), at(self.before[k].buffer.start()));
-        // SAFETY: both have room for whole blocks, nobody else uses them, and they are two buffers.
-        unsafe { std::ptr::copy_nonoverlapping(from.cast_const(), to, units.len() * unit) };
+    /// A unit of a state becomes what it was before.
+    fn take_back(&mut self, k: usize, unit: usize) {
+        let (state, before) = (&mut self.states[k], &self.before[k]);
+        let (n, size) = (before.len(), before.dtype.size());
+        let from = before.buffer.start().wrapping_add(before.offset * size);
+        let to = state.buffer.start();
+        for i in unit * UNIT..(unit + 1) * UNIT {
+            // Elements behind the last one are copies of it.
+            let from = from.wrapping_add(i.min(n - 1) * size).cast_const();
+            // SAFETY: both are row-major, the state has room for whole blocks, and nobody else uses it.
+            unsafe { std::ptr::copy_nonoverlapping(from, to.wrapping_add(i * size), size) };
+        }
+    }
+
+    /// What the states are.
+    pub(crate) fn into_states(self) -> Vec<RawTensor> {
+        self.states
     }
 
     fn wave(&mut self, goal: u32, limit: u32) -> bool {
@@ -174,8 +179,12 @@ impl<'a> Waves<'a> {
         let inputs: SmallVec<[*const u8; 8]> =
             self.inputs.iter().zip(sizes).map(|(at, size)| at.wrapping_add(from * size)).collect();
         let sizes = self.kernel.states().iter().map(|d| d.size());
-        let states: SmallVec<[*mut u8; 4]> =
-            self.states.iter().zip(sizes).map(|(at, size)| at.wrapping_add(from * size)).collect();
+        let states: SmallVec<[*mut u8; 4]> = self
+            .states
+            .iter()
+            .zip(sizes)
+            .map(|(s, size)| s.buffer.start().wrapping_add(from * size))
+            .collect();
         // SAFETY: by the caller; there is a count for each unit.
         let made = unsafe { std::slice::from_raw_parts_mut(counts.0.add(from / UNIT), (to - from) / UNIT) };
         // SAFETY: by the caller; states are copies, so that they overlap nothing.
