@@ -297,8 +297,11 @@ fn strips<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, mut y: MatRef<'_, T
 }
 
 /// One product on this thread.
-fn sequential<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
+fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
     let size @ [m, k, n] = [x.nrows(), x.ncols(), y.ncols()];
+    if k == 0 {
+        return to.fill(T::ZERO);
+    }
     let small = m * k * n <= SMALL;
     let stride = y.row_stride().unsigned_abs() * size_of::<T>();
     if y.col_stride() == 1 && (small || by_tiles(size, size_of::<T>(), stride)) {
@@ -466,6 +469,14 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_sum_of_nothing_is_zero() {
+        let mut to = [7.0_f32; 6];
+        // SAFETY: two rows of three.
+        unsafe { f32::product(&[], &[], to.as_mut_ptr(), 3, [2, 0, 3]) };
+        assert_eq!(to, [0.0; 6]);
     }
 
     /// Fails if an update of faer changes the order of additions. Our own kernels run at each instruction level;
