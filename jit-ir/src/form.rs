@@ -113,7 +113,7 @@ impl Form {
     /// Why no kernel is written for groups of this form, if so.
     pub fn obstacle(&self) -> Option<String> {
         let approximated = self.members.iter().filter(|m| m.op.info().approx).count();
-        if self.members.len() > LONGEST || approximated > APPROXIMATED || self.outputs.len() > RESULTS {
+        if !is_short(self.members.len(), approximated, self.outputs.len()) {
             return Some("too many ops".into());
         }
         let types =
@@ -124,6 +124,11 @@ impl Form {
         let without = self.members.iter().find(|m| !has_code(m.op));
         without.map(|m| format!("`{}` is no loop of vector code", m.op.name()))
     }
+}
+
+/// Whether a kernel is written for so many members, of which so many are approximated, with so many results.
+pub(crate) fn is_short(members: usize, approximated: usize, results: usize) -> bool {
+    members <= LONGEST && approximated <= APPROXIMATED && results <= RESULTS
 }
 
 /// Whether an op can stand in a kernel that is written out: its loop is vector code from end to end.

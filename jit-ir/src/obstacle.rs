@@ -42,7 +42,13 @@ pub fn of_loop(graph: &Graph, node: &Node) -> String {
     if let Some(choice) = nodes.iter().find(chooses) {
         return said(choice, "chooses between tensors; a `break` has to come first in a trip");
     }
-    "its trips are not one group of elementwise ops".into()
+    let body = &graph.regions[node.regions[1]];
+    let carried = &body.args[usize::from(node.attrs.keep)..];
+    let moves = body.results.iter().zip(carried).any(|(v, own)| v != own && carried.contains(v));
+    match moves {
+        true => "a trip leaves a variable with the value that another one had".into(),
+        false => "its trips compute no tensors element by element".into(),
+    }
 }
 
 /// The nodes of a loop, those of groups and branches included.

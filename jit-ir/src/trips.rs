@@ -1,6 +1,7 @@
-//! Loops whose trips compute one group of elementwise ops: what each element becomes depends on that element alone, so
-//! that some elements may go through all trips before the next ones begin.
+//! Loops whose trips compute elementwise ops, in one group or several: what each element becomes depends on that element
+//! alone, so that some elements may go through all trips before the next ones begin.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::data::{Const, Scalar};
@@ -10,7 +11,7 @@ use crate::ids::{NodeId, ValueId};
 use crate::ops::Op;
 use crate::passes::fusible;
 
-/// A counted loop over one group.
+/// A counted loop over elementwise ops.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trips {
     /// What a trip computes.
@@ -42,19 +43,38 @@ impl Trips {
             return None;
         }
         let (counter, carried) = body.args.split_first()?;
-        let [step] = steps(&body.nodes)[..] else { return None };
-        let group = &graph.nodes[step];
-        let (form, inputs) = match group.op {
-            Op::Fused => Form::of(graph, group.regions[0])?,
-            _ if fusible(graph, group) => Form::of_nodes(graph, &[step], &group.results, &|v| v)?,
-            _ => return None,
-        };
-        if form.members.iter().any(|m| !m.op.is_elementwise()) || inputs.contains(counter) {
+        // What the results of groups are inside of them.
+        let mut same: HashMap<ValueId, ValueId> = HashMap::new();
+        let mut nodes = Vec::new();
+        for step in steps(&body.nodes) {
+            let group = &graph.nodes[step];
+            match group.op {
+                Op::Fused => {
+                    let inner = &graph.regions[group.regions[0]];
+                    same.extend(group.results.iter().copied().zip(inner.results.iter().copied()));
+                    nodes.extend(&inner.nodes);
+                }
+                _ if fusible(graph, group) => nodes.push(step),
+                _ => return None,
+            }
+        }
+        let value = |v: ValueId| same.get(&v).copied().unwrap_or(v);
+        let mut made: Vec<ValueId> = Vec::new();
+        for (result, own) in body.results.iter().zip(carried) {
+            if result != own && !made.contains(&value(*result)) {
+                made.push(value(*result));
+            }
+        }
+        let (form, inputs) = Form::of_nodes(graph, &nodes, &made, &value)?;
+        if form.outputs.is_empty()
+            || form.members.iter().any(|m| !m.op.is_elementwise())
+            || inputs.contains(counter)
+        {
             return None;
         }
         let becomes = |(result, own): (&ValueId, &ValueId)| match result == own {
             true => Some(None),
-            false => group.results.iter().position(|v| v == result).map(Some),
+            false => made.iter().position(|v| *v == value(*result)).map(Some),
         };
         let becomes: Vec<_> = body.results.iter().zip(carried).map(becomes).collect::<Option<_>>()?;
         let next = |v: &ValueId| carried.iter().position(|c| c == v).and_then(|c| becomes[c]);

@@ -214,6 +214,40 @@ fn independent_groups_merge_where_they_meet() {
 }
 
 #[test]
+fn groups_that_read_the_same_tensors_merge() {
+    check(
+        "\
+fn pair(%x: f32[n0], %y: f32[n0], %s: f32) -> (f32[*], f32[*], f32[*], f32[*]) {
+  %0: f32[*] = mul(%x, %s)
+  %1: f32[*] = cumsum(%0) {axes = [0]}
+  %2: f32[*] = tanh(%x)
+  %3: f32[*] = sub(%x, 1.0_f32)
+  %4: f32[*] = add(%3, %1)
+  %5: f32[*] = add(%x, %y)
+  return %0, %2, %4, %5
+}
+",
+        expect![[r#"
+            fn pair(%x: f32[n0], %y: f32[n0], %s: f32) -> (f32[n0], f32[n0], f32[n0], f32[n0]) {
+              %0: f32[n0], %1: f32[n0] = fused {
+                %2: f32[n0] = mul(%x, %s)
+                %3: f32[n0] = tanh(%x)
+                yield %2, %3
+              }
+              %4: f32[n0] = cumsum(%0) {axes = [0]}
+              %5: f32[n0] = fused {
+                %6: f32[n0] = sub(%x, 1.0_f32)
+                %7: f32[n0] = add(%6, %4)
+                yield %7
+              }
+              %8: f32[n0] = add(%x, %y)
+              return %0, %1, %5, %8
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn groups_around_a_reduction_down_the_columns_do_not_merge() {
     let graph = optimised(
         "fn f(%x: f32[n0, n1]) -> f32[*] {
@@ -303,24 +337,21 @@ fn horner(%x: f32[n0], %y: f32[n0, n1]) -> (f32[*], f32[*], f32[*]) {
 ",
         expect![[r#"
             fn horner(%x: f32[n0], %y: f32[n0, n1]) -> (f32[n0], f32[n0, n1], f32[n0]) {
-              %0: f32[n0] = fused {
-                %1: f32[n0] = mul_add(%x, 2.0_f32, 1.0_f32) {fast}
-                %2: f32[n0] = mul_add(%x, -1.5_f32, %1) {fast}
-                yield %2
+              %0: f32[n0], %1: f32[n0] = fused {
+                %2: f32[n0] = mul_add(%x, 2.0_f32, 1.0_f32) {fast}
+                %3: f32[n0] = mul_add(%x, -1.5_f32, %2) {fast}
+                %4: f32[n0] = mul(%x, 2.0_f32)
+                %5: f32[n0] = add(%4, 1.0_f32) {fast}
+                %6: f32[n0] = mul(%5, 0.33333334_f32) {fast}
+                yield %3, %6
               }
-              %3: f32[n0, n1] = fused {
-                %4: f32[n0, 1] = sum(%y) {axes = [-1], keep}
-                %5: f32[n0, 1] = recip(%4) {fast}
-                %6: f32[n0, n1] = mul(%y, %5) {fast}
-                yield %6
-              }
-              %7: f32[n0] = fused {
-                %8: f32[n0] = mul(%x, 2.0_f32)
-                %9: f32[n0] = add(%8, 1.0_f32) {fast}
-                %10: f32[n0] = mul(%9, 0.33333334_f32) {fast}
+              %7: f32[n0, n1] = fused {
+                %8: f32[n0, 1] = sum(%y) {axes = [-1], keep}
+                %9: f32[n0, 1] = recip(%8) {fast}
+                %10: f32[n0, n1] = mul(%y, %9) {fast}
                 yield %10
               }
-              return %0, %3, %7
+              return %0, %7, %1
             }
         "#]],
     );

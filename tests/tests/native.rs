@@ -289,6 +289,53 @@ fn fields_that_are_copied_are_taken_for_scalars() {
     }
 }
 
+/// What reads the same tensors is one group, whatever the shapes turn out to be.
+#[test]
+fn groups_that_read_the_same_are_one() {
+    #[script(native)]
+    fn wave(x: &Tensor, y: &Tensor) -> (Tensor, Tensor, Tensor<bool>, Tensor) {
+        let (up, down) = (x.tanh() * 2.0, 1.0 - x * 0.5);
+        let near = (x - y).abs().lt(0.5);
+        (up, down, near, y.maximum(x) / 3.0)
+    }
+    #[script(native)]
+    fn after_all(x: &Tensor) -> (Tensor, Tensor) {
+        let half = x * 0.5;
+        // Depends on all of the first group, so that it cannot be one with it.
+        let total = half.cumsum(0);
+        (&half * 3.0 + 1.0, x - 2.0 + total)
+    }
+    #[script(native)]
+    fn apart(x: &Tensor, n: usize) -> (Tensor, Tensor) {
+        let (mut slow, mut fast) = (x.clone(), x * 0.0);
+        for _ in 0..n {
+            slow = &slow * 0.75 + x;
+            fast = &fast * 0.25 + x;
+        }
+        (slow, fast)
+    }
+    for n in [0, 1, 33, 128, 5000] {
+        let (x, y) = (values(n, 1), values(n, 5));
+        let row = values(1, 7);
+        let seen = |(a, b, c, d): &(Tensor, Tensor, Tensor<bool>, Tensor)| {
+            vec![bits(a), bits(b), c.to_vec().iter().map(|v| u32::from(*v)).collect(), bits(d)]
+        };
+        for (x, y) in [(&x, &y), (&x, &row), (&row, &y), (&x.reshape([n, 1]), &row)] {
+            same(|| wave(x, y), seen);
+        }
+        same(|| after_all(&x), |(a, b)| vec![bits(a), bits(b)]);
+        for trips in [0, 1, 9] {
+            same(|| apart(&x, trips), |(a, b)| vec![bits(a), bits(b)]);
+        }
+    }
+    let (x, y) = (values(40, 1), values(40, 5));
+    let explained = wave::lower(&x, &y).explain();
+    assert_eq!(explained.matches("one native kernel").count(), 2, "{explained}");
+    assert!(explained.contains("one native kernel: sub abs lt maximum div"), "{explained}");
+    let explained = apart::lower(&x, 3).explain();
+    assert!(explained.contains("all trips"), "{explained}");
+}
+
 #[test]
 fn misses_are_explained() {
     #[script(native)]

@@ -3,12 +3,14 @@
 //! row.
 //!
 //! Grouping looks at ops, element types and ranks only, never at sizes. A node joins the group of one of
-//! its producers unless a path from that group to the node leads through a node outside.
+//! its producers unless a path from that group to the node leads through a node outside. Groups of elementwise nodes that
+//! read the same tensors (`siblings.rs`) are joined at last: what they read goes by once.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fixedbitset::FixedBitSet;
 
+use super::siblings;
 use crate::graph::{Graph, Node};
 use crate::ids::{NodeId, RegionId, ValueId};
 use crate::ops::{Attrs, Op, rows};
@@ -71,14 +73,14 @@ pub(crate) fn fusible(graph: &Graph, node: &Node) -> bool {
 
 /// Which node of a region is in which group.
 #[derive(Default)]
-struct Groups {
-    of: HashMap<NodeId, usize>,
+pub(super) struct Groups {
+    pub(super) of: HashMap<NodeId, usize>,
     /// For each group, those on which it depends through a node outside.
-    behind: Vec<FixedBitSet>,
+    pub(super) behind: Vec<FixedBitSet>,
     /// For each node outside, the groups on which it depends.
     reach: Vec<FixedBitSet>,
     /// For each group what its reductions run over, if it has any.
-    extents: Vec<Option<Extent>>,
+    pub(super) extents: Vec<Option<Extent>>,
 }
 
 /// What makes a value.
@@ -120,6 +122,7 @@ impl Groups {
             };
             producer.extend(node.results.iter().map(|v| (*v, made)));
         }
+        siblings::join(graph, region, &mut groups);
         groups
     }
 
@@ -152,7 +155,7 @@ impl Groups {
     }
 
     /// Moves the members of one group to another; no path leads from one to the other outside.
-    fn merge(&mut self, from: usize, to: usize) {
+    pub(super) fn merge(&mut self, from: usize, to: usize) {
         self.of.values_mut().filter(|g| **g == from).for_each(|g| *g = to);
         self.extents[to] = self.extents[to].or(self.extents[from]);
         let moved = std::mem::take(&mut self.behind[from]);

@@ -13,6 +13,7 @@ mod fold;
 mod fuse;
 mod licm;
 mod relax;
+mod siblings;
 mod simplify;
 
 pub use cse::cse;

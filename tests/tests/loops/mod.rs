@@ -499,6 +499,11 @@ pub(crate) fn loops_in_which_all_elements_count() {
         let line = explained.lines().find(|line| line.contains("no kernel with its trips inside"));
         assert!(line.is_some_and(|line| line.contains(why) && line.contains("loops/mod.rs")), "{explained}");
     }
+    let explained = bodies::swapped::lower(&x, &x, 3).explain();
+    assert!(
+        explained.contains("a trip leaves a variable with the value that another one had"),
+        "{explained}"
+    );
 }
 
 /// Of no elements none is the largest: the line of the source is named, with a kernel as without one.
