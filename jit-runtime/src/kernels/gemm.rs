@@ -143,6 +143,7 @@ impl<T: Element> Gemm<T> {
     #[inline(always)]
     unsafe fn tile<S: Simd, const M: usize, const V: usize>(&self, simd: S, at: At<T::Mask<S>>) {
         let lanes = T::lanes::<S>();
+        // SAFETY: called for vectors that lie in the matrices.
         let whole = |from: *const T| unsafe { from.cast::<T::Vector<S>>().read_unaligned() };
         let mut sums = [[T::splat(simd, T::ZERO); V]; M];
         let row = |i: usize| self.x.row * (at.row + i) as isize + self.x.column * at.from as isize;

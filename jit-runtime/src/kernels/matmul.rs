@@ -471,6 +471,42 @@ mod tests {
         }
     }
 
+    /// Tiles of all sizes, at every level: nothing is written beside the rows of the result.
+    #[test]
+    fn only_the_result_is_written() {
+        fn one<T: Float + Product>(m: usize, k: usize, n: usize, from: fn(f64) -> T) {
+            let all = |n, seed| values(n, seed).into_iter().map(from).collect::<Vec<T>>();
+            let (a, b, other) = (all(m * k, 1), all(k * n, 2), from(7.5));
+            let stride = n + 3;
+            let mut to = vec![other; m * stride + 64];
+            // SAFETY: so many rows of so many elements lie there.
+            unsafe { T::product(&a, &b, to.as_mut_ptr(), stride, [m, k, n]) };
+            for (at, v) in to.iter().enumerate() {
+                let (i, j) = (at / stride, at % stride);
+                if i >= m || j >= n {
+                    assert!(*v == other, "[{m}, {k}] x [{k}, {n}] at {i}, {j}");
+                    continue;
+                }
+                let pairs: Vec<(T, T)> = (0..k).map(|p| (a[i * k + p], b[p * n + j])).collect();
+                let expected = chain(&pairs, T::ZERO, T::fma, T::plus);
+                assert!(
+                    v.canonical_bits() == expected.canonical_bits(),
+                    "[{m}, {k}] x [{k}, {n}] at {i}, {j}"
+                );
+            }
+        }
+        for level in 0..super::super::levels().len() {
+            super::super::choose_level(Some(level));
+            for (m, n) in (1..=10).flat_map(|m| [1, 2, 7, 8, 9, 31, 48, 49, 65, 97, 130].map(|n| (m, n))) {
+                for k in [1, 3, 520] {
+                    one::<f32>(m, k, n, |v| v as f32);
+                    one::<f64>(m, k, n, |v| v);
+                }
+            }
+        }
+        super::super::choose_level(None);
+    }
+
     #[test]
     fn a_sum_of_nothing_is_zero() {
         let mut to = [7.0_f32; 6];

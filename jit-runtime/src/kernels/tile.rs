@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 use super::arch;
 use super::native::Loop;
 use super::table::Kernel;
-use crate::few::few;
 
 /// Tiles are multiples of this many elements, and every access is to whole multiples.
 pub(crate) const GROUP: usize = 64;
@@ -100,11 +99,8 @@ impl Program {
         if let Some(native) = &self.native
             && inputs.iter().zip(native.inputs()).all(|(s, i)| !s.splat || i.scalar)
         {
-            return few(inputs.len(), std::ptr::null(), |starts| {
-                starts.iter_mut().zip(inputs).for_each(|(to, s)| *to = s.start);
-                // SAFETY: passed on.
-                unsafe { native.run(starts, outputs, n) }
-            });
+            // SAFETY: passed on.
+            return unsafe { native.run(inputs.iter().map(|s| s.start), outputs.iter().copied(), n) };
         }
         // SAFETY: passed on.
         unsafe { Runner::new(self, n).run(inputs, outputs, n) };
@@ -229,15 +225,9 @@ impl Runner<'_> {
                 (false, _) => input.start.wrapping_add(at * self.program.inputs[i]),
             };
             let given = inputs.iter().zip(native.inputs()).enumerate().map(read);
-            few(inputs.len(), std::ptr::null(), |reads| {
-                reads.iter_mut().zip(given).for_each(|(to, from)| *to = from);
-                few(outputs.len(), std::ptr::null_mut(), |writes| {
-                    let starts = outputs.iter().zip(&self.program.outputs);
-                    writes.iter_mut().zip(starts).for_each(|(to, (o, size))| *to = o.wrapping_add(at * size));
-                    // SAFETY: by the caller, for the elements from `at` on.
-                    unsafe { native.run(reads, writes, m) };
-                });
-            });
+            let starts = outputs.iter().zip(&self.program.outputs).map(|(o, size)| o.wrapping_add(at * size));
+            // SAFETY: by the caller, for the elements from `at` on.
+            unsafe { native.run(given, starts, m) };
             at += m;
         }
     }

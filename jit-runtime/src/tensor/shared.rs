@@ -63,9 +63,12 @@ const KEPT: usize = 8;
 /// As many, at least, before one of them is given other sizes.
 const ENOUGH: usize = 4;
 
+/// Views with their keys.
+type Keyed = Vec<(u64, Arc<View>)>;
+
 thread_local! {
     /// The small views that a thread keeps, by the class of their buffers, which nobody else holds.
-    static SMALL: RefCell<[Vec<(u64, Arc<View>)>; storage::SMALL]> =
+    static SMALL: RefCell<[Keyed; storage::SMALL]> =
         const { RefCell::new([const { Vec::new() }; storage::SMALL]) };
 }
 
@@ -112,7 +115,7 @@ fn last(view: Arc<View>) {
 
 /// One of the views for these sizes: one that has them, if there is one.
 #[inline]
-fn kept(views: &mut Vec<(u64, Arc<View>)>, dtype: DType, shape: &[usize]) -> Option<Arc<View>> {
+fn kept(views: &mut Keyed, dtype: DType, shape: &[usize]) -> Option<Arc<View>> {
     let key = key_of(dtype, shape);
     if key != OTHER
         && let Some(at) = views.iter().rposition(|v| v.0 == key)
@@ -123,7 +126,7 @@ fn kept(views: &mut Vec<(u64, Arc<View>)>, dtype: DType, shape: &[usize]) -> Opt
 }
 
 /// One of the views, with other sizes than it had.
-fn changed(views: &mut Vec<(u64, Arc<View>)>, dtype: DType, shape: &[usize], key: u64) -> Option<Arc<View>> {
+fn changed(views: &mut Keyed, dtype: DType, shape: &[usize], key: u64) -> Option<Arc<View>> {
     if views.len() < ENOUGH {
         return None;
     }
@@ -189,7 +192,7 @@ impl RawTensor {
     pub(crate) fn in_buffer(dtype: DType, shape: &[usize], buffer: Buffer) -> RawTensor {
         let key = key_of(dtype, shape);
         let (strides, shape) = (row_major(shape), Sizes::from_slice(shape));
-        RawTensor::of(Arc::new(View { buffer, dtype, offset: 0, shape, strides, contiguous: true, key: key }))
+        RawTensor::of(Arc::new(View { buffer, dtype, offset: 0, shape, strides, contiguous: true, key }))
     }
 
     /// A view with other sizes, strides and start.

@@ -265,13 +265,18 @@ impl Loop {
     /// # Safety
     /// Inputs can be read and outputs written for `n` elements, of scalars one; outputs overlap neither inputs nor each
     /// other, and nobody else uses them meanwhile.
-    pub(super) unsafe fn run(&self, inputs: &[*const u8], outputs: &[*mut u8], n: usize) {
+    pub(super) unsafe fn run(
+        &self,
+        inputs: impl Iterator<Item = *const u8>,
+        outputs: impl Iterator<Item = *mut u8>,
+        n: usize,
+    ) {
         let (input, output) = (Input { dtype: DType::Bool, scalar: false }, DType::Bool);
-        few(inputs.len(), (input, std::ptr::null()), |typed| {
-            typed.iter_mut().zip(&self.inputs).zip(inputs).for_each(|((to, i), start)| *to = (*i, *start));
-            few(outputs.len(), (output, std::ptr::null_mut()), |given| {
+        few(self.inputs.len(), (input, std::ptr::null()), |typed| {
+            typed.iter_mut().zip(&self.inputs).zip(inputs).for_each(|((to, i), start)| *to = (*i, start));
+            few(self.outputs.len(), (output, std::ptr::null_mut()), |given| {
                 let types = self.outputs.iter().zip(outputs);
-                given.iter_mut().zip(types).for_each(|(to, (o, start))| *to = (*o, *start));
+                given.iter_mut().zip(types).for_each(|(to, (o, start))| *to = (*o, start));
                 // SAFETY: passed on.
                 unsafe { self.run_typed(typed, given, n) };
             });

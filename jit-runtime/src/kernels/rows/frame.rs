@@ -173,7 +173,7 @@ impl<'a> Frame<'a> {
         {
             let starts: SmallVec<[*const u8; 6]> = streams.iter().map(|s| s.start).collect();
             // SAFETY: as below.
-            return unsafe { native.run(&starts, &outputs, span.rows) };
+            return unsafe { native.run(starts.iter().copied(), outputs.iter().copied(), span.rows) };
         }
         // SAFETY: row slots have room for whole groups; results as the caller says.
         unsafe { part.program.run(&streams, &outputs, span.rows) };
@@ -267,7 +267,7 @@ impl<'a> Frame<'a> {
         {
             let starts: SmallVec<[*const u8; 6]> = streams.iter().map(|s| s.start).collect();
             // SAFETY: as below; a splat is a value of the row, or one for all.
-            return unsafe { native.run(&starts, &outputs, count) };
+            return unsafe { native.run(starts.iter().copied(), outputs.iter().copied(), count) };
         }
         // SAFETY: slots have room for whole groups; results as the caller says.
         unsafe { part.program.run(&streams, &outputs, count) };
