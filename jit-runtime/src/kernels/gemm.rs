@@ -104,19 +104,26 @@ elements! {
         mask_load_ptr_f64s mask_store_ptr_f64s;
 }
 
-/// The largest tile of so many registers, in rows: three vectors wide, so that a quarter of them is left for what is read.
+/// The rows of a tile at most, with so many registers: its sums, a row of vectors and one factor have to fit, and a mask
+/// where masks are vectors. A sum that does not would take twice the time of all others.
 const fn tall(registers: usize) -> usize {
-    registers / 4
+    if registers >= 32 { 8 } else { 6 }
 }
 
-/// Vectors of a tile.
-const WIDE: usize = 3;
-/// Of one with half the rows.
-const WIDEST: usize = 2 * WIDE;
+/// The vectors of a tile of so many rows at most: where there are few rows, enough sums for those that take the same steps
+/// not to wait for each other.
+const fn wide(registers: usize, rows: usize) -> usize {
+    let few = 2 * rows <= tall(registers);
+    match (registers >= 32, few) {
+        (true, true) => 6,
+        (true, false) | (false, true) => 3,
+        (false, false) => 2,
+    }
+}
 
 /// Whether there are tiles of this size.
 const fn fits(registers: usize, rows: usize, vectors: usize) -> bool {
-    rows <= tall(registers) && (vectors <= WIDE || 2 * rows <= tall(registers))
+    rows <= tall(registers) && vectors <= wide(registers, rows)
 }
 
 /// The `i`th of so many parts of `n`, which differ by one at most.
@@ -225,7 +232,7 @@ impl<T: Element> WithSimd for &Gemm<T> {
         let [m, k, n] = self.size;
         let (lanes, tall) = (T::lanes::<S>(), tall(S::REGISTER_COUNT));
         let vectors = n.div_ceil(lanes);
-        let panels = vectors.div_ceil(if 2 * m <= tall { WIDEST } else { WIDE });
+        let panels = vectors.div_ceil(wide(S::REGISTER_COUNT, m));
         let tiles = m.div_ceil(tall);
         for panel in (0..panels).map(|i| part(vectors, panels, i)) {
             let column = panel.start * lanes;

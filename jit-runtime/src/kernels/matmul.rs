@@ -248,17 +248,20 @@ fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
 const SMALL: usize = 16 * 16 * 16;
 /// Bytes of a right matrix from which on faer, which packs it, is faster.
 const FAR: usize = 8 << 20;
-/// So are products of some rows where the rows of the right matrix are multiples of this many bytes apart, so that they
-/// share few places of the cache: from so many rows on, which are four times as many for each half of the distance.
-const CONFLICT: usize = 8 << 10;
-const ROWS: usize = 32;
+/// So are products where the rows of the right matrix are multiples of some KiB apart: what a panel reads then finds few
+/// places of the cache, the fewer, the narrower it is. A product of few rows is done before packing pays.
+fn conflicts(m: usize, stride: usize) -> bool {
+    let apart = |kib: usize| stride.is_multiple_of(kib << 10);
+    match arch() {
+        #[cfg(target_arch = "x86_64")]
+        pulp::Arch::V4(_) => (m >= 32 && apart(8)) || (m >= 256 && apart(4)),
+        _ => m >= 8 && apart(4),
+    }
+}
 
 /// Whether our own tiles are faster than faer for `y`, whose rows are `stride` bytes apart.
 fn by_tiles([m, k, n]: [usize; 3], size: usize, stride: usize) -> bool {
-    let conflicts = k > 1
-        && (m >= ROWS && stride.is_multiple_of(CONFLICT)
-            || m >= 8 * ROWS && stride.is_multiple_of(CONFLICT / 2));
-    k * n * size <= FAR && !conflicts && !matches!(arch(), pulp::Arch::Scalar)
+    k * n * size <= FAR && (k == 1 || !conflicts(m, stride)) && !matches!(arch(), pulp::Arch::Scalar)
 }
 
 /// By our own tiles.
