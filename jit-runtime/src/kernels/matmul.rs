@@ -223,25 +223,45 @@ fn batches<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     }
 }
 
-/// Splits the larger side of the result into one panel for each thread.
+/// Pieces of a product for each thread: one that has to be woken takes fewer.
+const PIECES: usize = 4;
+/// From so many multiply-adds on there is one, as waking takes no time beside it.
+const LONG: usize = 1 << 27;
+
+/// Splits the larger side of the result into panels for the threads.
 fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
     let (m, k, n) = (x.nrows(), x.ncols(), y.ncols());
     let threads = threads::count();
     if threads == 1 || m * k * n < PARALLEL {
         return sequential(to, x, y);
     }
+    let by_rows = m >= n;
+    let side = if by_rows { m } else { n };
     // Panels of fewer than two rows or columns would go another way through faer.
-    if m >= n {
-        let at = (m / 2).next_multiple_of(16).min(m - 2);
-        let (top, bottom) = to.split_at_row_mut(at);
-        let (x0, x1) = x.split_at_row(at);
-        threads::join(|| sequential(top, x0, y), || sequential(bottom, x1, y));
-    } else {
-        let at = (n / 2).next_multiple_of(16).min(n - 2);
-        let (left, right) = to.split_at_col_mut(at);
-        let (y0, y1) = y.split_at_col(at);
-        threads::join(|| sequential(left, x, y0), || sequential(right, x, y1));
+    let pieces = if m * k * n < LONG { threads * PIECES } else { threads };
+    let width = side.div_ceil(pieces).next_multiple_of(32);
+    let mut all = Vec::new();
+    let (mut to, mut x, mut y) = (to, x, y);
+    for left in (0..side).step_by(width).map(|at| side - at) {
+        let width = if left < width + 2 { left } else { width };
+        let (first, rest);
+        if by_rows {
+            (first, rest) = to.split_at_row_mut(width);
+            let (a, others) = x.split_at_row(width);
+            all.push((first, a, y));
+            x = others;
+        } else {
+            (first, rest) = to.split_at_col_mut(width);
+            let (b, others) = y.split_at_col(width);
+            all.push((first, x, b));
+            y = others;
+        }
+        to = rest;
+        if width == left {
+            break;
+        }
     }
+    threads::one_each(all, &|_, (to, x, y)| sequential(to, x, y));
 }
 
 /// Products of at most so many multiply-adds go another way through faer, which depends on the layout: they are all ours.
