@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// A number to add to. The thread that came first needs no locked instruction, which would take as long as ten additions
-/// of a small tensor.
+/// A number to add to. The thread that came first needs no locked instruction, a tenth of a small call.
 #[derive(Default)]
 pub(crate) struct Counter {
     /// The address of [`HERE`] of that thread.
