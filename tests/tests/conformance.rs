@@ -382,3 +382,27 @@ conform! {
 fn v2(x: &Tensor) -> Tensor {
     x * x
 }
+
+/// One number, or one row, beside many: around the lengths for which copies of them are written out.
+#[test]
+fn numbers_and_rows_beside_tensors_of_all_lengths() {
+    jit_runtime::set_threads(1);
+    for n in [1, 63, 64, 65, 511, 512, 513, 2047, 2048, 2049, 2112, 4096, 5000, 10_001] {
+        let x = Tensor::from((0..n).map(|i| (i % 251) as f32 - 100.0).collect::<Vec<f32>>());
+        let doubled: Vec<f32> = x.to_vec().iter().map(|v| v * 2.5).collect();
+        assert_eq!((&x * 2.5).to_vec(), doubled, "{n}");
+        let below: Vec<bool> = x.to_vec().iter().map(|v| *v < 3.0).collect();
+        assert_eq!(x.lt(3.0).to_vec(), below, "{n}");
+    }
+    for (rows, columns) in [(3, 5), (700, 3), (5, 511), (5, 512), (5, 513), (41, 100), (3000, 1)] {
+        let x = Tensor::from((0..rows * columns).map(|i| (i % 89) as f64).collect::<Vec<f64>>());
+        let row = Tensor::from((0..columns).map(|i| i as f64 * 0.5).collect::<Vec<f64>>());
+        let sum = x.reshape([rows, columns]) + &row;
+        let expected: Vec<f64> = x
+            .to_vec()
+            .chunks(columns)
+            .flat_map(|r| r.iter().zip(row.to_vec()).map(|(a, b)| a + b).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(sum.to_vec(), expected, "{rows} x {columns}");
+    }
+}

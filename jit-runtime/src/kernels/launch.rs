@@ -124,8 +124,10 @@ pub(crate) fn launch(
     nest.run(program, &streams, results, cost);
 }
 
-/// Elements of a splat that are written out for a kernel at a time.
+/// Elements of a splat that are written out for a kernel at a time; of longer tensors more, as each call interrupts what
+/// the memory delivers.
 const SPLAT: usize = 512;
+const LONG_SPLAT: usize = 4 * SPLAT;
 
 /// One kernel over row-major operands of the shape `sizes`, rows that stand for all rows, and single elements, on this
 /// thread; the result has elements of type `to`. `None` where that does not pay, or does not fit.
@@ -147,7 +149,6 @@ pub(crate) fn single(
     let mut streams = [Stream::NONE; 3];
     let streams = &mut streams[..operands.len()];
     streams.iter_mut().zip(operands).for_each(|(to, o)| *to = stream(o, n));
-    let mut filled = [const { MaybeUninit::<[u64; SPLAT]>::uninit() }; 3];
     let mut row = 1;
     for (s, o) in streams.iter_mut().zip(operands) {
         if let Operand::Tensor(t) = o
@@ -161,36 +162,66 @@ pub(crate) fn single(
             row = row.max(t.len());
         }
     }
-    let mut splat = false;
-    let mut whole = n.next_multiple_of(GROUP);
-    for (((s, o), dtype), copy) in streams.iter().zip(operands).zip(dtypes).zip(&mut filled) {
-        let size = dtype.size();
-        if s.splat && o.len() > 1 {
-            splat = true;
-            // SAFETY: a row is readable, and the copy has room for as many.
-            unsafe { repeat(copy.as_mut_ptr().cast(), s.start, o.len() * size, SPLAT.min(whole) * size) };
-        } else if s.splat {
-            splat = true;
-            // SAFETY: one element is readable, and the copy has room for as many.
-            unsafe { tile::fill(copy.as_mut_ptr().cast(), s.start, size, SPLAT.min(whole)) };
-        } else if whole * size > s.readable || (size == 1 && whole > n) {
-            whole = n;
-        }
-    }
-    let step = if splat { SPLAT / row * row } else { whole };
-    let start = out.buffer.start();
-    for at in (0..whole).step_by(step) {
-        let from = |i: usize| match streams.get(i) {
-            Some(s) if s.splat => filled[i].as_ptr().cast(),
-            Some(s) => s.start.wrapping_add(at * dtypes[i].size()),
-            None => std::ptr::null(),
-        };
-        let dst = start.wrapping_add(at * to.size());
-        // SAFETY: operands are readable for whole groups, or the count is exact; the result is fresh and padded to
-        // whole groups.
-        unsafe { kernel(dst, from(0), from(1), from(2), step.min(whole - at)) };
+    let given = Given { operands, streams, dtypes, row };
+    if n <= LONG_SPLAT {
+        given.run::<SPLAT>(kernel, &out, n);
+    } else {
+        given.run_long(kernel, &out, n);
     }
     Some(out)
+}
+
+/// The operands of one kernel.
+struct Given<'a> {
+    operands: &'a [Operand<'a>],
+    streams: &'a [Stream],
+    dtypes: &'a [DType],
+    /// Elements of what stands for all rows.
+    row: usize,
+}
+
+impl Given<'_> {
+    /// As [`Given::run`], in a frame of its own, since the copies of long tensors are larger.
+    #[inline(never)]
+    fn run_long(&self, kernel: Kernel, out: &RawTensor, n: usize) {
+        self.run::<LONG_SPLAT>(kernel, out, n);
+    }
+
+    /// Runs a kernel, splats and rows of which are written out for up to `SPLAT` elements.
+    #[inline(always)]
+    fn run<const SPLAT: usize>(&self, kernel: Kernel, out: &RawTensor, n: usize) {
+        let Given { operands, streams, dtypes, row } = self;
+        let mut filled = [const { MaybeUninit::<[u64; SPLAT]>::uninit() }; 3];
+        let mut splat = false;
+        let mut whole = n.next_multiple_of(GROUP);
+        for (((s, o), dtype), copy) in streams.iter().zip(*operands).zip(*dtypes).zip(&mut filled) {
+            let size = dtype.size();
+            if s.splat && o.len() > 1 {
+                splat = true;
+                // SAFETY: a row is readable, and the copy has room for as many.
+                unsafe { repeat(copy.as_mut_ptr().cast(), s.start, o.len() * size, SPLAT.min(whole) * size) };
+            } else if s.splat {
+                splat = true;
+                // SAFETY: one element is readable, and the copy has room for as many.
+                unsafe { tile::fill(copy.as_mut_ptr().cast(), s.start, size, SPLAT.min(whole)) };
+            } else if whole * size > s.readable || (size == 1 && whole > n) {
+                whole = n;
+            }
+        }
+        let step = if splat { SPLAT / row * row } else { whole };
+        let start = out.buffer.start();
+        for at in (0..whole).step_by(step) {
+            let from = |i: usize| match streams.get(i) {
+                Some(s) if s.splat => filled[i].as_ptr().cast(),
+                Some(s) => s.start.wrapping_add(at * dtypes[i].size()),
+                None => std::ptr::null(),
+            };
+            let dst = start.wrapping_add(at * out.dtype.size());
+            // SAFETY: operands are readable for whole groups, or the count is exact; the result is fresh and padded to
+            // whole groups.
+            unsafe { kernel(dst, from(0), from(1), from(2), step.min(whole - at)) };
+        }
+    }
 }
 
 /// Fills `to` with as many bytes, by repeating those from `from` on.
