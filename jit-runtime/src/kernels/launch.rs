@@ -187,11 +187,11 @@ impl Given<'_> {
         self.run::<LONG_SPLAT>(kernel, out, n);
     }
 
-    /// Runs a kernel, splats and rows of which are written out for up to `SPLAT` elements.
+    /// Runs a kernel, splats and rows of which are written out for up to `LEN` elements.
     #[inline(always)]
-    fn run<const SPLAT: usize>(&self, kernel: Kernel, out: &RawTensor, n: usize) {
+    fn run<const LEN: usize>(&self, kernel: Kernel, out: &RawTensor, n: usize) {
         let Given { operands, streams, dtypes, row } = self;
-        let mut filled = [const { MaybeUninit::<[u64; SPLAT]>::uninit() }; 3];
+        let mut filled = [const { MaybeUninit::<[u64; LEN]>::uninit() }; 3];
         let mut splat = false;
         let mut whole = n.next_multiple_of(GROUP);
         for (((s, o), dtype), copy) in streams.iter().zip(*operands).zip(*dtypes).zip(&mut filled) {
@@ -199,16 +199,16 @@ impl Given<'_> {
             if s.splat && o.len() > 1 {
                 splat = true;
                 // SAFETY: a row is readable, and the copy has room for as many.
-                unsafe { repeat(copy.as_mut_ptr().cast(), s.start, o.len() * size, SPLAT.min(whole) * size) };
+                unsafe { repeat(copy.as_mut_ptr().cast(), s.start, o.len() * size, LEN.min(whole) * size) };
             } else if s.splat {
                 splat = true;
                 // SAFETY: one element is readable, and the copy has room for as many.
-                unsafe { tile::fill(copy.as_mut_ptr().cast(), s.start, size, SPLAT.min(whole)) };
+                unsafe { tile::fill(copy.as_mut_ptr().cast(), s.start, size, LEN.min(whole)) };
             } else if whole * size > s.readable || (size == 1 && whole > n) {
                 whole = n;
             }
         }
-        let step = if splat { SPLAT / row * row } else { whole };
+        let step = if splat { LEN / row * row } else { whole };
         let start = out.buffer.start();
         for at in (0..whole).step_by(step) {
             let from = |i: usize| match streams.get(i) {
