@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::graph::{Graph, Node};
 use crate::ids::ValueId;
 use crate::ops::{Class, Op};
+use crate::passes::fusible;
 
 /// Why a loop is neither a [`Trips`](crate::trips::Trips) nor an [`Until`](crate::until::Until): the first thing found in
 /// it that those do not have.
@@ -15,7 +16,7 @@ pub fn of_loop(graph: &Graph, node: &Node) -> String {
         None => format!("`{}` {what}", n.op.name()),
     };
     if let Some(other) = nodes.iter().find(|n| is_more(n)) {
-        return said(other, "is computed from more than one element");
+        return said(other, "is no elementwise op");
     }
     if let Some(inner) = nodes.iter().find(|n| n.op == Op::Loop) {
         return said(inner, "stands in it");
@@ -29,13 +30,13 @@ pub fn of_loop(graph: &Graph, node: &Node) -> String {
              `max` and `min`",
         );
     }
+    let computes = |n: &&&Node| n.op.is_elementwise() && graph.ty(n.results[0]).is_tensor();
+    if let Some(failing) = nodes.iter().filter(computes).find(|n| !fusible(graph, n)) {
+        return said(failing, "can fail by the values that it meets");
+    }
     let changing = changing(graph, node, &nodes);
-    let takes_part = |n: &&&Node| {
-        n.op.is_elementwise()
-            && graph.ty(n.results[0]).is_tensor()
-            && n.operands.iter().any(|v| changing.contains(v))
-    };
-    if let Some(reader) = nodes.iter().find(takes_part) {
+    let takes_part = |n: &&&Node| n.operands.iter().any(|v| changing.contains(v));
+    if let Some(reader) = nodes.iter().filter(computes).find(takes_part) {
         return said(reader, "reads a host number that changes from trip to trip");
     }
     let chooses = |n: &&&Node| n.op == Op::If && n.results.iter().any(|v| graph.ty(*v).is_tensor());
@@ -45,10 +46,14 @@ pub fn of_loop(graph: &Graph, node: &Node) -> String {
     let body = &graph.regions[node.regions[1]];
     let carried = &body.args[usize::from(node.attrs.keep)..];
     let moves = body.results.iter().zip(carried).any(|(v, own)| v != own && carried.contains(v));
-    match moves {
-        true => "a trip leaves a variable with the value that another one had".into(),
-        false => "its trips compute no tensors element by element".into(),
-    }
+    let why = match nodes.iter().any(|n| computes(&n)) {
+        _ if moves => "a trip leaves a variable with the value that another one had",
+        true => {
+            "its condition, or a host number that it carries, is of another form than kernels are written for"
+        }
+        false => "its trips compute no tensors",
+    };
+    why.into()
 }
 
 /// The nodes of a loop, those of groups and branches included.

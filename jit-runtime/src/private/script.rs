@@ -5,7 +5,6 @@ use crate::error::{Error, Result, catch, fail};
 use crate::exec::frame::Frame;
 use crate::script::{is_eager, pack, unpack};
 use crate::tensor::Any;
-use crate::tensor::lent::Lent;
 use crate::trace;
 
 fn structure<H: CallWith<A>, A>() -> (Vec<Tree>, Tree) {
@@ -25,7 +24,7 @@ fn with_leaves<H: CallWith<A> + Scripted, A, R>(args: &A, body: impl FnOnce(&[Va
     if trees.iter().all(Tree::is_flat) {
         return body(&stream);
     }
-    body(&pack(trees, stream.to_vec()).into_iter().collect::<Lent>())
+    body(&pack(trees, stream.to_vec()))
 }
 
 /// The leaves of the arguments with their places in the recording of this thread.

@@ -67,14 +67,6 @@ impl<'v> Extend<&'v Val> for Lent<'v> {
     }
 }
 
-impl FromIterator<Val> for Lent<'_> {
-    fn from_iter<I: IntoIterator<Item = Val>>(vals: I) -> Self {
-        let mut lent = Lent::default();
-        vals.into_iter().for_each(|val| lent.push(val));
-        lent
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -212,6 +212,25 @@ macro_rules! bodies {
             }
 
             #[$script]
+            pub(crate) fn doubling(x: &Tensor, n: usize) -> Tensor {
+                let (mut y, mut i) = (x.clone(), 1);
+                while i * 2 < n {
+                    y = &y * 0.5;
+                    i += 1;
+                }
+                y
+            }
+
+            #[$script]
+            pub(crate) fn divided(x: &Tensor<i32>, n: usize) -> Tensor<i32> {
+                let mut y = x * 100;
+                for _ in 0..n {
+                    y = &y / (x * x + 1);
+                }
+                y
+            }
+
+            #[$script]
             pub(crate) fn above(x: &Tensor) -> (Tensor, usize) {
                 let mut y = x.clone();
                 let mut trips = 0;
@@ -295,6 +314,11 @@ impl Bits for Tensor {
 impl Bits for Tensor<f64> {
     fn bits(&self) -> Vec<Vec<u32>> {
         vec![self.to_vec().iter().flat_map(|v| [v.to_bits() as u32, (v.to_bits() >> 32) as u32]).collect()]
+    }
+}
+impl Bits for Tensor<i32> {
+    fn bits(&self) -> Vec<Vec<u32>> {
+        vec![self.to_vec().iter().map(|v| *v as u32).collect()]
     }
 }
 impl Bits for Tensor<bool> {
@@ -493,12 +517,20 @@ pub(crate) fn loops_in_which_all_elements_count() {
         (bodies::settling::lower(&x).explain(), "takes all elements together"),
         (bodies::numbered::lower(&x, 3).explain(), "reads a host number that changes from trip to trip"),
         (bodies::counted::lower(&x, 3).explain(), "reads a host number that changes from trip to trip"),
-        (bodies::shifted::lower(&x, 3).explain(), "is computed from more than one element"),
+        (bodies::shifted::lower(&x, 3).explain(), "is no elementwise op"),
     ] {
         assert!(!explained.contains("all trips"), "{explained}");
         let line = explained.lines().find(|line| line.contains("no kernel with its trips inside"));
         assert!(line.is_some_and(|line| line.contains(why) && line.contains("loops/mod.rs")), "{explained}");
     }
+    for n in [0, 1, 5, 9] {
+        same(|| bodies::doubling(&x, n));
+        same(|| bodies::divided(&x.cast(), n));
+    }
+    let explained = bodies::divided::lower(&x.cast(), 3).explain();
+    assert!(explained.contains("can fail by the values that it meets"), "{explained}");
+    let explained = bodies::doubling::lower(&x, 3).explain();
+    assert!(explained.contains("its condition, or a host number that it carries"), "{explained}");
     let explained = bodies::swapped::lower(&x, &x, 3).explain();
     assert!(
         explained.contains("a trip leaves a variable with the value that another one had"),
