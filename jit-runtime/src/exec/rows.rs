@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::group::{self, Arg, Failure, Group, Member, Results, broadcast};
 use super::{counters, ops};
 use crate::kernels;
+use crate::kernels::exps::{self, Exps};
 use crate::kernels::launch::{self, Operand};
 use crate::kernels::native;
 use crate::kernels::rows::{Feed, Fold, Part, Schedule, Slot, Source, Stage, Summed};
@@ -26,6 +27,8 @@ pub(crate) struct Rows {
     whole: bool,
     /// Rough cost of an element, in additions.
     cost: usize,
+    /// Whether it is `softmax`, which is done in one go where its rows allow.
+    softmax: bool,
     schedules: Mutex<Vec<(Levels, Arc<Schedule>)>>,
 }
 
@@ -46,7 +49,8 @@ impl Rows {
         let ops =
             members.iter().map(|m| form::Member { op: m.op, args: m.args.to_vec(), from: m.from, to: m.to });
         let form = Form { members: ops.collect(), inputs, outputs };
-        Ok(Rows { members, form, whole, cost, schedules: Mutex::default() })
+        let softmax = !whole && is_softmax(&form);
+        Ok(Rows { members, form, whole, cost, softmax, schedules: Mutex::default() })
     }
 
     /// Why a part of it has no native kernel, if one has none. Which parts it has follows from the shapes; this is for
@@ -59,6 +63,14 @@ impl Rows {
 
     /// Runs the group; gives one tensor for each output.
     pub(crate) fn run(&self, inputs: &[&Val]) -> Result<Results, Failure> {
+        if let (true, [Val::Tensor(x), Val::Scalar(zero)]) = (self.softmax, inputs)
+            && let Some(result) = match x.dtype {
+                DType::F64 => softmax::<f64>(x, *zero, self.cost),
+                _ => softmax::<f32>(x, *zero, self.cost),
+            }
+        {
+            return Ok(Results::from_iter([result]));
+        }
         let operands: SmallVec<[Operand; 6]> = inputs
             .iter()
             .zip(&self.form.inputs)
@@ -187,7 +199,9 @@ pub(super) fn along_last(op: Op, steps: &'static [rows::Step], x: &RawTensor) ->
     let group = match known {
         Some(group) => group,
         None => {
-            let group = Arc::new(of_steps(steps, x.dtype)?);
+            let form = form_of(steps, x.dtype);
+            let members = group::members(&form, std::iter::repeat(None));
+            let group = Arc::new(Rows::new(members, form.inputs, form.outputs, false)?);
             KNOWN.write().unwrap_or_else(PoisonError::into_inner).push((key, group.clone()));
             group
         }
@@ -197,8 +211,8 @@ pub(super) fn along_last(op: Op, steps: &'static [rows::Step], x: &RawTensor) ->
     results.pop().ok_or_else(|| "gave no result".into())
 }
 
-/// The group of steps whose inputs are the op's operand and 0.
-fn of_steps(steps: &[rows::Step], dtype: DType) -> Result<Rows, String> {
+/// The form of steps whose inputs are the op's operand and 0.
+fn form_of(steps: &[rows::Step], dtype: DType) -> Form {
     let member = |(op, parts): &rows::Step| {
         let args = parts.iter().map(|p| match p {
             rows::Part::X => Arg::Input(0),
@@ -209,10 +223,28 @@ fn of_steps(steps: &[rows::Step], dtype: DType) -> Result<Rows, String> {
         let mask = |op: Op| op.is_test() || op == Op::Or;
         let from = if *op == Op::Or { DType::Bool } else { dtype };
         let to = if mask(*op) { DType::Bool } else { dtype };
-        Member { op: *op, args: args.collect(), from, to, at: None }
+        form::Member { op: *op, args: args.collect(), from, to }
     };
     let inputs = [false, true].map(|scalar| Input { dtype, scalar });
-    Rows::new(steps.iter().map(member).collect(), inputs.to_vec(), vec![steps.len() - 1], false)
+    let (members, outputs) = (steps.iter().map(member).collect(), vec![steps.len() - 1]);
+    Form { members, inputs: inputs.to_vec(), outputs }
+}
+
+fn is_softmax(form: &Form) -> bool {
+    let (steps, x) = (rows::steps(Op::Softmax).unwrap_or(&[]), form.inputs.first());
+    form.members.len() == steps.len() && x.is_some_and(|x| *form == form_of(steps, x.dtype))
+}
+
+/// Softmax in one go; `None` where its rows do not allow it.
+fn softmax<T: Exps>(x: &RawTensor, zero: Scalar, cost: usize) -> Option<RawTensor> {
+    let n = *x.shape.last()?;
+    if x.len() == 0 || !exps::takes::<T>(n) {
+        return None;
+    }
+    let mut out = RawTensor::uninit(x.dtype, &x.shape);
+    exps::softmax(x.contiguous().as_slice()?, n, T::from_scalar(zero), out.fresh(), cost);
+    counters::kernel(1);
+    Some(out)
 }
 
 /// A copy of an operand that cannot be read in place.

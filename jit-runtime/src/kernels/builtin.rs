@@ -5,7 +5,8 @@ use jit_ir::numerics::LANES;
 use jit_ir::ops::lanes::Unary;
 use pulp::Simd;
 
-use super::native::packs::{Eight, Four, One, Pack, Turns, approximate, put, take, unary};
+use super::exps;
+use super::native::packs::{Eight, Four, One, Pack, Turns, put, take, unary};
 use super::native::{Kernel, Native, Summing, Tile, approximated, exact};
 use super::wide;
 
@@ -60,10 +61,10 @@ macro_rules! pack {
     };
 }
 
-/// A kernel that sums a value that it computes, and may write it, too: the last output is the sum.
+/// A kernel that sums a value that it computes.
 macro_rules! summed {
     ($T:ident $wide:ident $lanes:ident $name:ident $form:expr, ($($i:ident: $kind:ident $at:literal),*)
-        -> $value:expr, ($($o:ident: $k:literal)?), $sum:literal) => {
+        -> $value:expr) => {
         struct $name;
         impl $name {
             #[inline(always)]
@@ -75,23 +76,19 @@ macro_rules! summed {
             #[inline(always)]
             fn in_turns<S: Simd, P: Turns>(simd: S, mut tile: Tile<'_>) {
                 $(let $i = input!(tile $kind $T $at);)*
-                $(let $o = &mut tile.output::<$T>($k)[..tile.len()];)?
                 let rows = tile.len() / LANES;
                 let mut last = [-0.0; LANES];
                 for j in rows * LANES..tile.len() {
-                    let value = Self::value::<One>($(Pack::one(value!($kind $i j))),*).value();
-                    $($o[j] = value;)?
-                    last[j - rows * LANES] = value;
+                    last[j - rows * LANES] = Self::value::<One>($(Pack::one(value!($kind $i j))),*).value();
                 }
                 let row = |row| {
                     let mut values = [0.0; LANES];
                     for j in 0..LANES / P::N {
                         put::<_, LANES, P>(&mut values, j, Self::value($(pack!($kind $i row j)),*));
                     }
-                    $($o[row * LANES..][..LANES].copy_from_slice(&values);)?
                     values
                 };
-                *tile.sum::<$T>($sum) = $wide::sum_of(simd, rows, row, &last);
+                *tile.sum::<$T>(0) = $wide::sum_of(simd, rows, row, &last);
             }
         }
         impl Summing for $name {
@@ -139,14 +136,21 @@ macro_rules! kernels {
                     "[]; sub i0 i1; mul m0 i2; mul m1 i3; add m2 i4 -> 3"),
                 (x: each 0, mean: one 1, scale: one 2, gamma: each 3, beta: each 4)
                     -> (o: 0 = (x - mean) * scale * gamma + beta));
-            summed!($T $module $lanes ExpsSummed concat!($d, "[] ", $d, "; sub i0 i1; exp m0 -> 1; sum 1"),
-                (x: each 0, shift: one 1) -> approximate::<approximated::Exp, $T, P>(x - shift), (o: 0), 1);
+            struct ExpsSummed;
+            impl Summing for ExpsSummed {
+                const FORM: &'static str = concat!($d, "[] ", $d, "; sub i0 i1; exp m0 -> 1; sum 1");
+                #[inline(always)]
+                fn run<S: Simd>(simd: S, mut tile: Tile<'_>) {
+                    let (x, shift, to) = (tile.input(0), tile.scalar(1), tile.output(0));
+                    *tile.sum::<$T>(1) = <$T as exps::Exps>::exps_summed(simd, x, shift, to);
+                }
+            }
             summed!($T $module $lanes DistancesSummed concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 ->; sum 1"),
-                (x: each 0, mean: one 1) -> (x - mean) * (x - mean), (), 0);
+                (x: each 0, mean: one 1) -> (x - mean) * (x - mean));
             summed!($T $module $lanes DeviationsSummed concat!($d, "[] ", $d, "; sub i0 i1; square m0 ->; sum 1"),
-                (x: each 0, mean: one 1) -> unary::<exact::Square, $T, P>(x - mean), (), 0);
+                (x: each 0, mean: one 1) -> unary::<exact::Square, $T, P>(x - mean));
             summed!($T $module $lanes SquaresSummed concat!($d, "[]; square i0 ->; sum 0"),
-                (x: each 0) -> unary::<exact::Square, $T, P>(x), (), 0);
+                (x: each 0) -> unary::<exact::Square, $T, P>(x));
             kernel!($T Weighted concat!($d, "[] ", $d, " ", $d, "[]; mul i0 i1; mul m0 i2 -> 1"),
                 (x: each 0, scale: one 1, gamma: each 2) -> (o: 0 = x * scale * gamma));
 

@@ -4,6 +4,7 @@
 mod builtin;
 pub(crate) mod conv;
 pub(crate) mod copy;
+pub(crate) mod exps;
 mod gemm;
 pub(crate) mod launch;
 pub(crate) mod math;

@@ -77,6 +77,12 @@ macro_rules! wide {
                 for k in 0..K {
                     acc[k] = simd.$add(acc[k], vectors[k]);
                 }
+                tree(simd, acc)
+            }
+
+            /// The sum of the lanes' sums.
+            #[inline(always)]
+            pub(in super::super) fn tree<const K: usize, S: Simd>(simd: S, acc: [S::$vectors; K]) -> $T {
                 join::<K, S>(acc, |a, v| simd.$add(a, v), |v| simd.$sum(v), |a, b| a + b)
             }
 

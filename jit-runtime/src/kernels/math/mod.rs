@@ -10,6 +10,8 @@ mod logistic;
 mod pack;
 mod single;
 mod trigonometric;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod vectors;
 
 use exponential::Doubles;
 use jit_ir::Op;

@@ -9,10 +9,20 @@ use super::pack::{Pack, Turns};
 type Floats<P> = Pack<f32, P>;
 
 /// Adding and subtracting this rounds a small float to the nearest integer.
-const MAGIC: f32 = 12_582_912.0;
+pub(super) const MAGIC: f32 = 12_582_912.0;
 
 /// e^x is 0 below, and so is x e^x.
 const LEAST: f32 = -170.0;
+
+/// The least and the largest argument of `exp`: past them the result is 0 or infinite, times such a number too.
+pub(super) const EXP_BOUNDS: [f32; 2] = [LEAST, 129.0 * std::f32::consts::LN_2];
+
+/// ln 2 as a sum of two.
+pub(super) const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+
+/// (e^r - 1 - r) / r^2, from the highest power on.
+pub(super) const EXP_REST: [f32; 6] =
+    [0.000_199_188_17, 0.001_394_639_3, 0.008_333_264, 0.041_666_266, 0.166_666_67, 0.5];
 
 /// What is added to the exponent of a float in its bits.
 const BIAS: i32 = 127;
@@ -37,13 +47,12 @@ fn polynomial<P: Turns>(x: Floats<P>, coefficients: &[f32]) -> Floats<P> {
 /// number, so that shifted to their place they are the exponent of a float.
 #[inline(always)]
 fn reduced<P: Turns>(x: Floats<P>, bias: i32) -> (Floats<P>, Pack<u32, P>) {
-    const Q: [f32; 6] = [0.000_199_188_17, 0.001_394_639_3, 0.008_333_264, 0.041_666_266, 0.166_666_67, 0.5];
     let magic = MAGIC + bias as f32;
     let shifted = x.mul_add(std::f32::consts::LOG2_E, magic);
     let n = shifted - magic;
-    let r = n.mul_add(-0.693_359_4, x);
-    let r = n.mul_add(2.121_944_4e-4, r);
-    ((r * r).mul_add(polynomial(r, &Q), r), shifted.map(f32::to_bits))
+    let r = n.mul_add(-LN_2[0], x);
+    let r = n.mul_add(-LN_2[1], r);
+    ((r * r).mul_add(polynomial(r, &EXP_REST), r), shifted.map(f32::to_bits))
 }
 
 /// 2^n of a normal number, from the bits of `n` with its bias.
@@ -61,8 +70,7 @@ fn at_most<P: Turns>(bound: f32, x: Floats<P>) -> Floats<P> {
 impl<P: Turns> Exp<P> {
     #[inline(always)]
     fn new(x: Floats<P>) -> Self {
-        // Past these bounds the result is 0 or infinite, times such a number too.
-        let (t, bits) = reduced(x.clamp(LEAST, 129.0 * std::f32::consts::LN_2), 2 * BIAS);
+        let (t, bits) = reduced(x.clamp(EXP_BOUNDS[0], EXP_BOUNDS[1]), 2 * BIAS);
         let high = t + 1.0;
         Exp { high, low: t - (high - 1.0), bits }
     }
@@ -113,9 +121,9 @@ pub(super) fn ln<P: Turns>(x: Floats<P>) -> Floats<P> {
     let f = m - 1.0;
     let p = polynomial(f, &P);
     let f2 = f * f;
-    let tail = e.mul_add(-2.121_944_4e-4, (f2 * f) * p);
+    let tail = e.mul_add(LN_2[1], (f2 * f) * p);
     let tail = f2.mul_add(-0.5, tail);
-    let y = e.mul_add(0.693_359_4, f + tail);
+    let y = e.mul_add(LN_2[0], f + tail);
     let y = x.is(f32::INFINITY).pick(x, y);
     let y = x.is(0.0).pick(f32::NEG_INFINITY, y);
     x.lt(0.0).or(x.is_nan()).pick(f32::NAN, y)
