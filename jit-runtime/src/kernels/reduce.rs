@@ -169,6 +169,10 @@ pub(crate) fn join_blocks<O: Fold<T>, T: Copy>(blocks: &[T]) -> Option<T> {
 
 /// Columns that are folded together.
 const COLUMNS: usize = 64;
+/// As [`COLUMNS`], where there are no more than so many.
+const FEW: usize = 16;
+/// A value for each of some columns.
+type Columns<T> = [T; COLUMNS];
 
 struct ColumnBlock<'a, O, T> {
     /// The first value of the first row.
@@ -179,31 +183,58 @@ struct ColumnBlock<'a, O, T> {
     op: PhantomData<O>,
 }
 
+impl<O: Fold<T>, T: Copy> ColumnBlock<'_, O, T> {
+    /// The first `C` values of a row, and of what is behind them: where nothing is, the identity.
+    #[inline(always)]
+    fn row<const C: usize>(&self, row: usize) -> [T; C] {
+        let values = &self.values[row * self.stride..];
+        values.first_chunk().copied().unwrap_or_else(|| {
+            let mut filled = [O::IDENTITY; C];
+            filled[..values.len()].copy_from_slice(values);
+            filled
+        })
+    }
+
+    /// The lane of the rows `lane`, `lane + LANES`, .. of each column.
+    #[inline(always)]
+    fn lane<const C: usize>(&self, lane: usize) -> [T; C] {
+        let mut folded = [O::IDENTITY; C];
+        for row in (lane..self.rows).step_by(LANES) {
+            let values = self.row::<C>(row);
+            for c in 0..C {
+                folded[c] = O::eval(folded[c], values[c]);
+            }
+        }
+        folded
+    }
+
+    /// The tree over the lanes from its leaves on: those of a pair are half of the lanes apart, then a fourth, and so on.
+    #[inline(always)]
+    fn fold<const C: usize>(self) {
+        // Lanes without a row hold the identity, with which nothing changes: a tree over half of the lanes, or a fourth, ..
+        let lanes = self.rows.min(LANES).next_power_of_two();
+        let levels = lanes.ilog2();
+        let mut finished = [[O::IDENTITY; C]; LANES.ilog2() as usize + 1];
+        for leaf in 0..lanes {
+            let lane = if levels > 0 { leaf.reverse_bits() >> (usize::BITS - levels) } else { 0 };
+            let mut folded = self.lane::<C>(lane);
+            let level = leaf.trailing_ones() as usize;
+            for left in &finished[..level] {
+                for c in 0..C {
+                    folded[c] = O::eval(left[c], folded[c]);
+                }
+            }
+            finished[level] = folded;
+        }
+        self.out.copy_from_slice(&finished[levels as usize][..self.out.len()]);
+    }
+}
+
 impl<O: Fold<T>, T: Copy> WithSimd for ColumnBlock<'_, O, T> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let n = self.out.len();
-        let used = self.rows.min(LANES);
-        let mut lanes = [[O::IDENTITY; COLUMNS]; LANES];
-        for row in 0..self.rows {
-            let values = &self.values[row * self.stride..row * self.stride + n];
-            for (lane, v) in lanes[row % LANES].iter_mut().zip(values) {
-                *lane = O::eval(*lane, *v);
-            }
-        }
-        let mut width = LANES / 2;
-        while width > 0 {
-            // Lanes from `used` on hold the identity, with which nothing changes.
-            for i in 0..width.min(used) {
-                let right = lanes[i + width];
-                for (l, r) in lanes[i].iter_mut().zip(&right) {
-                    *l = O::eval(*l, *r);
-                }
-            }
-            width /= 2;
-        }
-        self.out.copy_from_slice(&lanes[0][..n]);
+        if self.out.len() <= FEW { self.fold::<FEW>() } else { self.fold::<COLUMNS>() }
     }
 }
 
@@ -222,9 +253,6 @@ pub(crate) fn fold_columns<O: Fold<T>, T: Prim>(values: &[T], rows: usize, colum
         matrix::<O, T>(values, rows, columns, o);
     }
 }
-
-/// The values of one block of some columns.
-type Sums<T> = [T; COLUMNS];
 
 /// As [`fold_columns`] of one matrix.
 fn matrix<O: Fold<T>, T: Prim>(values: &[T], rows: usize, columns: usize, out: &mut [T]) {
@@ -256,11 +284,11 @@ fn group<O: Fold<T>, T: Prim>(
     if rows <= BLOCK {
         return block(0, out);
     }
-    let mut sums: Vec<Sums<T>> = vec![[O::IDENTITY; COLUMNS]; rows.div_ceil(BLOCK)];
+    let mut sums: Vec<Columns<T>> = vec![[O::IDENTITY; COLUMNS]; rows.div_ceil(BLOCK)];
     threads::pieces(&mut sums, 1, each, &|first, sums| {
         sums.iter_mut().enumerate().for_each(|(i, sums)| block(first + i, &mut sums[..n]));
     });
-    let combine = |a: Sums<T>, b: Sums<T>| {
+    let combine = |a: Columns<T>, b: Columns<T>| {
         let mut c = a;
         c.iter_mut().zip(&b).for_each(|(c, b)| *c = O::eval(*c, *b));
         c
