@@ -14,7 +14,7 @@ use crate::kernels;
 use crate::kernels::exps::{self, Exps};
 use crate::kernels::launch::{self, Operand};
 use crate::kernels::native;
-use crate::kernels::rows::{Feed, Fold, Part, Schedule, Slot, Source, Stage, Summed};
+use crate::kernels::rows::{Feed, Fold, Part, Schedule, Shifted, Slot, Source, Stage, Summed};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 type Levels = SmallVec<[Level; 16]>;
@@ -297,13 +297,14 @@ impl<'a> Planner<'a> {
             self.slots.push(slot);
         }
         for stage in 0..self.stages.count() {
-            let row = self.stages.part(stage, Level::Row).map(|part| self.part(&part));
-            let full = self.stages.part(stage, Level::Full);
+            let [row, full] = [Level::Row, Level::Full].map(|level| self.stages.part(stage, level));
             let folds = (0..self.group.members.len()).filter(|k| self.stages.of(*k) == stage);
             let folds: Vec<Fold> = folds.filter_map(|k| self.fold(k)).collect();
             let summed = full.as_ref().and_then(|part| self.summed(part, folds.first()?));
-            let full = full.map(|part| self.part(&part));
-            self.schedule.stages.push(Stage { row, full, folds, summed });
+            let shifted = row.as_ref().zip(full.as_ref()).zip(folds.first());
+            let shifted = shifted.and_then(|((row, full), sum)| self.shifted(row, full, sum));
+            let [row, full] = [row, full].map(|part| part.map(|part| self.part(&part)));
+            self.schedule.stages.push(Stage { row, full, folds, summed, shifted });
         }
         let native = |s: &Stage| {
             let full = s.full.as_ref().is_none_or(|p| s.summed.is_some() || p.native.is_some());
@@ -365,6 +366,37 @@ impl<'a> Planner<'a> {
         let to = (0..given.len()).filter(kept).filter_map(|i| self.slots[given[i]]).collect();
         let kernel = native::find_sum(&Form { outputs, ..form.clone() }, form.outputs[at])?;
         Some(Summed { kernel, to })
+    }
+
+    /// The first steps of `softmax` and its relatives, if a stage's parts and its first reduction are that.
+    fn shifted(&self, row: &stages::Part, full: &stages::Part, sum: &Fold) -> Option<Shifted> {
+        let ([Arg::Member(largest), Arg::Input(zero)], [x, shift]) = (&row.inputs[..], &full.inputs[..])
+        else {
+            return None;
+        };
+        let (members, dtype) = (&self.group.members, full.form.inputs[0].dtype);
+        let is =
+            |part: &stages::Part, text: &str| part.form.to_string() == text.replace('T', &dtype.to_string());
+        let max = &members[*largest];
+        let reads = |m: &&Member| m.args.contains(&Arg::Member(*largest));
+        let readers = members.iter().filter(reads).count()
+            + self.group.form.outputs.iter().filter(|k| *k == largest).count();
+        let found = is(row, stages::SHIFT)
+            && is(full, stages::EXPS)
+            && max.op == Op::Max
+            && max.args[..] == [*x]
+            && readers == 3
+            && row.given.iter().map(|k| Arg::Member(*k)).eq([*shift])
+            && sum.op == Op::Sum
+            && Some(sum.from) == full.given.first().map(|k| self.source(Arg::Member(*k)));
+        let slot = |arg: &Arg| match arg {
+            Arg::Member(k) => self.slots[*k],
+            Arg::Input(_) => None,
+        };
+        let (shift, largest) = (slot(shift)?, self.slots[*largest]?);
+        let exps = self.slots[*full.given.first()?]?;
+        let from = self.source(*x);
+        found.then_some(Shifted { dtype, from, largest, zero: *zero, shift, sum: sum.to, exps })
     }
 
     fn fold(&self, k: usize) -> Option<Fold> {

@@ -20,8 +20,9 @@ pub(crate) trait Exps: Prim {
     /// The largest element, if there is no NaN.
     fn largest<S: Simd>(simd: S, x: &[Self]) -> Self;
     /// Divides all by their sum.
-    fn share(to: &mut [Self], sum: Self);
+    fn share<S: Simd>(simd: S, to: &mut [Self], sum: Self);
     fn is_infinite(self) -> bool;
+    fn is_nan(self) -> bool;
 }
 
 macro_rules! exps {
@@ -77,13 +78,19 @@ macro_rules! exps {
                 special.unwrap_or_else(|| wide::$module::largest(simd, x).unwrap_or($T::NAN))
             }
             #[inline(always)]
-            fn share(to: &mut [$T], sum: $T) {
+            fn share<S: Simd>(simd: S, to: &mut [$T], sum: $T) {
                 let share = 1.0 / sum;
-                to.iter_mut().for_each(|e| *e *= share);
+                if !$special::scale(simd, to, share) {
+                    to.iter_mut().for_each(|e| *e *= share);
+                }
             }
             #[inline(always)]
             fn is_infinite(self) -> bool {
                 $T::is_infinite(self)
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $T::is_nan(self)
             }
         }
     )*};
@@ -100,6 +107,11 @@ mod none {
     #[inline(always)]
     pub(super) fn largest<S, T>(_: S, _: &[T]) -> Option<T> {
         None
+    }
+
+    #[inline(always)]
+    pub(super) fn scale<S, T>(_: S, _: &mut [T], _: T) -> bool {
+        false
     }
 }
 
@@ -170,6 +182,20 @@ mod long {
         let most = v.max(v.max(most[0], most[1]), v.max(most[2], most[3]));
         Some(v.simd().reduce_max_f32s(pulp::cast(most)))
     }
+
+    #[inline(always)]
+    pub(super) fn scale<S: Simd>(simd: S, to: &mut [f32], by: f32) -> bool {
+        let Some(v) = Vectors::of(simd) else { return false };
+        let by = v.all(by);
+        let (whole, tail) = to.as_chunks_mut::<WIDTH>();
+        for to in whole {
+            v.store(to, v.mul(v.load(to), by));
+        }
+        if !tail.is_empty() {
+            v.store_some(tail, v.mul(v.load_some(tail, 0.0), by));
+        }
+        true
+    }
 }
 
 /// Rows of `n` elements.
@@ -196,9 +222,42 @@ impl<T: Exps> WithSimd for Softmax<'_, T> {
             // Meanwhile the sum becomes known.
             next = rows.next().unwrap_or(&[]);
             largest = T::largest(simd, next);
-            T::share(to, sum);
+            T::share(simd, to, sum);
         }
     }
+}
+
+/// Rows of `n` elements, with a place for what is subtracted from each and for each sum.
+struct Shifted<'a, T> {
+    x: &'a [T],
+    n: usize,
+    zero: T,
+    exps: &'a mut [T],
+    shifts: &'a mut [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Exps> WithSimd for Shifted<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Shifted { x, n, zero, exps, shifts, sums } = self;
+        let rows = x.chunks_exact(n).zip(exps.chunks_exact_mut(n));
+        for ((x, exps), (by, sum)) in rows.zip(shifts.iter_mut().zip(sums)) {
+            let largest = T::largest(simd, x);
+            let shift = if largest.is_infinite() { zero } else { largest };
+            // As for softmax.
+            *sum = T::exps_summed(simd, std::hint::black_box(x), shift, exps);
+            *by = if sum.is_nan() { *sum } else { shift };
+        }
+    }
+}
+
+/// For each row of `n` elements its largest element, or `zero` where that is infinite, as `shifts`; e to the distances from
+/// it as `exps`, and their sum as `sums`.
+pub(super) fn shifted<T: Exps>(x: &[T], n: usize, zero: T, exps: &mut [T], shifts: &mut [T], sums: &mut [T]) {
+    debug_assert!(x.len() == exps.len() && takes::<T>(n));
+    arch().dispatch(Shifted { x, n, zero, exps, shifts, sums });
 }
 
 /// Longer rows are done part by part, all by vectors of one kind, in less time where those are shorter than 512 bits.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::native::Loop;
 use super::frame::{bytes, divide, fold_block};
-use super::{Feed, Fold, Job, LONG_ROW, Part, SCRATCH, Slot, Source, Summed};
+use super::{Feed, Fold, Job, LONG_ROW, Part, SCRATCH, Shifted, Slot, Source, Summed};
 
 /// Memory that a row reads or writes, and the bytes from it to what the next row does.
 #[derive(Clone, Copy)]
@@ -41,6 +41,14 @@ enum Work<'a> {
         from: Place,
         to: Place,
     },
+    /// e to the distances from the largest element.
+    Shifted {
+        job: Job<'a>,
+        shifted: &'a Shifted,
+        from: Place,
+        exps: Place,
+        to: [Place; 2],
+    },
     /// A sum to a mean.
     Divide {
         dtype: DType,
@@ -59,6 +67,11 @@ impl Work<'_> {
             Work::Fold { from, to, .. } => {
                 from.move_on(rows);
                 to.move_on(rows);
+            }
+            Work::Shifted { from, exps, to, .. } => {
+                from.move_on(rows);
+                exps.move_on(rows);
+                to.iter_mut().for_each(|to| to.move_on(rows));
             }
             Work::Divide { to, .. } => to.move_on(rows),
         }
@@ -122,11 +135,20 @@ impl<'a> Direct<'a> {
         let streams =
             (0..job.feeds.len()).filter_map(whole).chain(given.map(|(_, p)| *p)).filter(far).collect();
         let mut direct = Direct { works: Vec::new(), streams, n, scratch };
-        for stage in &schedule.stages {
+        for (k, stage) in schedule.stages.iter().enumerate() {
+            let mut folds = &stage.folds[..];
+            if let Some(shifted) = &stage.shifted
+                && job.takes(shifted)
+            {
+                let (from, exps) = (source(job, &places, shifted.from, n), places.full[shifted.exps]);
+                let to = [places.rows[shifted.shift], places.rows[shifted.sum]];
+                direct.works.push(Work::Shifted { job, shifted, from, exps, to });
+                direct.folds(job, &places, k, &folds[1..]);
+                continue;
+            }
             if let Some(part) = &stage.row {
                 direct.works.push(native(job, &places, part, 1)?);
             }
-            let mut folds = &stage.folds[..];
             match (&stage.full, &stage.summed) {
                 (Some(part), Some(summed)) => {
                     let (sum, others) = folds.split_first()?;
@@ -137,13 +159,18 @@ impl<'a> Direct<'a> {
                 (Some(part), None) => direct.works.push(native(job, &places, part, n)?),
                 (None, _) => {}
             }
-            for fold in folds {
-                let (from, to) = (source(job, &places, fold.from, n), places.rows[fold.to]);
-                direct.works.push(Work::Fold { op: fold.op, dtype: fold.dtype, from, to });
-                direct.works.extend(mean(fold, &places));
-            }
+            direct.folds(job, &places, k, folds);
         }
         Some(direct)
+    }
+
+    /// Reductions of a stage.
+    fn folds(&mut self, job: Job<'a>, places: &Places, stage: usize, folds: &[Fold]) {
+        for fold in folds.iter().filter(|fold| job.is_asked(stage, fold)) {
+            let (from, to) = (source(job, places, fold.from, job.n), places.rows[fold.to]);
+            self.works.push(Work::Fold { op: fold.op, dtype: fold.dtype, from, to });
+            self.works.extend(mean(fold, places));
+        }
     }
 
     /// # Safety
@@ -200,6 +227,11 @@ unsafe fn run_work(work: &Work<'_>, n: usize) {
                     _ => fold_block::<f32>(*op, from.start.cast(), n, to.start.cast(), 1),
                 }
             }
+        }
+        Work::Shifted { job, shifted, from, exps, to } => {
+            let to = to.map(|to| to.start);
+            // SAFETY: by the caller.
+            unsafe { job.shifted(shifted, from.start, exps.start, to, 1) };
         }
         // SAFETY: by the caller; the sum was written.
         Work::Divide { dtype, to } => unsafe { divide(*dtype, to.start, 1, n) },

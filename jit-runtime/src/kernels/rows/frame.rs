@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::reduce::{self, Fold as Folds};
 use super::super::tile::{self, GROUP, Stream};
-use super::{BLOCK_OF_ROWS, Feed, Fold, Job, Part, SCRATCH, Slot, Source};
+use super::{BLOCK_OF_ROWS, Feed, Fold, Job, Part, SCRATCH, Shifted, Slot, Source};
 
 /// Rows that go through the stages together.
 #[derive(Clone, Copy)]
@@ -103,6 +103,13 @@ impl<'a> Frame<'a> {
                 let spare = first + rows == to && to < self.job.rows;
                 let span = Span { first, rows, spare };
                 for (k, stage) in schedule.stages.iter().enumerate() {
+                    if let Some(shifted) = &stage.shifted
+                        && self.job.takes(shifted)
+                    {
+                        self.shifted(shifted, span);
+                        stage.folds[1..].iter().for_each(|f| self.fold(f, span));
+                        continue;
+                    }
                     if let Some(part) = &stage.row {
                         self.row_part(part, span);
                     }
@@ -111,7 +118,8 @@ impl<'a> Frame<'a> {
                             self.spread_rows(k, part, span);
                             self.full_part(k, part, span, 0, rows * n);
                         }
-                        stage.folds.iter().for_each(|f| self.fold(f, span));
+                        let folds = stage.folds.iter().filter(|f| self.job.is_asked(k, f));
+                        folds.for_each(|f| self.fold(f, span));
                     } else {
                         self.long_row(k, span);
                     }
@@ -274,8 +282,8 @@ impl<'a> Frame<'a> {
     }
 
     /// Where a reduction reads, from element `at` of a span's first row on.
-    pub(super) fn folded(&self, fold: &Fold, span: Span, at: usize) -> *const u8 {
-        match fold.from {
+    pub(super) fn folded(&self, from: Source, span: Span, at: usize) -> *const u8 {
+        match from {
             Source::Full(k) => self.full_slot(k, span, at),
             Source::Input(i) => match self.job.feeds[i] {
                 Feed::Full(s) => s.start.wrapping_add((span.first * self.job.n + at) * self.job.sizes[i]),
@@ -286,9 +294,19 @@ impl<'a> Frame<'a> {
     }
 
     /// # Safety
+    /// As [`Job::run`]; rows are taken.
+    unsafe fn shifted(&self, shifted: &Shifted, span: Span) {
+        let from = self.folded(shifted.from, span, 0);
+        let to = [self.rows[shifted.shift], self.rows[shifted.sum]];
+        let exps = self.full_slot(shifted.exps, span, 0);
+        // SAFETY: the rows of a span are written or an input's, and slots have room for them.
+        unsafe { self.job.shifted(shifted, from, exps, to, span.rows) };
+    }
+
+    /// # Safety
     /// As [`Job::run`]; rows are no longer than a block.
     unsafe fn fold(&self, fold: &Fold, span: Span) {
-        let (from, to) = (self.folded(fold, span, 0), self.rows[fold.to]);
+        let (from, to) = (self.folded(fold.from, span, 0), self.rows[fold.to]);
         let (n, rows) = (self.job.n, span.rows);
         // SAFETY: `rows` rows are written, and there is room for their values.
         unsafe {

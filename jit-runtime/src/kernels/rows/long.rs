@@ -63,7 +63,7 @@ impl<'a> Frame<'a> {
                     self.full_part(k, part, span, at, count);
                 }
                 for (fold, to) in stage.folds.iter().zip(blocks.0) {
-                    let from = self.folded(fold, span, at);
+                    let from = self.folded(fold.from, span, at);
                     match fold.dtype {
                         DType::F64 => {
                             fold_block::<f64>(fold.op, from.cast(), count, to.cast::<f64>().add(piece), 1)

@@ -16,6 +16,7 @@ use jit_ir::numerics::BLOCK;
 use jit_ir::{DType, Op};
 use smallvec::SmallVec;
 
+use super::exps::{self, Exps};
 use super::launch::PARALLEL;
 use super::native::Loop;
 use super::tile::{GROUP, Program, Stream};
@@ -68,6 +69,24 @@ pub(crate) struct Stage {
     pub(crate) folds: Vec<Fold>,
     /// What does the latter and the first reduction, for the elements of one row.
     pub(crate) summed: Option<Summed>,
+    /// What all of this but further reductions is, with the reduction before.
+    pub(crate) shifted: Option<Shifted>,
+}
+
+/// e to the distances from the largest element of a row, and their sum: the first steps of `softmax` and its relatives,
+/// which are done in one go where rows allow.
+pub(crate) struct Shifted {
+    pub(crate) dtype: DType,
+    pub(crate) from: Source,
+    /// The slot of the largest element, which nothing else reads.
+    pub(crate) largest: usize,
+    /// The input that is subtracted where that is infinite.
+    pub(crate) zero: usize,
+    /// The slots of what is subtracted, and of the sum.
+    pub(crate) shift: usize,
+    pub(crate) sum: usize,
+    /// The slot of the exponentials.
+    pub(crate) exps: usize,
 }
 
 /// A kernel that computes values for each element, sums those of one kind, and writes the others.
@@ -165,6 +184,68 @@ impl Job<'_> {
         let share = if self.n > BLOCK { self.rows } else { share };
         // SAFETY: passed on; ranges do not meet.
         threads::ranges(0, self.rows, share, &|from, to| unsafe { self.range(from, to, threads) });
+    }
+
+    /// Whether rows are such that these steps are done in one go.
+    fn takes(self, shifted: &Shifted) -> bool {
+        let whole = |from: Source| match from {
+            Source::Full(_) => true,
+            Source::Input(i) => matches!(self.feeds[i], Feed::Full(_)),
+            Source::Row(_) => false,
+        };
+        let taken = match shifted.dtype {
+            DType::F64 => exps::takes::<f64>(self.n),
+            _ => exps::takes::<f32>(self.n),
+        };
+        taken && whole(shifted.from) && matches!(self.feeds[shifted.zero], Feed::Splat(_))
+    }
+
+    /// Whether a reduction of a stage has to be done: not if the next stage does it.
+    fn is_asked(self, stage: usize, fold: &Fold) -> bool {
+        let next = self.schedule.stages.get(stage + 1).and_then(|s| s.shifted.as_ref());
+        !next.is_some_and(|s| s.largest == fold.to && self.takes(s))
+    }
+
+    /// Those steps, for some rows.
+    ///
+    /// # Safety
+    /// `from` can be read and `exps` written for so many rows, `to` for as many values; they do not overlap, and nobody else
+    /// uses them meanwhile.
+    unsafe fn shifted(
+        self,
+        shifted: &Shifted,
+        from: *const u8,
+        exps: *mut u8,
+        to: [*mut u8; 2],
+        rows: usize,
+    ) {
+        // SAFETY: passed on; an input that is a splat has a value.
+        unsafe {
+            match shifted.dtype {
+                DType::F64 => self.shifted_as::<f64>(shifted, from.cast(), exps.cast(), to, rows),
+                _ => self.shifted_as::<f32>(shifted, from.cast(), exps.cast(), to, rows),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Job::shifted`], with elements of this type.
+    unsafe fn shifted_as<T: Exps>(
+        self,
+        shifted: &Shifted,
+        from: *const T,
+        exps: *mut T,
+        to: [*mut u8; 2],
+        rows: usize,
+    ) {
+        let Feed::Splat(zero) = self.feeds[shifted.zero] else { return };
+        // SAFETY: by the caller.
+        unsafe {
+            let x = std::slice::from_raw_parts(from, rows * self.n);
+            let exps = std::slice::from_raw_parts_mut(exps, rows * self.n);
+            let [shifts, sums] = to.map(|to| std::slice::from_raw_parts_mut(to.cast(), rows));
+            exps::shifted(x, self.n, *zero.start.cast(), exps, shifts, sums);
+        }
     }
 
     /// # Safety
