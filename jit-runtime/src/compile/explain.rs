@@ -60,6 +60,9 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
             Kind::Host(_) => {
                 let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());
             }
+            Kind::Product(_) => {
+                let _ = writeln!(out, "{pad}{} of slices, for many trips at once{at}", step.op.name());
+            }
             Kind::Total(..) => {
                 let _ =
                     writeln!(out, "{pad}{}: a reduction whose value goes to the host{at}", step.op.name());

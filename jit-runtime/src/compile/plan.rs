@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Group(Box<Group>),
     /// A group with reductions.
     Rows(Box<Rows>),
+    /// A product of a slice by a loop's counter; reads the tensor, the counter and the other factor.
+    Product(Ahead),
     If(Box<[Block; 2]>),
     Loop(Box<LoopPlan>),
     /// A loop over scalars and elements.
@@ -89,8 +91,19 @@ pub(crate) struct LoopPlan {
     pub(crate) tiles: Option<Tiles>,
     /// How it runs if it goes on while some element asks for it, and a native kernel is known.
     pub(crate) asked: Option<Asked>,
+    /// The slots of products that are made ahead.
+    pub(crate) ahead: Vec<u32>,
     /// Why there is no kernel with its trips inside, if there is none.
     pub(crate) missed: Option<String>,
+}
+
+/// A product that is made for many trips of a loop at once.
+pub(crate) struct Ahead {
+    /// How many trips the loop makes.
+    pub(crate) trips: Ref,
+    /// The slots of the products that are made, and of the trip that the first of them is for.
+    pub(crate) made: u32,
+    pub(crate) first: u32,
 }
 
 /// A loop over one group, whose elements may go through all trips one after the other.
@@ -134,13 +147,17 @@ impl Plan {
     /// If `optimised`, several ops may be one step: loops over scalars, reductions for the host. `unset` says whether an
     /// argument may be without a value.
     pub(crate) fn new(graph: &Graph, optimised: bool, unset: bool) -> Result<Plan> {
+        let unset = unset || may_be_unset(graph);
         let mut builder = Builder {
             graph,
             optimised,
+            unset,
             readers: readers(graph),
             places: HashMap::new(),
             slots: 0,
             wanted: HashMap::new(),
+            slices: HashMap::new(),
+            counters: HashMap::new(),
             constants: Vec::new(),
         };
         for (i, value) in graph.params().iter().enumerate() {
@@ -148,7 +165,6 @@ impl Plan {
         }
         let body = builder.block(graph.body, &[])?;
         let params = graph.params().len();
-        let unset = unset || may_be_unset(graph);
         Ok(Plan { params, slots: builder.slots as usize, constants: builder.constants, unset, body })
     }
 }
@@ -172,12 +188,17 @@ fn may_be_unset(graph: &Graph) -> bool {
 struct Builder<'a> {
     graph: &'a Graph,
     optimised: bool,
+    unset: bool,
     /// How often each value is read.
     readers: HashMap<ValueId, usize>,
     places: HashMap<ValueId, Ref>,
     slots: u32,
     /// The slots for results of arms that are made there.
     wanted: HashMap<ValueId, u32>,
+    /// Slices whose only reader is a product that is made ahead: what they are a part of, and by which counter.
+    slices: HashMap<ValueId, [ValueId; 2]>,
+    /// For each counter of a loop around how many trips that makes, and the slots of products that are made ahead.
+    counters: HashMap<ValueId, (Ref, Vec<u32>)>,
     constants: Vec<Val>,
 }
 
@@ -202,10 +223,12 @@ impl Builder<'_> {
         let graph = self.graph;
         let data = &graph.regions[region];
         let totals = self.totals(region);
+        let slices: HashSet<ValueId> = self.slices.keys().copied().collect();
         let is_step = |node: &Node| match node.op {
             Op::Const | Op::Undef => false,
             // Its reduction gives the value.
             Op::Item => !totals.contains_key(&node.operands[0]),
+            Op::IndexAxis => !slices.contains(&node.results[0]),
             _ => true,
         };
         let mut last: HashMap<ValueId, usize> = HashMap::new();
@@ -223,7 +246,7 @@ impl Builder<'_> {
         for id in &data.nodes {
             let node = &graph.nodes[*id];
             if !is_step(node) {
-                if node.op == Op::Item {
+                if matches!(node.op, Op::Item | Op::IndexAxis) {
                     continue;
                 }
                 let value = node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const);
@@ -287,7 +310,10 @@ impl Builder<'_> {
     /// A step; `dying` are values that nobody reads after it.
     fn step(&mut self, node: &Node, dying: &[ValueId]) -> Result<Step> {
         let at: Option<Place> = node.location.as_ref().map(Place::from);
-        let mut args: SmallVec<[Ref; 4]> = node.operands.iter().map(|v| self.place(*v)).collect();
+        let sliced = node.operands.first().and_then(|v| self.slices.get(v).copied());
+        let read =
+            sliced.into_iter().flatten().chain(node.operands.iter().skip(sliced.iter().len()).copied());
+        let mut args: SmallVec<[Ref; 4]> = read.map(|v| self.place(v)).collect();
         let mut outs = SmallVec::new();
         let kind = match node.op {
             Op::If => {
@@ -309,6 +335,7 @@ impl Builder<'_> {
                 args = inputs;
                 kind
             }
+            Op::Matmul if let Some([_, counter]) = sliced => self.ahead(counter),
             Op::Guard => Kind::Guard(node.attrs.value.as_ref().map_or(Val::Undef, Val::from_const)),
             Op::Path => Kind::Path(match node.attrs.value {
                 Some(Const::Scalar(number)) => number.as_i64() as usize,
@@ -402,7 +429,12 @@ impl Builder<'_> {
         }
         // The condition must leave the carried values for the body.
         let condition = self.block(condition, &[])?;
+        let always = matches!(condition.results[..], [Ref::Const(c)] if self.constants[c as usize].is_true());
+        if counted && always {
+            self.slices(body, self.place(node.operands[0]));
+        }
         let body = self.block(body, args)?;
+        let ahead = self.counters.remove(&args[0]).map_or(Vec::new(), |(_, made)| made);
         let (trips, until) = (Trips::of(graph, node), until::Until::of(graph, node));
         let form = trips.as_ref().map(|t| &t.0.form).or(until.as_ref().map(|u| &u.0.form));
         let why = form.map_or_else(|| obstacle::of_loop(graph, node), group::unwritten);
@@ -410,7 +442,50 @@ impl Builder<'_> {
         let asked = until.and_then(|(until, at)| self.asked(&until, at, &carried));
         let native = asked.is_some() || tiles.as_ref().is_some_and(|t| t.native.is_some());
         let missed = (!native).then_some(why);
-        Ok(Kind::Loop(Box::new(LoopPlan { counted, index, carried, condition, body, tiles, asked, missed })))
+        Ok(Kind::Loop(Box::new(LoopPlan {
+            counted,
+            index,
+            carried,
+            condition,
+            body,
+            tiles,
+            asked,
+            ahead,
+            missed,
+        })))
+    }
+
+    /// Finds slices by a loop's counter of what stays as it is, whose only use is a product with what stays, too. The loop
+    /// makes all its trips.
+    fn slices(&mut self, body: RegionId, trips: Ref) {
+        let graph = self.graph;
+        let region = &graph.regions[body];
+        let stays = |v: &ValueId| self.places.contains_key(v) && !region.args.contains(v);
+        let nodes = || region.nodes.iter().map(|id| &graph.nodes[*id]);
+        let is_slice = |n: &&Node| {
+            n.op == Op::IndexAxis
+                && n.attrs.axes.as_deref() == Some(&[0])
+                && stays(&n.operands[0])
+                && n.operands[1] == region.args[0]
+                && self.readers.get(&n.results[0]) == Some(&1)
+        };
+        let multiplied = |n: &&Node| {
+            nodes().any(|p| p.op == Op::Matmul && p.operands[0] == n.results[0] && stays(&p.operands[1]))
+        };
+        let found = nodes().filter(is_slice).filter(multiplied);
+        let found: Vec<_> = found.map(|n| (n.results[0], [n.operands[0], n.operands[1]])).collect();
+        if self.optimised && !self.unset && !found.is_empty() {
+            self.counters.insert(region.args[0], (trips, Vec::new()));
+            self.slices.extend(found);
+        }
+    }
+
+    /// A product that is made ahead.
+    fn ahead(&mut self, counter: ValueId) -> Kind {
+        let (made, first) = (self.new_slot(), self.new_slot());
+        let (trips, all) = self.counters.get_mut(&counter).expect("the slice is by a counter");
+        all.push(made);
+        Kind::Product(Ahead { trips: *trips, made, first })
     }
 
     fn asked(&self, until: &until::Until, at: until::Places, carried: &[u32]) -> Option<Asked> {

@@ -1,5 +1,6 @@
 //! Running: one op at a time, groups of them, whole plans.
 
+mod ahead;
 mod attention;
 pub(crate) mod counters;
 mod einsum;

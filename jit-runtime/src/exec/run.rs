@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use super::frame::Frame;
 use super::group::{Failure, Member};
 use super::until::Values;
-use super::{lists, ops};
-use crate::compile::plan::{Asked, Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
+use super::{ahead, lists, ops};
+use crate::compile::plan::{Ahead, Asked, Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
 use crate::error::Error;
 use crate::few::few;
 use crate::tensor::raw::{RawTensor, Val};
@@ -149,7 +149,7 @@ impl<'a> Machine<'a> {
     }
 
     fn condition(&self, r: Ref) -> bool {
-        matches!(self.get(r), Val::Scalar(Scalar::Bool(true)))
+        self.get(r).is_true()
     }
 
     fn step(&mut self, step: &Step) -> Result<(), Halt> {
@@ -210,6 +210,10 @@ impl<'a> Machine<'a> {
                 }
                 let value =
                     self.with_args(step, |args| ops::general_case(step.op, attrs, args)).map_err(wrong)?;
+                self.env[step.outs[0] as usize] = value;
+            }
+            Kind::Product(ahead) => {
+                let value = self.product(step, ahead).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = value;
             }
             Kind::If(arms) => {
@@ -298,6 +302,29 @@ impl<'a> Machine<'a> {
         })
     }
 
+    /// A product that is made for many trips at once where that pays.
+    fn product(&mut self, step: &Step, of: &Ahead) -> Result<Val, String> {
+        let [x, i, w] = [0, 1, 2].map(|k| self.get(step.args[k]));
+        let (Val::Scalar(trip), Val::Scalar(trips)) = (i, self.get(of.trips)) else {
+            return ahead::alone(x, i, w);
+        };
+        let (trip, trips) = (trip.as_i64() as usize, trips.as_i64() as usize);
+        if let (Val::Tensor(made), Val::Scalar(first)) =
+            (&self.env[of.made as usize], &self.env[of.first as usize])
+            && let Some(at) = trip.checked_sub(first.as_i64() as usize)
+            && at < made.shape[0]
+        {
+            return Ok(Val::Tensor(ahead::slice(made, at)));
+        }
+        let Some(made) = ahead::products(x, w, trip, trips.saturating_sub(trip)) else {
+            return ahead::alone(x, i, w);
+        };
+        let value = Val::Tensor(ahead::slice(&made, 0));
+        self.env[of.made as usize] = Val::Tensor(made);
+        self.env[of.first as usize] = Val::Scalar(Scalar::Usize(trip));
+        Ok(value)
+    }
+
     fn repeat(&mut self, step: &Step, plan: &LoopPlan) -> Result<(), Halt> {
         let count = match plan.counted.then(|| self.get(step.args[0])) {
             Some(Val::Scalar(n)) => Some(n.as_i64().max(0) as usize),
@@ -341,6 +368,7 @@ impl<'a> Machine<'a> {
 
     /// The carried values become the loop's results.
     fn leave(&mut self, step: &Step, plan: &LoopPlan) {
+        plan.ahead.iter().for_each(|made| self.env[*made as usize].clear());
         for (slot, out) in plan.carried.iter().zip(&step.outs) {
             self.env[*out as usize] = std::mem::take(&mut self.env[*slot as usize]);
         }

@@ -77,7 +77,7 @@ pub(super) fn unsqueeze(x: &RawTensor, axis: usize) -> RawTensor {
 }
 
 /// Position `i` of an axis, which is dropped.
-fn without(x: &RawTensor, axis: usize, i: usize) -> RawTensor {
+pub(super) fn without(x: &RawTensor, axis: usize, i: usize) -> RawTensor {
     let (mut shape, mut strides) = (x.shape.clone(), x.strides.clone());
     shape.remove(axis);
     strides.remove(axis);
@@ -95,7 +95,7 @@ fn flip(x: &RawTensor, axis: usize) -> RawTensor {
 }
 
 /// The positions `start..end` of an axis.
-fn part(x: &RawTensor, axis: usize, start: usize, end: usize) -> RawTensor {
+pub(super) fn part(x: &RawTensor, axis: usize, start: usize, end: usize) -> RawTensor {
     let mut shape = x.shape.clone();
     shape[axis] = end - start;
     let offset = if x.len() == 0 { x.offset } else { moved(x, axis, start) };

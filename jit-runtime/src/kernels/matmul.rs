@@ -11,13 +11,20 @@ use pulp::{Simd, WithSimd};
 use super::gemm::{Element, Gemm, Source, gemm};
 use super::{arch, copy};
 use crate::exec::threads;
-use crate::tensor::raw::{RawTensor, Sizes, Strides};
+use crate::tensor::raw::{RawTensor, Sizes, Strides, row_major};
 
 /// Products of fewer multiply-adds than this stay on one thread: a tenth of a millisecond, many times what waking another takes.
 const PARALLEL: usize = 4_000_000;
 
 /// The product of two tensors of rank 1 or more whose shapes fit; `shape` is that of the result.
 pub(crate) fn matmul(a: &RawTensor, b: &RawTensor, shape: &[usize]) -> RawTensor {
+    if a.rank() > 2 && b.rank() == 2 && a.is_contiguous() && a.len() > 0 {
+        // The rows of all of the batch as one matrix.
+        let [k, n] = b.shape[..] else { unreachable!("it has two axes") };
+        let rows = Sizes::from_slice(&[a.len() / k, k]);
+        let all = matmul(&a.view(rows.clone(), row_major(&rows), a.offset), b, &[rows[0], n]);
+        return all.view(shape.into(), row_major(shape), all.offset);
+    }
     let mut out = RawTensor::uninit(a.dtype, shape);
     match a.dtype {
         DType::F32 => batches::<f32>(a, b, &mut out),

@@ -337,6 +337,11 @@ impl Val {
         }
     }
 
+    /// Whether it is the host's `true`.
+    pub(crate) fn is_true(&self) -> bool {
+        matches!(self, Val::Scalar(Scalar::Bool(true)))
+    }
+
     /// Equality of type, shape and bits, all NaNs alike.
     pub(crate) fn same_bits(&self, other: &Val) -> bool {
         match (self, other) {
