@@ -95,7 +95,8 @@ fn long_loops_make_them_piece_by_piece() {
         let (x, w) = (values(&[trips, rows, 24]), values(&[24, n]));
         recurrent::check(&x, &w, &values(&[n, n]), &values(&[n])).unwrap();
     }
-    let text = recurrent::lower(&values(&[3, 2, 6]), &values(&[6, 5]), &values(&[5, 5]), &values(&[5])).explain();
+    let text =
+        recurrent::lower(&values(&[3, 2, 6]), &values(&[6, 5]), &values(&[5, 5]), &values(&[5])).explain();
     assert!(text.contains("matmul of slices, for many trips at once"), "{text}");
     let text = others::lower(&values(&[6, 5]), &values(&[5, 5])).explain();
     assert!(!text.contains("for many trips"), "{text}");

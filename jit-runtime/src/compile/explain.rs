@@ -60,6 +60,10 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
             Kind::Host(_) => {
                 let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());
             }
+            Kind::Chain(chain) => {
+                let _ = writeln!(out, "{pad}in one go where it is about one row:");
+                block(out, &chain.steps, depth + 1);
+            }
             Kind::Product(_) => {
                 let _ = writeln!(out, "{pad}{} of slices, for many trips at once{at}", step.op.name());
             }

@@ -1,5 +1,7 @@
 //! From a graph to a plan: once for each combination of element types and ranks.
 
+mod ahead;
+mod chain;
 mod explain;
 mod memory;
 pub(crate) mod plan;

@@ -8,11 +8,12 @@ use jit_ir::trips::{Places, Trips};
 use jit_ir::{Const, DType, Graph, Node, Op, RegionId, Type, ValueId, obstacle, until};
 use smallvec::SmallVec;
 
-use super::program;
+use super::{chain, program};
 use crate::error::{Error, Place, Result};
 use crate::exec::group::{self, Arg, Group, Member};
 use crate::exec::rows::Rows;
 use crate::exec::until::{HostArg, Until};
+use crate::kernels::chain::Link;
 use crate::kernels::native::{self, trips::Looped};
 use crate::kernels::scalar::Program;
 use crate::tensor::raw::Val;
@@ -39,6 +40,8 @@ pub(crate) enum Kind {
     Group(Box<Group>),
     /// A group with reductions.
     Rows(Box<Rows>),
+    /// Products and groups over their results, which are done in one go for a single row.
+    Chain(Box<ChainPlan>),
     /// A product of a slice by a loop's counter; reads the tensor, the counter and the other factor.
     Product(Ahead),
     If(Box<[Block; 2]>),
@@ -95,6 +98,15 @@ pub(crate) struct LoopPlan {
     pub(crate) ahead: Vec<u32>,
     /// Why there is no kernel with its trips inside, if there is none.
     pub(crate) missed: Option<String>,
+}
+
+/// Products and groups over their results.
+pub(crate) struct ChainPlan {
+    pub(crate) links: Vec<Link>,
+    /// How many of them are groups.
+    pub(crate) groups: usize,
+    /// The same, one by one.
+    pub(crate) steps: Block,
 }
 
 /// A product that is made for many trips of a loop at once.
@@ -185,20 +197,20 @@ fn may_be_unset(graph: &Graph) -> bool {
         })
 }
 
-struct Builder<'a> {
-    graph: &'a Graph,
-    optimised: bool,
-    unset: bool,
+pub(super) struct Builder<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) optimised: bool,
+    pub(super) unset: bool,
     /// How often each value is read.
-    readers: HashMap<ValueId, usize>,
-    places: HashMap<ValueId, Ref>,
+    pub(super) readers: HashMap<ValueId, usize>,
+    pub(super) places: HashMap<ValueId, Ref>,
     slots: u32,
     /// The slots for results of arms that are made there.
     wanted: HashMap<ValueId, u32>,
     /// Slices whose only reader is a product that is made ahead: what they are a part of, and by which counter.
-    slices: HashMap<ValueId, [ValueId; 2]>,
+    pub(super) slices: HashMap<ValueId, [ValueId; 2]>,
     /// For each counter of a loop around how many trips that makes, and the slots of products that are made ahead.
-    counters: HashMap<ValueId, (Ref, Vec<u32>)>,
+    pub(super) counters: HashMap<ValueId, (Ref, Vec<u32>)>,
     constants: Vec<Val>,
 }
 
@@ -209,7 +221,7 @@ impl Builder<'_> {
         slot
     }
 
-    fn new_slot(&mut self) -> u32 {
+    pub(super) fn new_slot(&mut self) -> u32 {
         self.slots += 1;
         self.slots - 1
     }
@@ -281,6 +293,9 @@ impl Builder<'_> {
             for (r, take) in args.iter().zip(takes) {
                 *take &= matches!(r, Ref::Slot(slot) if frees.contains(slot));
             }
+        }
+        if self.optimised && !self.unset {
+            steps = chain::chains(steps);
         }
         let results: Vec<Ref> = data.results.iter().map(|v| self.place(*v)).collect();
         let moves = data
@@ -453,39 +468,6 @@ impl Builder<'_> {
             ahead,
             missed,
         })))
-    }
-
-    /// Finds slices by a loop's counter of what stays as it is, whose only use is a product with what stays, too. The loop
-    /// makes all its trips.
-    fn slices(&mut self, body: RegionId, trips: Ref) {
-        let graph = self.graph;
-        let region = &graph.regions[body];
-        let stays = |v: &ValueId| self.places.contains_key(v) && !region.args.contains(v);
-        let nodes = || region.nodes.iter().map(|id| &graph.nodes[*id]);
-        let is_slice = |n: &&Node| {
-            n.op == Op::IndexAxis
-                && n.attrs.axes.as_deref() == Some(&[0])
-                && stays(&n.operands[0])
-                && n.operands[1] == region.args[0]
-                && self.readers.get(&n.results[0]) == Some(&1)
-        };
-        let multiplied = |n: &&Node| {
-            nodes().any(|p| p.op == Op::Matmul && p.operands[0] == n.results[0] && stays(&p.operands[1]))
-        };
-        let found = nodes().filter(is_slice).filter(multiplied);
-        let found: Vec<_> = found.map(|n| (n.results[0], [n.operands[0], n.operands[1]])).collect();
-        if self.optimised && !self.unset && !found.is_empty() {
-            self.counters.insert(region.args[0], (trips, Vec::new()));
-            self.slices.extend(found);
-        }
-    }
-
-    /// A product that is made ahead.
-    fn ahead(&mut self, counter: ValueId) -> Kind {
-        let (made, first) = (self.new_slot(), self.new_slot());
-        let (trips, all) = self.counters.get_mut(&counter).expect("the slice is by a counter");
-        all.push(made);
-        Kind::Product(Ahead { trips: *trips, made, first })
     }
 
     fn asked(&self, until: &until::Until, at: until::Places, carried: &[u32]) -> Option<Asked> {

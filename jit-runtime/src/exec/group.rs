@@ -9,13 +9,15 @@ use jit_ir::{DType, Dim, Op};
 use smallvec::SmallVec;
 
 use super::counters;
+use super::instructions::Builder;
 use crate::error::Place as Line;
 use crate::few::few;
+use crate::kernels::chain::What;
 use crate::kernels::launch::{self, Operand};
 use crate::kernels::native::{self, trips::Looped};
 use crate::kernels::repeat::Repeat;
 use crate::kernels::table::{self, Kernel};
-use crate::kernels::tile::{Instruction, Place, Program, Stream};
+use crate::kernels::tile::{Place, Program, Stream};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 /// One op of a group.
@@ -124,6 +126,13 @@ impl Group {
 
     pub(super) fn into_program(self) -> Program {
         self.program
+    }
+
+    /// As a link of a chain, if it has one result.
+    pub(crate) fn link(&self) -> Option<What> {
+        let [output] = self.outputs[..] else { return None };
+        let (program, inputs) = (self.program.clone(), self.inputs.as_slice().into());
+        Some(What::Group { program, inputs, to: self.members[output].to })
     }
 
     /// Kernel calls for each tile.
@@ -432,166 +441,6 @@ pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Sizes, String> {
     let known = |s: &[usize]| s.iter().map(|n| Dim::Known(*n)).collect::<Vec<_>>();
     let dims = shape::broadcast(&known(a), &known(b))?.dims.unwrap_or_default();
     Ok(dims.into_iter().map(|d| if let Dim::Known(n) = d { n } else { 0 }).collect())
-}
-
-/// Members to instructions: one each, or one for two where a member is the only use of another.
-struct Builder<'a> {
-    members: &'a [Member],
-    outputs: &'a [usize],
-    program: Program,
-    /// Where each member's value lies.
-    places: Vec<Option<Place>>,
-    /// The last member that reads each member's value.
-    last_use: Vec<usize>,
-    uses: Vec<usize>,
-    free: Vec<(usize, u16)>,
-}
-
-impl<'a> Builder<'a> {
-    fn new(members: &'a [Member], inputs: &[DType], outputs: &'a [usize]) -> Self {
-        let mut last_use = vec![0; members.len()];
-        let mut uses = vec![0; members.len()];
-        let needed = needed(members, outputs);
-        for (k, m) in members.iter().enumerate().filter(|(k, _)| needed[*k]) {
-            for arg in &m.args {
-                if let Arg::Member(j) = arg {
-                    last_use[*j] = k;
-                    uses[*j] += 1;
-                }
-            }
-        }
-        outputs.iter().for_each(|k| uses[*k] += 2);
-        for (k, needed) in needed.iter().enumerate() {
-            if !needed {
-                uses[k] = 0;
-            }
-        }
-        let program = Program { inputs: inputs.iter().map(|d| d.size()).collect(), ..Program::default() };
-        Builder {
-            members,
-            outputs,
-            program,
-            places: vec![None; members.len()],
-            last_use,
-            uses,
-            free: Vec::new(),
-        }
-    }
-
-    fn build(mut self) -> Result<Program, String> {
-        self.program.outputs = self.outputs.iter().map(|k| self.members[*k].to.size()).collect();
-        let mut paired = vec![None; self.members.len()];
-        let mut taken = vec![false; self.members.len()];
-        for k in 0..self.members.len() {
-            if self.uses[k] > 0
-                && let Some((j, kernel, args)) = self.pair(k, &taken)
-            {
-                paired[k] = Some((kernel, args));
-                taken[j] = true;
-                taken[k] = true;
-                // The operands of the first op are read when the second one runs.
-                for arg in &self.members[j].args {
-                    if let Arg::Member(i) = arg {
-                        self.last_use[*i] = self.last_use[*i].max(k);
-                    }
-                }
-                self.uses[j] = 0;
-            }
-        }
-        for (k, pair) in paired.into_iter().enumerate() {
-            if self.uses[k] == 0 {
-                continue;
-            }
-            let m = &self.members[k];
-            let (kernel, args) = match pair {
-                Some(pair) => pair,
-                None => (single(m)?, m.args.clone()),
-            };
-            let mut from = [Place::Tile(0); 3];
-            for (slot, arg) in from.iter_mut().zip(&args) {
-                *slot = self.place(*arg);
-            }
-            for i in args.len()..3 {
-                from[i] = from[0];
-            }
-            let to = self.target(k);
-            self.places[k] = Some(to);
-            self.program.code.push(Instruction { kernel, to, from });
-            self.release(k, &args);
-        }
-        Ok(self.program)
-    }
-
-    /// The kernel that does member `k` together with one of its operands that nobody else uses.
-    fn pair(&self, k: usize, taken: &[bool]) -> Option<(usize, Kernel, SmallVec<[Arg; 3]>)> {
-        let m = &self.members[k];
-        if m.args.len() != 2 {
-            return None;
-        }
-        for (i, left) in [(0, true), (1, false)] {
-            let Arg::Member(j) = m.args[i] else { continue };
-            let inner = &self.members[j];
-            if self.uses[j] != 1 || taken[j] || inner.args.len() != 2 || inner.from != m.from {
-                continue;
-            }
-            if let Some(kernel) = table::pair(inner.op, m.op, left, m.from) {
-                return Some((
-                    j,
-                    kernel,
-                    SmallVec::from_slice(&[inner.args[0], inner.args[1], m.args[1 - i]]),
-                ));
-            }
-        }
-        None
-    }
-
-    fn place(&self, arg: Arg) -> Place {
-        match arg {
-            Arg::Input(i) => Place::Input(i as u16),
-            Arg::Member(k) => self.places[k].unwrap_or(Place::Tile(0)),
-        }
-    }
-
-    /// Where a member's value goes: an output, or a tile that holds nothing needed.
-    fn target(&mut self, k: usize) -> Place {
-        if let Some(i) = self.outputs.iter().position(|o| *o == k) {
-            return Place::Output(i as u16);
-        }
-        let size = self.members[k].to.size();
-        if let Some(at) = self.free.iter().position(|(s, _)| *s == size) {
-            return Place::Tile(self.free.swap_remove(at).1);
-        }
-        self.program.tiles.push(size);
-        Place::Tile(self.program.tiles.len() as u16 - 1)
-    }
-
-    /// Frees the tiles whose values member `k` read last.
-    fn release(&mut self, k: usize, args: &[Arg]) {
-        for (i, arg) in args.iter().enumerate() {
-            if let Arg::Member(j) = arg
-                && self.last_use[*j] <= k
-                && !args[..i].contains(arg)
-                && let Some(Place::Tile(t)) = self.places[*j]
-            {
-                self.free.push((self.members[*j].to.size(), t));
-            }
-        }
-    }
-}
-
-fn needed(members: &[Member], outputs: &[usize]) -> Vec<bool> {
-    let mut needed = vec![false; members.len()];
-    outputs.iter().for_each(|k| needed[*k] = true);
-    for k in (0..members.len()).rev() {
-        if needed[k] {
-            for arg in &members[k].args {
-                if let Arg::Member(j) = arg {
-                    needed[*j] = true;
-                }
-            }
-        }
-    }
-    needed
 }
 
 pub(super) fn single(m: &Member) -> Result<Kernel, String> {

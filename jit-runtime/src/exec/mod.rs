@@ -6,6 +6,7 @@ pub(crate) mod counters;
 mod einsum;
 pub(crate) mod frame;
 pub(crate) mod group;
+mod instructions;
 pub(crate) mod lists;
 pub(crate) mod ops;
 mod pick;

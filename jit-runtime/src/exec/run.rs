@@ -7,10 +7,11 @@ use smallvec::SmallVec;
 use super::frame::Frame;
 use super::group::{Failure, Member};
 use super::until::Values;
-use super::{ahead, lists, ops};
+use super::{ahead, counters, lists, ops};
 use crate::compile::plan::{Ahead, Asked, Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
 use crate::error::Error;
 use crate::few::few;
+use crate::kernels::chain;
 use crate::tensor::raw::{RawTensor, Val};
 
 /// Values in passing.
@@ -159,13 +160,6 @@ impl<'a> Machine<'a> {
         }
         match &step.kind {
             Kind::Host(attrs) => {
-                if let [a, b] = step.args[..]
-                    && let (Val::Scalar(a), Val::Scalar(b)) = (self.get(a), self.get(b))
-                    && let Some(holds) = host::compare(step.op, a, b)
-                {
-                    self.env[step.outs[0] as usize] = Val::Scalar(Scalar::Bool(holds));
-                    return Ok(());
-                }
                 let value = self.host(step, attrs).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
@@ -212,6 +206,13 @@ impl<'a> Machine<'a> {
                     self.with_args(step, |args| ops::general_case(step.op, attrs, args)).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = value;
             }
+            Kind::Chain(of) => match self.with_args(step, |args| chain::run(&of.links, args)) {
+                Some(tensor) => {
+                    (0..of.groups).for_each(|_| counters::kernel(1));
+                    self.put(step.outs[0], tensor);
+                }
+                None => self.block(&of.steps)?,
+            },
             Kind::Product(ahead) => {
                 let value = self.product(step, ahead).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = value;
@@ -240,15 +241,7 @@ impl<'a> Machine<'a> {
                 }
             }
             Kind::Path(number) => self.path = *number,
-            Kind::Assert(message, own) => {
-                if !self.condition(step.args[0]) {
-                    let shown = step.args[1..].iter().filter_map(|r| self.get(*r).scalar().ok());
-                    let message = host::message(message, &shown.collect::<Vec<_>>());
-                    let at = step.at.clone();
-                    let error = if *own { Error::Message(message) } else { Error::Assert { message, at } };
-                    return Err(Halt::Error(error));
-                }
-            }
+            Kind::Assert(message, own) => self.assert(step, message, *own)?,
             Kind::Call(called, _) => {
                 let args: Vec<Val> = step.args.iter().map(|r| self.get(*r).clone()).collect();
                 let values = called.call(&args).map_err(Halt::Error)?;
@@ -256,6 +249,17 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Fails unless the step's first operand is true.
+    fn assert(&self, step: &Step, message: &str, own: bool) -> Result<(), Halt> {
+        if self.condition(step.args[0]) {
+            return Ok(());
+        }
+        let shown = step.args[1..].iter().filter_map(|r| self.get(*r).scalar().ok());
+        let message = host::message(message, &shown.collect::<Vec<_>>());
+        let at = step.at.clone();
+        Err(Halt::Error(if own { Error::Message(message) } else { Error::Assert { message, at } }))
     }
 
     /// Whether an operand was never set. Such a value stands only on a path whose results nobody
@@ -293,7 +297,14 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn host(&self, step: &Step, attrs: &Attrs) -> Result<Scalar, String> {
+        if let [a, b] = step.args[..]
+            && let (Val::Scalar(a), Val::Scalar(b)) = (self.get(a), self.get(b))
+            && let Some(holds) = host::compare(step.op, a, b)
+        {
+            return Ok(Scalar::Bool(holds));
+        }
         few(step.args.len(), Scalar::Bool(false), |args| {
             for (to, r) in args.iter_mut().zip(&step.args) {
                 *to = self.get(*r).scalar()?;

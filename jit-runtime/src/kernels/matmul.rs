@@ -3,12 +3,11 @@
 
 use faer::linalg::matmul::matmul as faer_matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use jit_ir::numerics::CHAIN;
 use jit_ir::ops::lanes::Int;
 use jit_ir::{DType, Prim};
-use pulp::{Simd, WithSimd};
 
-use super::gemm::{Element, Gemm, Source, gemm};
+use super::gemm::{Gemm, Source, gemm};
+use super::row_product::{Float, row_times_matrix};
 use super::{arch, copy};
 use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides, row_major};
@@ -157,37 +156,6 @@ fn add_products<T: Int>(row: &[T], matrix: &[T], sums: &mut [T]) {
         for (s, v) in sums.iter_mut().zip(&matrix[p * n..(p + 1) * n]) {
             *s = T::add(*s, T::mul(*factor, *v));
         }
-    }
-}
-
-/// Float types.
-trait Float: Element + faer::traits::ComplexField {
-    const ONE: Self;
-    fn fma(a: Self, b: Self, c: Self) -> Self;
-    fn plus(a: Self, b: Self) -> Self;
-}
-
-impl Float for f32 {
-    const ONE: f32 = 1.0;
-    #[inline(always)]
-    fn fma(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
-    #[inline(always)]
-    fn plus(a: f32, b: f32) -> f32 {
-        a + b
-    }
-}
-
-impl Float for f64 {
-    const ONE: f64 = 1.0;
-    #[inline(always)]
-    fn fma(a: f64, b: f64, c: f64) -> f64 {
-        a.mul_add(b, c)
-    }
-    #[inline(always)]
-    fn plus(a: f64, b: f64) -> f64 {
-        a + b
     }
 }
 
@@ -389,52 +357,6 @@ fn swap_last(x: &RawTensor) -> RawTensor {
 /// A copy whose last two axes are exchanged in memory.
 fn transposed(x: &RawTensor) -> RawTensor {
     copy::contiguous_copy(&swap_last(x))
-}
-
-struct RowTimesMatrix<'a, T> {
-    row: &'a [T],
-    matrix: &'a [T],
-    out: &'a mut [T],
-}
-
-impl<T: Float> RowTimesMatrix<'_, T> {
-    /// Whole blocks of `W` results from `start` on, their sums in registers; gives where the rest begins.
-    #[inline(always)]
-    fn blocks<const W: usize>(&mut self, mut start: usize) -> usize {
-        let n = self.out.len();
-        while start + W <= n {
-            for (part, row) in self.row.chunks(CHAIN).enumerate() {
-                let matrix = &self.matrix[part * CHAIN * n + start..];
-                let mut sums = [T::ZERO; W];
-                for (x, values) in row.iter().zip(matrix.chunks(n)) {
-                    let Some(values) = values.first_chunk::<W>() else { break };
-                    for (s, v) in sums.iter_mut().zip(values) {
-                        *s = T::fma(*x, *v, *s);
-                    }
-                }
-                for (o, s) in self.out[start..start + W].iter_mut().zip(&sums) {
-                    *o = if part == 0 { *s } else { T::plus(*o, *s) };
-                }
-            }
-            start += W;
-        }
-        start
-    }
-}
-
-impl<T: Float> WithSimd for RowTimesMatrix<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, _: S) {
-        let mut start = self.blocks::<128>(0);
-        start = self.blocks::<32>(start);
-        start = self.blocks::<8>(start);
-        self.blocks::<1>(start);
-    }
-}
-
-fn row_times_matrix<T: Float>(row: &[T], matrix: &[T], out: &mut [T]) {
-    arch().dispatch(RowTimesMatrix { row, matrix, out });
 }
 
 fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {

@@ -2,6 +2,7 @@
 //! pulp and chosen once at run time.
 
 mod builtin;
+pub(crate) mod chain;
 pub(crate) mod conv;
 pub(crate) mod copy;
 pub(crate) mod exps;
@@ -14,6 +15,7 @@ mod nest;
 mod periodic;
 pub(crate) mod reduce;
 pub(crate) mod repeat;
+mod row_product;
 pub(crate) mod rows;
 pub(crate) mod scalar;
 pub(crate) mod table;
