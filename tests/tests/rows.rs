@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jit_ir::interp::{self, Value};
 use jit_ir::{DType, Graph, Scalar, TensorData};
+use jit_runtime::prelude::*;
 use jit_runtime::testing::{self, Layout};
 
 fn tensor(dtype: DType, shape: &[usize], seed: usize) -> Value {
@@ -211,4 +212,49 @@ fn ops_along_long_rows() {
             }
         }
     }
+}
+
+#[script]
+fn layer(x: &Tensor, gamma: &Tensor, beta: &Tensor) -> Tensor {
+    x.layer_norm(gamma, beta, 1e-3)
+}
+
+#[script]
+fn shares(x: &Tensor) -> (Tensor, Tensor, Tensor) {
+    (x.softmax(-1), (x * 0.5).softmax(-1) - 0.1, x.log_softmax(-1) * 2.0)
+}
+
+/// Rows that are done in one go, and others.
+#[test]
+fn whole_rows_in_all_layouts() {
+    let values = |sizes: &[usize]| {
+        let element = |i: usize| ((i * 7919) % 1013) as f32 * 0.01 - 5.0;
+        Tensor::from((0..sizes.iter().product()).map(element).collect::<Vec<f32>>()).reshape(sizes)
+    };
+    for threads in [1, 3] {
+        jit_runtime::set_threads(threads);
+        for n in [1, 2, 10, 16, 63, 64, 65, 192, 384, 1000, 4096, 4097] {
+            let rows = if n == 192 { 3000 } else { 5 };
+            let (x, g) = (values(&[rows, n]), values(&[n]));
+            let turned = values(&[n, rows]);
+            for x in [&x, &turned.t(), &x.reshape([rows, 1, n]), &x.slice_axis(0, 1, 3), &g] {
+                shares::check(x).unwrap();
+                let one = values(&[1]);
+                for (gamma, beta) in
+                    [(&g, &g), (&g.reshape([1, n]), &g), (&one, &g), (&g.reshape([1, 1, n]), &g)]
+                {
+                    layer::check(x, gamma, beta).unwrap();
+                }
+            }
+            layer::check(&x, &x, &g).unwrap();
+            layer::check(&values(&[0, n]), &g, &g).unwrap();
+            shares::check(&values(&[0, n])).unwrap();
+        }
+    }
+    let mut special = values(&[3, 100]);
+    special[[0, 3]] = f32::NAN;
+    special[[1, 4]] = f32::INFINITY;
+    special[[2, 5]] = f32::NEG_INFINITY;
+    shares::check(&special).unwrap();
+    layer::check(&special, &values(&[100]), &values(&[100])).unwrap();
 }

@@ -7,6 +7,7 @@ mod einsum;
 pub(crate) mod frame;
 pub(crate) mod group;
 mod instructions;
+mod known;
 pub(crate) mod lists;
 pub(crate) mod ops;
 mod pick;

@@ -9,9 +9,9 @@ use jit_ir::{DType, Op, Scalar};
 use smallvec::SmallVec;
 
 use super::group::{self, Arg, Failure, Group, Member, Results, broadcast};
+use super::known::Known;
 use super::{counters, ops};
 use crate::kernels;
-use crate::kernels::exps::{self, Exps};
 use crate::kernels::launch::{self, Operand};
 use crate::kernels::native;
 use crate::kernels::rows::{Feed, Fold, Part, Schedule, Shifted, Slot, Source, Stage, Summed};
@@ -27,8 +27,8 @@ pub(crate) struct Rows {
     whole: bool,
     /// Rough cost of an element, in additions.
     cost: usize,
-    /// Whether it is `softmax`, which is done in one go where its rows allow.
-    softmax: bool,
+    /// What it is that is done in one go where its rows allow.
+    known: Option<Known>,
     schedules: Mutex<Vec<(Levels, Arc<Schedule>)>>,
 }
 
@@ -49,8 +49,8 @@ impl Rows {
         let ops =
             members.iter().map(|m| form::Member { op: m.op, args: m.args.to_vec(), from: m.from, to: m.to });
         let form = Form { members: ops.collect(), inputs, outputs };
-        let softmax = !whole && is_softmax(&form);
-        Ok(Rows { members, form, whole, cost, softmax, schedules: Mutex::default() })
+        let known = if whole { None } else { Known::of(&form) };
+        Ok(Rows { members, form, whole, cost, known, schedules: Mutex::default() })
     }
 
     /// Why a part of it has no native kernel, if one has none. Which parts it has follows from the shapes; this is for
@@ -63,12 +63,10 @@ impl Rows {
 
     /// Runs the group; gives one tensor for each output.
     pub(crate) fn run(&self, inputs: &[&Val]) -> Result<Results, Failure> {
-        if let (true, [Val::Tensor(x), Val::Scalar(zero)]) = (self.softmax, inputs)
-            && let Some(result) = match x.dtype {
-                DType::F64 => softmax::<f64>(x, *zero, self.cost),
-                _ => softmax::<f32>(x, *zero, self.cost),
-            }
+        if let Some(known) = self.known
+            && let Some(result) = known.run(inputs, self.cost)
         {
+            counters::kernel(1);
             return Ok(Results::from_iter([result]));
         }
         let operands: SmallVec<[Operand; 6]> = inputs
@@ -212,7 +210,7 @@ pub(super) fn along_last(op: Op, steps: &'static [rows::Step], x: &RawTensor) ->
 }
 
 /// The form of steps whose inputs are the op's operand and 0.
-fn form_of(steps: &[rows::Step], dtype: DType) -> Form {
+pub(super) fn form_of(steps: &[rows::Step], dtype: DType) -> Form {
     let member = |(op, parts): &rows::Step| {
         let args = parts.iter().map(|p| match p {
             rows::Part::X => Arg::Input(0),
@@ -228,23 +226,6 @@ fn form_of(steps: &[rows::Step], dtype: DType) -> Form {
     let inputs = [false, true].map(|scalar| Input { dtype, scalar });
     let (members, outputs) = (steps.iter().map(member).collect(), vec![steps.len() - 1]);
     Form { members, inputs: inputs.to_vec(), outputs }
-}
-
-fn is_softmax(form: &Form) -> bool {
-    let (steps, x) = (rows::steps(Op::Softmax).unwrap_or(&[]), form.inputs.first());
-    form.members.len() == steps.len() && x.is_some_and(|x| *form == form_of(steps, x.dtype))
-}
-
-/// Softmax in one go; `None` where its rows do not allow it.
-fn softmax<T: Exps>(x: &RawTensor, zero: Scalar, cost: usize) -> Option<RawTensor> {
-    let n = *x.shape.last()?;
-    if x.len() == 0 || !exps::takes::<T>(n) {
-        return None;
-    }
-    let mut out = RawTensor::uninit(x.dtype, &x.shape);
-    exps::softmax(x.contiguous().as_slice()?, n, T::from_scalar(zero), out.fresh(), cost);
-    counters::kernel(1);
-    Some(out)
 }
 
 /// A copy of an operand that cannot be read in place.

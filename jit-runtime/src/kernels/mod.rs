@@ -12,6 +12,7 @@ pub(crate) mod math;
 pub(crate) mod matmul;
 pub mod native;
 mod nest;
+pub(crate) mod norm;
 mod periodic;
 pub(crate) mod reduce;
 pub(crate) mod repeat;
