@@ -150,9 +150,12 @@ pub(super) fn tanh<P: Turns>(x: Floats<P>) -> Floats<P> {
 #[inline(always)]
 pub(super) fn sigmoid<P: Turns>(x: Floats<P>) -> Floats<P> {
     // Below, the result is 0.
-    let (t, bits) = reduced(-at_most(110.0, x.abs()), BIAS + 64);
-    // 2^(n + 64) is normal; e may be below the normal numbers.
-    let e = (t + 1.0) * two_to(bits) * (1.0 / 18_446_744_073_709_551_616.0);
+    let a = at_most(110.0, x.abs());
+    let (t, bits) = reduced(-a, 64);
+    // e^-a 2^64 is normal: n + 64 is added to the exponent. e^-a may be below the normal numbers; a NaN is added, as the sum
+    // of bits may be anything.
+    let large = (t + 1.0).zip(bits, |v, bits| f32::from_bits(v.to_bits().wrapping_add(bits << 23)));
+    let e = large.mul_add(1.0 / 18_446_744_073_709_551_616.0, a - a);
     let d = e + 1.0;
     let d_low = e - (d - 1.0);
     let y = x.lt(0.0).pick(e, 1.0) / d;
