@@ -163,10 +163,12 @@ pub(crate) fn single(
         }
     }
     let given = Given { operands, streams, dtypes, row };
-    if n <= LONG_SPLAT {
-        given.run::<SPLAT>(kernel, &out, n);
+    if n <= GROUP {
+        given.run::<GROUP>(kernel, &out, n);
+    } else if n <= LONG_SPLAT {
+        given.run_apart::<SPLAT>(kernel, &out, n);
     } else {
-        given.run_long(kernel, &out, n);
+        given.run_apart::<LONG_SPLAT>(kernel, &out, n);
     }
     Some(out)
 }
@@ -181,10 +183,10 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// As [`Given::run`], in a frame of its own, since the copies of long tensors are larger.
+    /// As [`Given::run`], in a frame of its own, since the copies take pages of the stack.
     #[inline(never)]
-    fn run_long(&self, kernel: Kernel, out: &RawTensor, n: usize) {
-        self.run::<LONG_SPLAT>(kernel, out, n);
+    fn run_apart<const LEN: usize>(&self, kernel: Kernel, out: &RawTensor, n: usize) {
+        self.run::<LEN>(kernel, out, n);
     }
 
     /// Runs a kernel, splats and rows of which are written out for up to `LEN` elements.

@@ -2,7 +2,7 @@
 //! lanes.
 
 use jit_ir::numerics::{LANES, fold_lanes};
-use pulp::Simd;
+use pulp::{MemMask, Simd};
 
 /// Whether extremes of vectors are those of comparisons in every bit, and the lanes of one are joined by halves.
 const EXACT: bool = cfg!(target_arch = "x86_64");
@@ -22,7 +22,8 @@ macro_rules! by_lanes {
 /// Declares, for an element type, sums and extremes of a block.
 macro_rules! wide {
     ($module:ident $T:ident: $as_simd:ident $as_mut_simd:ident $splat:ident $lanes:ident
-     $vectors:ident $less:ident $equal:ident $select:ident $and:ident;
+     $vectors:ident $less:ident $equal:ident $select:ident $and:ident
+     $word:ident $between:ident $load:ident;
      $add:ident $sum:ident $max:ident $largest:ident $min:ident $smallest:ident) => {
         pub(super) mod $module {
             use super::*;
@@ -48,14 +49,6 @@ macro_rules! wide {
                     width /= 2;
                 }
                 reduce(acc[0])
-            }
-
-            /// A block's last row, filled up with what changes nothing.
-            #[inline(always)]
-            fn padded(tail: &[$T], identity: $T) -> [$T; LANES] {
-                let mut last = [identity; LANES];
-                last[..tail.len()].copy_from_slice(tail);
-                last
             }
 
             #[inline(always)]
@@ -97,11 +90,53 @@ macro_rules! wide {
                 by_lanes!(S $lanes summed(simd, rows, row, last))
             }
 
+            /// Combines the lanes with what is left of a block, fewer elements than there are lanes; those of the lanes
+            /// without one stay.
+            #[inline(always)]
+            fn finish<const K: usize, S: Simd>(
+                simd: S,
+                acc: &mut [S::$vectors; K],
+                tail: &[$T],
+                identity: $T,
+                mut step: impl FnMut(S::$vectors, S::$vectors) -> S::$vectors,
+            ) {
+                let (whole, rest) = S::$as_simd(tail);
+                for k in 0..K {
+                    if let Some(v) = whole.get(k) {
+                        acc[k] = step(acc[k], *v);
+                    }
+                }
+                if !rest.is_empty() {
+                    let those = simd.$between(0, rest.len() as $word).mask();
+                    // SAFETY: only those elements are read.
+                    let last = unsafe { simd.$load(MemMask::new(those), rest.as_ptr()) };
+                    let last = simd.$select(those, last, simd.$splat(identity));
+                    for k in 0..K {
+                        if k == whole.len() {
+                            acc[k] = step(acc[k], last);
+                        }
+                    }
+                }
+            }
+
+            #[inline(always)]
+            fn total<const K: usize, S: Simd>(simd: S, values: &[$T]) -> $T {
+                let mut acc = [simd.$splat(-0.0); K];
+                let (rows, tail) = values.as_chunks::<LANES>();
+                for row in rows {
+                    let (vectors, _) = S::$as_simd(row);
+                    for k in 0..K {
+                        acc[k] = simd.$add(acc[k], vectors[k]);
+                    }
+                }
+                finish::<K, S>(simd, &mut acc, tail, -0.0, |a, v| simd.$add(a, v));
+                tree(simd, acc)
+            }
+
             /// The sum of a block.
             #[inline(always)]
             pub(in super::super) fn sum<S: Simd>(simd: S, values: &[$T]) -> Option<$T> {
-                let (rows, tail) = values.as_chunks::<LANES>();
-                Some(sum_of(simd, rows.len(), |r| rows[r], &padded(tail, -0.0)))
+                Some(by_lanes!(S $lanes total(simd, values)))
             }
 
             /// Each lane's extreme, and whether there is no NaN.
@@ -115,15 +150,17 @@ macro_rules! wide {
                 let mut acc = [simd.$splat(identity); K];
                 let mut ordered = simd.$equal(acc[0], acc[0]);
                 let (rows, tail) = values.as_chunks::<LANES>();
-                for part in [rows.as_flattened(), &padded(tail, identity)] {
-                    let (vectors, _) = S::$as_simd(part);
-                    for row in vectors.as_chunks::<K>().0 {
-                        for k in 0..K {
-                            acc[k] = step(acc[k], row[k]);
-                            ordered = simd.$and(ordered, simd.$equal(row[k], row[k]));
-                        }
+                let mut both = |a, v| {
+                    ordered = simd.$and(ordered, simd.$equal(v, v));
+                    step(a, v)
+                };
+                let (vectors, _) = S::$as_simd(rows.as_flattened());
+                for row in vectors.as_chunks::<K>().0 {
+                    for k in 0..K {
+                        acc[k] = both(acc[k], row[k]);
                     }
                 }
+                finish::<K, S>(simd, &mut acc, tail, identity, both);
                 let ordered = simd.$select(ordered, simd.$splat(1.0), simd.$splat(0.0));
                 (acc, simd.$smallest(ordered) == 1.0)
             }
@@ -160,7 +197,9 @@ macro_rules! wide {
     };
 }
 
-wide!(single f32: as_simd_f32s as_mut_simd_f32s splat_f32s F32_LANES f32s less_than_f32s equal_f32s select_f32s and_m32s;
+wide!(single f32: as_simd_f32s as_mut_simd_f32s splat_f32s F32_LANES f32s less_than_f32s equal_f32s select_f32s and_m32s
+    u32 mask_between_m32s mask_load_ptr_f32s;
     add_f32s reduce_sum_f32s max_f32s reduce_max_f32s min_f32s reduce_min_f32s);
-wide!(double f64: as_simd_f64s as_mut_simd_f64s splat_f64s F64_LANES f64s less_than_f64s equal_f64s select_f64s and_m64s;
+wide!(double f64: as_simd_f64s as_mut_simd_f64s splat_f64s F64_LANES f64s less_than_f64s equal_f64s select_f64s and_m64s
+    u64 mask_between_m64s mask_load_ptr_f64s;
     add_f64s reduce_sum_f64s max_f64s reduce_max_f64s min_f64s reduce_min_f64s);
