@@ -155,6 +155,7 @@ pub(super) fn sigmoid<P: Turns>(x: Floats<P>) -> Floats<P> {
     // e^-a 2^64 is normal: n + 64 is added to the exponent. e^-a may be below the normal numbers; a NaN is added, as the sum
     // of bits may be anything.
     let large = (t + 1.0).zip(bits, |v, bits| f32::from_bits(v.to_bits().wrapping_add(bits << 23)));
+    #[allow(clippy::eq_op, reason = "0, or NaN")]
     let e = large.mul_add(1.0 / 18_446_744_073_709_551_616.0, a - a);
     let d = e + 1.0;
     let d_low = e - (d - 1.0);
