@@ -23,22 +23,33 @@ pub(super) fn chains(steps: Vec<Step>) -> Vec<Step> {
     all
 }
 
-/// What a step does as a link, if it can be one; `made` are the results of the links before.
-fn what(step: &Step, made: &[u32]) -> Option<What> {
+/// Links at most, so that they are found in time that grows with the graph.
+const LONGEST: usize = 16;
+
+/// Whether a step can be a link; `made` are the results of the links before.
+fn is_link(step: &Step, made: &[u32]) -> bool {
     let is_made = |r: &Ref| matches!(r, Ref::Slot(slot) if made.contains(slot));
     match &step.kind {
-        Kind::Apply(_) if step.op == Op::Matmul && !is_made(&step.args[1]) => Some(What::Product),
-        Kind::Group(group) if step.args.iter().any(is_made) => group.link(),
-        _ => None,
+        Kind::Apply(_) => step.op == Op::Matmul && !is_made(&step.args[1]),
+        Kind::Group(group) => group.outputs.len() == 1 && step.args.iter().any(is_made),
+        _ => false,
+    }
+}
+
+/// What a step does as a link.
+fn what(step: &Step) -> What {
+    match &step.kind {
+        Kind::Group(group) => group.link(),
+        _ => What::Product,
     }
 }
 
 /// How many of the steps, from the first one on, are a chain: nobody else reads what is made on the way. 0 if there is none.
 fn length(steps: &[Step]) -> usize {
     let (mut made, mut longest): (Vec<u32>, usize) = (Vec::new(), 0);
-    for (i, step) in steps.iter().enumerate() {
+    for (i, step) in steps.iter().enumerate().take(LONGEST) {
         let [out] = step.outs[..] else { break };
-        if what(step, &made).is_none() || step.frees.contains(&out) {
+        if !is_link(step, &made) || step.frees.contains(&out) {
             break;
         }
         let freed = |slot: &u32| steps[..=i].iter().any(|s| s.frees.contains(slot));
@@ -66,7 +77,7 @@ fn chain(steps: Vec<Step>) -> Step {
             }))
         });
         let from = from.collect();
-        links.extend(what(step, &made).map(|what| Link { what, from }));
+        links.push(Link { what: what(step), from });
         made.extend(&step.outs);
     }
     let last = steps.last().expect("a chain has steps");

@@ -128,11 +128,10 @@ impl Group {
         self.program
     }
 
-    /// As a link of a chain, if it has one result.
-    pub(crate) fn link(&self) -> Option<What> {
-        let [output] = self.outputs[..] else { return None };
+    /// As a link of a chain, for a group with one result.
+    pub(crate) fn link(&self) -> What {
         let (program, inputs) = (self.program.clone(), self.inputs.as_slice().into());
-        Some(What::Group { program, inputs, to: self.members[output].to })
+        What::Group { program, inputs, to: self.members[self.outputs[0]].to }
     }
 
     /// Kernel calls for each tile.
