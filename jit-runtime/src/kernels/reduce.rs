@@ -183,7 +183,14 @@ struct ColumnBlock<'a, O, T> {
     op: PhantomData<O>,
 }
 
-impl<O: Fold<T>, T: Copy> ColumnBlock<'_, O, T> {
+/// The same values. Sums of integers may be made in any order, which the compiler takes as leave to take rows apart until
+/// nothing is left to make vector code of.
+#[inline(always)]
+fn in_order<T: Prim, const C: usize>(folded: [T; C]) -> [T; C] {
+    if T::DTYPE.is_int() && C <= FEW { std::hint::black_box(folded) } else { folded }
+}
+
+impl<O: Fold<T>, T: Prim> ColumnBlock<'_, O, T> {
     /// The first `C` values of a row, and of what is behind them: where nothing is, the identity.
     #[inline(always)]
     fn row<const C: usize>(&self, row: usize) -> [T; C] {
@@ -205,7 +212,7 @@ impl<O: Fold<T>, T: Copy> ColumnBlock<'_, O, T> {
                 folded[c] = O::eval(folded[c], values[c]);
             }
         }
-        folded
+        in_order(folded)
     }
 
     /// The tree over the lanes from its leaves on: those of a pair are half of the lanes apart, then a fourth, and so on.
@@ -223,6 +230,7 @@ impl<O: Fold<T>, T: Copy> ColumnBlock<'_, O, T> {
                 for c in 0..C {
                     folded[c] = O::eval(left[c], folded[c]);
                 }
+                folded = in_order(folded);
             }
             finished[level] = folded;
         }
@@ -230,7 +238,7 @@ impl<O: Fold<T>, T: Copy> ColumnBlock<'_, O, T> {
     }
 }
 
-impl<O: Fold<T>, T: Copy> WithSimd for ColumnBlock<'_, O, T> {
+impl<O: Fold<T>, T: Prim> WithSimd for ColumnBlock<'_, O, T> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
