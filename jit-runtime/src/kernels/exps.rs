@@ -256,7 +256,7 @@ impl<T: Exps> WithSimd for Shifted<'_, T> {
 /// For each row of `n` elements its largest element, or `zero` where that is infinite, as `shifts`; e to the distances from
 /// it as `exps`, and their sum as `sums`.
 pub(super) fn shifted<T: Exps>(x: &[T], n: usize, zero: T, exps: &mut [T], shifts: &mut [T], sums: &mut [T]) {
-    debug_assert!(x.len() == exps.len() && takes::<T>(n));
+    debug_assert!(x.len() == exps.len() && (1..=BLOCK).contains(&n));
     arch().dispatch(Shifted { x, n, zero, exps, shifts, sums });
 }
 
@@ -275,7 +275,7 @@ pub(crate) fn takes<T: Exps>(n: usize) -> bool {
 /// The softmax of rows of `n` elements. Where the largest element of a row is infinite, `zero` is subtracted instead.
 /// `cost` is that of an element, in additions.
 pub(crate) fn softmax<T: Exps>(x: &[T], n: usize, zero: T, to: &mut [T], cost: usize) {
-    debug_assert!(x.len() == to.len() && takes::<T>(n));
+    debug_assert!(x.len() == to.len() && (1..=BLOCK).contains(&n));
     let rows = x.len() / n;
     let threads = if x.len().saturating_mul(cost) < PARALLEL { 1 } else { threads::count() };
     threads::pieces(to, n, rows.div_ceil(threads) * n, &|first, to| {
@@ -291,23 +291,11 @@ mod tests {
     use jit_ir::ops::lanes::Unary;
 
     use super::{approximated, softmax, takes};
-    use crate::kernels::{choose_level, levels};
-
-    /// Numbers of several sizes, and infinities and a NaN in some rows.
-    fn element(row: usize, i: usize) -> f64 {
-        match (row, (i * 7919 + row) % 13) {
-            (1, 0) | (3, _) => f64::NEG_INFINITY,
-            (2, 5) => f64::INFINITY,
-            (4, 7) => f64::NAN,
-            (5, k) => (k as f64 - 6.0) * 1e30,
-            (6, k) => [0.0, -0.0][k % 2],
-            (_, k) => (k as f64 - 6.0) * (i % 29) as f64 * 0.7,
-        }
-    }
+    use crate::kernels::samples::{ROWS, at_every_level, element};
 
     macro_rules! rows {
         ($T:ident $n:ident) => {
-            let x: Vec<$T> = (0..8 * $n).map(|i| element(i / $n, i % $n) as $T).collect();
+            let x: Vec<$T> = (0..ROWS * $n).map(|i| element(i / $n, i % $n) as $T).collect();
             let expected = x.chunks_exact($n).flat_map(|x| {
                 let largest = if x.iter().any(|v| v.is_nan()) {
                     $T::NAN
@@ -320,17 +308,12 @@ mod tests {
                 exps.into_iter().map(move |e| e * share)
             });
             let expected: Vec<u64> = expected.map(Prim::canonical_bits).collect();
-            for level in 0..levels().len() {
-                choose_level(Some(level));
+            at_every_level(|level| {
                 let mut found = vec![7.0; x.len()];
-                let taken = takes::<$T>($n);
-                if taken {
-                    softmax(&x, $n, 0.0, &mut found, 10);
-                }
-                choose_level(None);
+                softmax(&x, $n, 0.0, &mut found, 10);
                 let found: Vec<u64> = found.into_iter().map(Prim::canonical_bits).collect();
-                assert!(!taken || found == expected, "rows of {} {} at level {level}", $n, stringify!($T));
-            }
+                assert!(found == expected, "rows of {} {} at level {level}", $n, stringify!($T));
+            });
         };
     }
 

@@ -18,6 +18,8 @@ pub(crate) mod reduce;
 pub(crate) mod repeat;
 mod row_product;
 pub(crate) mod rows;
+#[cfg(test)]
+mod samples;
 pub(crate) mod scalar;
 pub(crate) mod table;
 pub(crate) mod tile;

@@ -106,22 +106,11 @@ mod tests {
     use jit_ir::ops::lanes::{Rsqrt, Unary};
 
     use super::{layer_norm, takes};
-    use crate::kernels::{choose_level, levels};
-
-    /// Numbers of several sizes, and infinities and a NaN in some rows.
-    fn element(row: usize, i: usize) -> f64 {
-        match (row, (i * 7919 + row) % 13) {
-            (1, 5) => f64::INFINITY,
-            (2, 7) => f64::NAN,
-            (3, k) => (k as f64 - 6.0) * 1e30,
-            (4, k) => [0.0, -0.0][k % 2],
-            (_, k) => (k as f64 - 6.0) * (i % 29) as f64 * 0.7,
-        }
-    }
+    use crate::kernels::samples::{ROWS, at_every_level, element};
 
     macro_rules! rows {
         ($T:ident $n:ident) => {
-            let x: Vec<$T> = (0..7 * $n).map(|i| element(i / $n, i % $n) as $T).collect();
+            let x: Vec<$T> = (0..ROWS * $n).map(|i| element(i / $n, i % $n) as $T).collect();
             let gamma: Vec<$T> = (0..$n).map(|i| 1.0 - i as $T * 0.01).collect();
             let beta: Vec<$T> = (0..$n).map(|i| i as $T * 0.1 - 3.0).collect();
             let mean = |x: &[$T]| tree(x, -0.0, |a, b| a + b).unwrap() / $n as $T;
@@ -133,14 +122,12 @@ mod tests {
                 rows.map(move |((v, g), b)| (v - middle) * scale * g + b).collect::<Vec<_>>()
             });
             let expected: Vec<u64> = expected.map(Prim::canonical_bits).collect();
-            for level in 0..levels().len() {
-                choose_level(Some(level));
+            at_every_level(|level| {
                 let mut found = vec![7.0; x.len()];
                 layer_norm(&x, [&gamma, &beta], 1e-5, &mut found, 10);
-                choose_level(None);
                 let found: Vec<u64> = found.into_iter().map(Prim::canonical_bits).collect();
                 assert!(found == expected, "rows of {} {} at level {level}", $n, stringify!($T));
-            }
+            });
         };
     }
 

@@ -147,7 +147,8 @@ pub(crate) fn run(
 ) {
     debug_assert!(results.iter_mut().all(|r| r.is_unique()));
     let outputs: SmallVec<[*mut u8; 2]> = results.iter().map(|r| r.buffer.start()).collect();
-    let job = Job { schedule, feeds, sizes, outputs: &outputs, rows, n };
+    let taken = [exps::takes::<f32>(n), exps::takes::<f64>(n)];
+    let job = Job { schedule, feeds, sizes, outputs: &outputs, rows, n, taken };
     // SAFETY: by what this function asks for; buffers have room for whole groups.
     unsafe { job.run(cost) };
 }
@@ -162,6 +163,8 @@ struct Job<'a> {
     outputs: &'a [*mut u8],
     rows: usize,
     n: usize,
+    /// Whether rows of `f32`, and of `f64`, go through the first steps of softmax in one go.
+    taken: [bool; 2],
 }
 
 // SAFETY: inputs are only read, and each thread writes rows, or pieces of rows, of its own.
@@ -193,10 +196,7 @@ impl Job<'_> {
             Source::Input(i) => matches!(self.feeds[i], Feed::Full(_)),
             Source::Row(_) => false,
         };
-        let taken = match shifted.dtype {
-            DType::F64 => exps::takes::<f64>(self.n),
-            _ => exps::takes::<f32>(self.n),
-        };
+        let taken = self.taken[usize::from(shifted.dtype == DType::F64)];
         taken && whole(shifted.from) && matches!(self.feeds[shifted.zero], Feed::Splat(_))
     }
 
