@@ -224,6 +224,11 @@ fn shares(x: &Tensor) -> (Tensor, Tensor, Tensor) {
     (x.softmax(-1), (x * 0.5).softmax(-1) - 0.1, x.log_softmax(-1) * 2.0)
 }
 
+#[script]
+fn alone(x: &Tensor) -> Tensor {
+    x.softmax(-1)
+}
+
 /// Rows that are done in one go, and others.
 #[test]
 fn whole_rows_in_all_layouts() {
@@ -239,6 +244,7 @@ fn whole_rows_in_all_layouts() {
             let turned = values(&[n, rows]);
             for x in [&x, &turned.t(), &x.reshape([rows, 1, n]), &x.slice_axis(0, 1, 3), &g] {
                 shares::check(x).unwrap();
+                alone::check(x).unwrap();
                 let one = values(&[1]);
                 for (gamma, beta) in
                     [(&g, &g), (&g.reshape([1, n]), &g), (&one, &g), (&g.reshape([1, 1, n]), &g)]
@@ -251,10 +257,16 @@ fn whole_rows_in_all_layouts() {
             shares::check(&values(&[0, n])).unwrap();
         }
     }
+    let row = values(&[100]);
+    let text = layer::lower(&values(&[3, 100]), &row, &row).explain();
+    assert!(text.contains("a row in one go, row by row: mean sub square"), "{text}");
+    let text = alone::lower(&row).explain();
+    assert!(text.contains("a row in one go, row by row: max is_finite"), "{text}");
     let mut special = values(&[3, 100]);
     special[[0, 3]] = f32::NAN;
     special[[1, 4]] = f32::INFINITY;
     special[[2, 5]] = f32::NEG_INFINITY;
     shares::check(&special).unwrap();
+    alone::check(&special).unwrap();
     layer::check(&special, &values(&[100]), &values(&[100])).unwrap();
 }

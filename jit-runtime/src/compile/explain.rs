@@ -52,6 +52,7 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
             Kind::Rows(group) => {
                 let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();
                 let (how, why) = match group.missed() {
+                    _ if group.is_known() => ("one kernel that does a row in one go", String::new()),
                     None => ("native kernels", String::new()),
                     Some(why) => ("one kernel", format!("; a part has no native kernel: {why}")),
                 };

@@ -53,6 +53,11 @@ impl Rows {
         Ok(Rows { members, form, whole, cost, known, schedules: Mutex::default() })
     }
 
+    /// Whether there is a kernel that does a whole row.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// Why a part of it has no native kernel, if one has none. Which parts it has follows from the shapes; this is for
     /// tensors with a value for each element.
     pub(crate) fn missed(&self) -> Option<String> {
