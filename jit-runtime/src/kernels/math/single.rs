@@ -21,8 +21,8 @@ pub(super) const EXP_BOUNDS: [f32; 2] = [LEAST, 129.0 * std::f32::consts::LN_2];
 pub(super) const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 
 /// (e^r - 1 - r) / r^2, from the highest power on.
-pub(super) const EXP_REST: [f32; 6] =
-    [0.000_199_188_17, 0.001_394_639_3, 0.008_333_264, 0.041_666_266, 0.166_666_67, 0.5];
+pub(super) const EXP_REST: [f32; 5] =
+    [0.001_381_458_1, 0.008_368_725, 0.041_668_39, 0.166_665_21, 0.499_999_94];
 
 /// What is added to the exponent of a float in its bits.
 const BIAS: i32 = 127;
@@ -43,16 +43,33 @@ fn polynomial<P: Turns>(x: Floats<P>, coefficients: &[f32]) -> Floats<P> {
     others.iter().fold((*first).into(), |y: Floats<P>, c| y.mul_add(x, *c))
 }
 
-/// `e^r - 1` for `x = r + n ln 2`, x no larger than some hundreds: r + r^2 q(r); and `n + bias` in the lowest bits of a
-/// number, so that shifted to their place they are the exponent of a float.
+/// `x = r + n ln 2`, x no larger than some hundreds: r, and `n + bias` in the lowest bits of a number, so that shifted to
+/// their place they are the exponent of a float.
 #[inline(always)]
 fn reduced<P: Turns>(x: Floats<P>, bias: i32) -> (Floats<P>, Pack<u32, P>) {
+    let (n, bits) = nearest_power(x, bias);
+    let r = n.mul_add(-LN_2[0], x);
+    (n.mul_add(-LN_2[1], r), bits)
+}
+
+/// `n` of `reduced`, as a number and with the bias.
+#[inline(always)]
+fn nearest_power<P: Turns>(x: Floats<P>, bias: i32) -> (Floats<P>, Pack<u32, P>) {
     let magic = MAGIC + bias as f32;
     let shifted = x.mul_add(std::f32::consts::LOG2_E, magic);
-    let n = shifted - magic;
-    let r = n.mul_add(-LN_2[0], x);
-    let r = n.mul_add(-LN_2[1], r);
-    ((r * r).mul_add(polynomial(r, &EXP_REST), r), shifted.map(f32::to_bits))
+    (shifted - magic, shifted.map(f32::to_bits))
+}
+
+/// e^r - 1 near 0.
+#[inline(always)]
+fn less_one<P: Turns>(r: Floats<P>) -> Floats<P> {
+    (r * r).mul_add(polynomial(r, &EXP_REST), r)
+}
+
+/// e^r near 0, with a step less than `less_one` takes, and rounded once less.
+#[inline(always)]
+fn near_one<P: Turns>(r: Floats<P>) -> Floats<P> {
+    polynomial(r, &EXP_REST).mul_add(r, 1.0).mul_add(r, 1.0)
 }
 
 /// 2^n of a normal number, from the bits of `n` with its bias.
@@ -61,25 +78,24 @@ fn two_to<P: Turns>(bits: Pack<u32, P>) -> Floats<P> {
     bits.map(|bits| f32::from_bits(bits << 23))
 }
 
-/// The smaller of the two; a NaN stays one.
+/// `-|x|`, or the bound where that is larger; a NaN stays one.
 #[inline(always)]
-fn at_most<P: Turns>(bound: f32, x: Floats<P>) -> Floats<P> {
-    x.map(|x| if bound < x { bound } else { x })
+fn below_zero<P: Turns>(x: Floats<P>, least: f32) -> Floats<P> {
+    x.map(|x| if least > -x.abs() { least } else { -x.abs() })
 }
 
 impl<P: Turns> Exp<P> {
     #[inline(always)]
     fn new(x: Floats<P>) -> Self {
-        let (t, bits) = reduced(x.clamp(EXP_BOUNDS[0], EXP_BOUNDS[1]), 2 * BIAS);
+        let (r, bits) = reduced(x.clamp(EXP_BOUNDS[0], EXP_BOUNDS[1]), 2 * BIAS);
+        let t = less_one(r);
         let high = t + 1.0;
         Exp { high, low: t - (high - 1.0), bits }
     }
 
-    /// `v 2^n`, in two steps, so that results underflow gradually.
     #[inline(always)]
     fn scale(self, v: Floats<P>) -> Floats<P> {
-        let half = self.bits.map(|bits| bits >> 1);
-        v * two_to(half) * two_to(self.bits.zip(half, u32::wrapping_sub))
+        scaled(v, self.bits)
     }
 
     /// High and low part times 2^n, or some number as small where that is below the normal ones.
@@ -91,10 +107,17 @@ impl<P: Turns> Exp<P> {
     }
 }
 
+/// `v 2^n`, `n` with the bias of two factors: in two steps, so that results underflow gradually.
+#[inline(always)]
+fn scaled<P: Turns>(v: Floats<P>, bits: Pack<u32, P>) -> Floats<P> {
+    let half = bits.map(|bits| bits >> 1);
+    v * two_to(half) * two_to(bits.zip(half, u32::wrapping_sub))
+}
+
 #[inline(always)]
 pub(super) fn exp<P: Turns>(x: Floats<P>) -> Floats<P> {
-    let e = Exp::new(x);
-    e.scale(e.high)
+    let (r, bits) = reduced(x.clamp(EXP_BOUNDS[0], EXP_BOUNDS[1]), 2 * BIAS);
+    scaled(near_one(r), bits)
 }
 
 /// ln x for x = m 2^e with m in [sqrt 1/2, sqrt 2): f - f^2/2 + f^3 p(f) for f = m - 1, plus e ln 2.
@@ -129,20 +152,23 @@ pub(super) fn ln<P: Turns>(x: Floats<P>) -> Floats<P> {
     x.lt(0.0).or(x.is_nan()).pick(f32::NAN, y)
 }
 
-/// tanh x = m / (m + 2) for m = e^2|x| - 1, with the sign of x; the roundings of the quotient and of its divisor are
-/// made up for.
+/// tanh x = -h / (h + 1) for h = (e^-2|x| - 1) / 2, with the sign of x; the roundings of the quotient and of its divisor,
+/// whose inverse is 1 + tanh |x|, are made up for.
 #[inline(always)]
 pub(super) fn tanh<P: Turns>(x: Floats<P>) -> Floats<P> {
     // Beyond, the result is 1.
-    let (t, bits) = reduced(at_most(20.0, x.abs() + x.abs()), BIAS);
-    let scale = two_to(bits);
-    let m = t.mul_add(scale, scale - 1.0);
-    let d = m + 2.0;
-    let d_low = m - (d - 2.0);
-    let inverse = Pack::from(1.0) / d;
-    let y = m * inverse;
-    let rest = (-y).mul_add(d_low, (-y).mul_add(d, m));
-    rest.mul_add(inverse, y).copysign(x)
+    let a = below_zero(x, -10.0);
+    let twice = a + a;
+    // Half the power. One ln 2 is enough: where n is large, little of e^-2|x| is in the result.
+    let (n, bits) = nearest_power(twice, BIAS - 1);
+    let half = two_to(bits);
+    let t = less_one(n.mul_add(-std::f32::consts::LN_2, twice));
+    let h = t.mul_add(half, half - 0.5);
+    let d = h + 1.0;
+    let d_low = h - (d - 1.0);
+    let y = h / d;
+    let rest = (-y).mul_add(d_low, (-y).mul_add(d, h));
+    rest.mul_add(Pack::from(1.0) - y, y).copysign(x)
 }
 
 /// 1 / (1 + e) for e = e^-|x| where x is positive, e / (1 + e) where it is not; the rounding of the divisor is made up
@@ -150,11 +176,11 @@ pub(super) fn tanh<P: Turns>(x: Floats<P>) -> Floats<P> {
 #[inline(always)]
 pub(super) fn sigmoid<P: Turns>(x: Floats<P>) -> Floats<P> {
     // Below, the result is 0.
-    let a = at_most(110.0, x.abs());
-    let (t, bits) = reduced(-a, 64);
-    // e^-a 2^64 is normal: n + 64 is added to the exponent. e^-a may be below the normal numbers; a NaN is added, as the sum
+    let a = below_zero(x, -110.0);
+    let (r, bits) = reduced(a, 64);
+    // e^a 2^64 is normal: n + 64 is added to the exponent. e^a may be below the normal numbers; a NaN is added, as the sum
     // of bits may be anything.
-    let large = (t + 1.0).zip(bits, |v, bits| f32::from_bits(v.to_bits().wrapping_add(bits << 23)));
+    let large = near_one(r).zip(bits, |v, bits| f32::from_bits(v.to_bits().wrapping_add(bits << 23)));
     #[allow(clippy::eq_op, reason = "0, or NaN")]
     let e = large.mul_add(1.0 / 18_446_744_073_709_551_616.0, a - a);
     let d = e + 1.0;

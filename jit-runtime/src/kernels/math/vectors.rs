@@ -99,7 +99,7 @@ impl Vectors {
     pub(in crate::kernels) fn exp<const N: usize>(self, x: [__m512; N]) -> [__m512; N] {
         let (low, high) = (self.all(EXP_BOUNDS[0]), self.all(EXP_BOUNDS[1]));
         let (to_base_2, magic) = (self.all(std::f32::consts::LOG2_E), self.all(MAGIC));
-        let (ln_2, ln_2_low, one) = (self.all(-LN_2[0]), self.all(-LN_2[1]), self.all(1.0));
+        let (ln_2, ln_2_low) = (self.all(-LN_2[0]), self.all(-LN_2[1]));
         let (mut r, mut power, mut y) = (x, x, [self.all(EXP_REST[0]); N]);
         for k in 0..N {
             r[k] = self.min(high, self.max(low, x[k]));
@@ -107,15 +107,14 @@ impl Vectors {
             r[k] = self.mul_add(power[k], ln_2, r[k]);
             r[k] = self.mul_add(power[k], ln_2_low, r[k]);
         }
-        for c in &EXP_REST[1..] {
+        for c in EXP_REST[1..].iter().chain(&[1.0, 1.0]) {
             for k in 0..N {
                 y[k] = self.mul_add(y[k], r[k], self.all(*c));
             }
         }
         for k in 0..N {
-            y[k] = self.mul_add(self.mul(r[k], r[k]), y[k], r[k]);
             // Rounded once where it is below the normal numbers, as the product with two factors is.
-            y[k] = self.0.avx512f._mm512_scalef_ps(self.add(y[k], one), power[k]);
+            y[k] = self.0.avx512f._mm512_scalef_ps(y[k], power[k]);
         }
         y
     }
