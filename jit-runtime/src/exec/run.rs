@@ -117,6 +117,14 @@ impl<'a> Machine<'a> {
         *slot = Val::Tensor(tensor);
     }
 
+    /// As `put`.
+    #[inline(always)]
+    fn put_scalar(&mut self, slot: u32, scalar: Scalar) {
+        let slot = &mut self.env[slot as usize];
+        slot.clear();
+        *slot = Val::Scalar(scalar);
+    }
+
     fn set(&mut self, step: &Step, values: impl IntoIterator<Item = Val>) {
         for (slot, value) in step.outs.iter().zip(values) {
             self.env[*slot as usize] = value;
@@ -160,15 +168,18 @@ impl<'a> Machine<'a> {
         }
         match &step.kind {
             Kind::Host(attrs) => {
+                if let Some(holds) = self.compared(step) {
+                    self.put_scalar(step.outs[0], Scalar::Bool(holds));
+                    return Ok(());
+                }
                 let value = self.host(step, attrs).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
             Kind::Total(attrs, to) => {
                 if let Some(value) = ops::common_total(step.op, self.get(step.args[0])) {
-                    let slot = &mut self.env[step.outs[0] as usize];
                     match to {
-                        DType::F32 => *slot = Val::Scalar(Scalar::F32(value as f32)),
-                        _ => *slot = Val::Scalar(Scalar::F64(value)),
+                        DType::F32 => self.put_scalar(step.outs[0], Scalar::F32(value as f32)),
+                        _ => self.put_scalar(step.outs[0], Scalar::F64(value)),
                     }
                     return Ok(());
                 }
@@ -297,14 +308,17 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    /// What a comparison of two scalars gives.
     #[inline(always)]
-    fn host(&self, step: &Step, attrs: &Attrs) -> Result<Scalar, String> {
-        if let [a, b] = step.args[..]
-            && let (Val::Scalar(a), Val::Scalar(b)) = (self.get(a), self.get(b))
-            && let Some(holds) = host::compare(step.op, a, b)
-        {
-            return Ok(Scalar::Bool(holds));
+    fn compared(&self, step: &Step) -> Option<bool> {
+        let [a, b] = step.args[..] else { return None };
+        match (self.get(a), self.get(b)) {
+            (Val::Scalar(a), Val::Scalar(b)) => host::compare(step.op, a, b),
+            _ => None,
         }
+    }
+
+    fn host(&self, step: &Step, attrs: &Attrs) -> Result<Scalar, String> {
         few(step.args.len(), Scalar::Bool(false), |args| {
             for (to, r) in args.iter_mut().zip(&step.args) {
                 *to = self.get(*r).scalar()?;
