@@ -1,5 +1,5 @@
-//! Products and groups over their results, which run without tensors between where they are about a single row: the bits
-//! are those of one op after the other.
+//! Products and groups over their results, which run without tensors between where they are about a single row, and some
+//! rows at a time where there are many: the bits are those of one op after the other.
 
 use jit_runtime::Float;
 use jit_runtime::prelude::*;
@@ -51,6 +51,14 @@ fn masked(x: &Tensor, w: &Tensor, least: f32, one: &Tensor) -> (Tensor, Tensor) 
     let positive = y.gt(least);
     let z = positive.select(&y * one, &y - 1.0).matmul(&w.t());
     (y, z)
+}
+
+/// What is made is read by a group more than one step later, and is a mask once.
+#[script]
+fn kept(x: &Tensor, w: &Tensor, one: &Tensor) -> Tensor {
+    let y = x.matmul(w);
+    let positive = y.gt(0.25);
+    positive.select(&y * one, &y - 1.0).matmul(&w.t()) * 0.5
 }
 
 #[script]
@@ -116,5 +124,58 @@ fn other_shapes_are_errors_of_the_source() {
     let error = network::try_call(&values(&[1, 6]), &wrong).unwrap_err().to_string();
     assert!(error.contains("add") && error.contains("chains.rs"), "{error}");
     let text = network::lower(&values(&[1, 6]), &wrong).explain();
-    assert!(text.contains("in one go where it is about one row"), "{text}");
+    assert!(
+        text.contains("in one go where it is about one row, some rows at a time where there are many"),
+        "{text}"
+    );
+}
+
+/// So many rows that they go through a few at a time, in batches, too, and of matrices that stand by columns.
+#[test]
+fn many_rows_have_the_bits_of_one_op_after_the_other() {
+    for threads in [1, 3] {
+        jit_runtime::set_threads(threads);
+        for (rows, sizes) in
+            [(1510, [20, 70, 33]), (40, [70, 3000, 2]), (9010, [3, 32, 3]), (700, [1, 129, 1])]
+        {
+            let (k, p) = (sizes[0], Network::<f32>::new(sizes));
+            let x = values(&[rows, k]);
+            for x in [&x, &x.reshape([rows / 10, 2, 5, k]), &values(&[k, rows]).t()] {
+                network::check(x, &p).unwrap();
+                assert_eq!(outside(x, &p), jit_runtime::eager(|| outside(x, &p)));
+            }
+            network64::check(&values(&[rows, k]), &Network::new(sizes)).unwrap();
+        }
+    }
+}
+
+/// Operands of groups with rows of their own, the same one for all, one element, and columns.
+#[test]
+fn many_rows_have_operands_of_all_kinds() {
+    let (rows, w, u) = (9000, values(&[12, 8]), values(&[8, 8]));
+    let x = values(&[rows, 12]);
+    gated::check(&x, &values(&[rows, 8]), &w, &u).unwrap();
+    gated::check(&x, &values(&[8, rows]).t(), &w, &u).unwrap();
+    gated::check(&x.reshape([90, 100, 12]), &values(&[90, 100, 8]), &w, &u).unwrap();
+    for one in [vec![], vec![1], vec![8], vec![1, 1], vec![1, 8], vec![rows, 1], vec![rows, 8]] {
+        kept::check(&x, &w, &values(&one)).unwrap();
+    }
+    kept::check(&x.reshape([9, 1000, 12]), &w, &values(&[1, 1, 8])).unwrap();
+    kept::check(&x.reshape([9, 1000, 12]), &w, &values(&[1000, 8])).unwrap();
+    // More axes than the rows have.
+    kept::check(&x, &w, &values(&[1, 1, 8])).unwrap();
+    kept::check(&x, &w, &values(&[1, 1, 1])).unwrap();
+}
+
+#[test]
+fn errors_about_many_rows_are_those_of_the_source() {
+    let p = Network::<f32>::new([20, 70, 33]);
+    let error = network::try_call(&values(&[5000, 21]), &p).unwrap_err().to_string();
+    assert!(
+        error.contains("matmul") && error.contains("[5000, 21]") && error.contains("chains.rs"),
+        "{error}"
+    );
+    let wrong = Network { b2: values(&[34]), ..p };
+    let error = network::try_call(&values(&[5000, 20]), &wrong).unwrap_err().to_string();
+    assert!(error.contains("add") && error.contains("[34]") && error.contains("chains.rs"), "{error}");
 }

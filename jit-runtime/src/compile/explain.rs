@@ -62,7 +62,10 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                 let _ = writeln!(out, "{pad}{} on host scalars{at}", step.op.name());
             }
             Kind::Chain(chain) => {
-                let _ = writeln!(out, "{pad}in one go where it is about one row:");
+                let _ = writeln!(
+                    out,
+                    "{pad}in one go where it is about one row, some rows at a time where there are many:"
+                );
                 block(out, &chain.steps, depth + 1);
             }
             Kind::Product(_) => {

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod attention;
+mod blocks;
 pub(crate) mod counters;
 mod einsum;
 pub(crate) mod frame;

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::frame::Frame;
 use super::group::{Failure, Member};
 use super::until::Values;
-use super::{ahead, counters, lists, ops};
+use super::{ahead, blocks, counters, lists, ops};
 use crate::compile::plan::{Ahead, Asked, Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
 use crate::error::Error;
 use crate::few::few;
@@ -222,7 +222,10 @@ impl<'a> Machine<'a> {
                     (0..of.groups).for_each(|_| counters::kernel(1));
                     self.put(step.outs[0], tensor);
                 }
-                None => self.block(&of.steps)?,
+                None => match self.with_args(step, |args| blocks::run(of, args)) {
+                    Some(tensor) => self.put(step.outs[0], tensor),
+                    None => self.block(&of.steps)?,
+                },
             },
             Kind::Product(ahead) => {
                 let value = self.product(step, ahead).map_err(wrong)?;

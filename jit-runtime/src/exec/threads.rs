@@ -1,5 +1,6 @@
 //! How many threads kernels use. Results do not depend on it.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,8 +18,28 @@ pub fn set_threads(threads: usize) {
     COUNT.store(threads.max(1), Ordering::Relaxed);
 }
 
+thread_local! {
+    /// Whether what runs here is one of the pieces that threads share.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `body`, none of which is shared between threads.
+pub(crate) fn alone<R>(body: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _before = Before(ALONE.replace(true));
+    body()
+}
+
 /// How many threads a call may use.
 pub(crate) fn count() -> usize {
+    if ALONE.get() {
+        return 1;
+    }
     match COUNT.load(Ordering::Relaxed) {
         0 => {
             let named = std::env::var("JIT_THREADS").ok().and_then(|v| v.parse().ok());

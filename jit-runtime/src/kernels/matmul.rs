@@ -13,7 +13,7 @@ use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides, row_major};
 
 /// Products of fewer multiply-adds than this stay on one thread: a tenth of a millisecond, many times what waking another takes.
-const PARALLEL: usize = 4_000_000;
+pub(crate) const PARALLEL: usize = 4_000_000;
 
 /// The product of two tensors of rank 1 or more whose shapes fit; `shape` is that of the result.
 pub(crate) fn matmul(a: &RawTensor, b: &RawTensor, shape: &[usize]) -> RawTensor {
@@ -257,6 +257,15 @@ fn conflicts(m: usize, stride: usize) -> bool {
 /// Whether our own tiles are faster than faer for `y`, whose rows are `stride` bytes apart.
 fn by_tiles([m, k, n]: [usize; 3], size: usize, stride: usize) -> bool {
     k * n * size <= FAR && (k == 1 || !conflicts(m, stride)) && !matches!(arch(), pulp::Arch::Scalar)
+}
+
+/// Whether products of so many rows with a matrix are made by tiles that read it where it is.
+pub(crate) fn reads_in_place(matrix: &RawTensor, rows: usize) -> bool {
+    let ([k, n], [by_row, by_column]) = (&matrix.shape[..], &matrix.strides[..]) else { return false };
+    let size = matrix.dtype.size();
+    let float = matches!(matrix.dtype, DType::F32 | DType::F64);
+    let some = *k > 0 && *n > 0;
+    float && some && *by_column == 1 && by_tiles([rows, *k, *n], size, by_row.unsigned_abs() * size)
 }
 
 /// By our own tiles.

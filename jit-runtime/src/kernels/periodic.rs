@@ -79,7 +79,7 @@ impl Periodic {
         cost: usize,
     ) {
         // Of whole groups, if it is not a row: what is written behind one piece is written again by the next one.
-        let whole = self.row * GROUP;
+        let whole = self.row * (GROUP >> self.row.trailing_zeros().min(GROUP.trailing_zeros()));
         let length = if self.row < LONG { (whole * LONG.div_ceil(whole)).min(n) } else { self.row };
         let mut rooms: SmallVec<[Vec<u64>; 2]> = SmallVec::new();
         let mut streams: SmallVec<[Stream; 6]> = SmallVec::new();
