@@ -106,13 +106,14 @@ macro_rules! prims {
     )*};
 }
 
+// A bool becomes a float by a choice of bits, which is one step of vector code; a conversion is three.
 prims! {
     u8 U8 0, |v| v as u64, |b| b as u8;
     i32 I32 0, |v| v as u32 as u64, |b| b as i32;
     i64 I64 0, |v| v as u64, |b| b as i64;
     usize Usize 0, |v| v as u64, |b| b as usize;
-    f32 F32 0.0, |v: f32| if v.is_nan() { f32::NAN.to_bits() as u64 } else { v.to_bits() as u64 }, |b| b as u8 as f32;
-    f64 F64 0.0, |v: f64| if v.is_nan() { f64::NAN.to_bits() } else { v.to_bits() }, |b| b as u8 as f64;
+    f32 F32 0.0, |v: f32| if v.is_nan() { f32::NAN.to_bits() as u64 } else { v.to_bits() as u64 }, |b| f32::from_bits(if b { 0x3f80_0000 } else { 0 });
+    f64 F64 0.0, |v: f64| if v.is_nan() { f64::NAN.to_bits() } else { v.to_bits() }, |b| f64::from_bits(if b { 0x3ff0_0000_0000_0000 } else { 0 });
 }
 
 impl Prim for bool {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::launch::{Operand, PARALLEL};
-use super::native::trips::BLOCK;
 use super::native::until::{UNIT, Wave, Waved};
 use crate::exec::threads;
 use crate::tensor::raw::RawTensor;
@@ -42,24 +41,26 @@ unsafe impl Send for Counts {}
 unsafe impl Sync for Counts {}
 
 /// Fills up the block that the last of `n` elements stands in; `tensor` has nobody else's elements.
-fn fill_up(tensor: &RawTensor, n: usize) {
+fn fill_up(tensor: &RawTensor, n: usize, block: usize) {
     let (size, start) = (tensor.dtype.size(), tensor.buffer.start());
     let last = start.wrapping_add((n - 1) * size);
-    for j in n..n.next_multiple_of(BLOCK) {
+    let whole = n.next_multiple_of(block);
+    assert!(whole * size <= tensor.buffer.capacity());
+    for j in n..whole {
         // SAFETY: buffers have room for whole blocks, and nobody else uses this one.
         unsafe { std::ptr::copy_nonoverlapping(last, start.wrapping_add(j * size), size) };
     }
 }
 
 /// A row-major copy of an operand of `n` elements that fills whole blocks.
-fn copy(from: &RawTensor) -> RawTensor {
+fn copy(from: &RawTensor, block: usize) -> RawTensor {
     let n: usize = from.len();
     let to = RawTensor::uninit(from.dtype, &from.shape);
     let size = from.dtype.size();
     let start = from.buffer.start().wrapping_add(from.offset * size);
     // SAFETY: the operand is row-major, the copy is new.
     unsafe { std::ptr::copy_nonoverlapping(start.cast_const(), to.buffer.start(), n * size) };
-    fill_up(&to, n);
+    fill_up(&to, n, block);
     to
 }
 
@@ -74,7 +75,8 @@ impl<'a> Waves<'a> {
         n: usize,
         cost: usize,
     ) -> Waves<'a> {
-        let whole = n.next_multiple_of(BLOCK);
+        let block = kernel.block();
+        let whole = n.next_multiple_of(block);
         let mut padded = Vec::new();
         let mut inputs: SmallVec<[*const u8; 8]> = SmallVec::new();
         for (i, operand) in operands.iter().enumerate() {
@@ -85,17 +87,17 @@ impl<'a> Waves<'a> {
                     t.buffer.start().wrapping_add(t.offset * t.dtype.size()).cast_const()
                 }
                 Operand::Tensor(t) => {
-                    padded.push(copy(t));
+                    padded.push(copy(t, block));
                     padded[padded.len() - 1].buffer.start().cast_const()
                 }
             });
         }
-        let states = first.iter().map(|t| copy(t)).collect();
+        let states = first.iter().map(|t| copy(t, block)).collect();
         let before = first.iter().map(|t| (*t).clone()).collect();
         // How many trips a wave makes is not known, and each wave is shared out by itself: one trip has to be worth it.
         let work = whole.saturating_mul(cost);
         let threads = if work >= PARALLEL { threads::count() } else { 1 };
-        let share = whole.div_ceil(threads).next_multiple_of(BLOCK);
+        let share = whole.div_ceil(threads).next_multiple_of(block);
         let made = vec![0; whole / UNIT];
         Waves { kernel, inputs, states, before, started: false, _padded: padded, n: whole, made, share }
     }
@@ -123,7 +125,8 @@ impl<'a> Waves<'a> {
     /// As [`Waves::run`], where all elements have to ask.
     fn run_all(&mut self, limit: u32) -> Option<u32> {
         if std::mem::replace(&mut self.started, true) {
-            self.before = self.states.iter().map(copy).collect();
+            let block = self.kernel.block();
+            self.before = self.states.iter().map(|state| copy(state, block)).collect();
         }
         if !self.wave(0, limit) {
             return None;

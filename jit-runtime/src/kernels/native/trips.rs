@@ -12,8 +12,9 @@ use crate::kernels::arch;
 /// Trips after which it is asked again whether values repeat. A block whose values are those of so many trips before
 /// goes through the trips that are left over only.
 pub const CHECKED: usize = 8;
-/// Elements that kernels go through together divide this.
-pub(crate) const BLOCK: usize = 64;
+/// Elements that kernels go through together divide this; if the widest have eight bytes, half of it, for which any buffer
+/// has room.
+pub(crate) const BLOCK: usize = 128;
 
 /// A loop over one group, written out.
 pub trait Repeated {
@@ -30,8 +31,10 @@ macro_rules! by_blocks {
     ($S:ident, $K:ident, $($arg:expr),*) => {
         match ($S::F32_LANES >= 16, $K::WIDE) {
             (true, false) => $K::run::<BLOCK>($($arg),*),
-            (true, true) | (false, false) => $K::run::<{ BLOCK / 2 }>($($arg),*),
-            (false, true) => $K::run::<{ BLOCK / 4 }>($($arg),*),
+            (true, true) => $K::run::<{ BLOCK / 2 }>($($arg),*),
+            // There are half the registers.
+            (false, false) => $K::run::<{ BLOCK / 4 }>($($arg),*),
+            (false, true) => $K::run::<{ BLOCK / 8 }>($($arg),*),
         }
     };
 }

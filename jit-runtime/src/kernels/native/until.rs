@@ -11,7 +11,7 @@ use super::{Code, Tile, known};
 use crate::kernels::arch;
 
 /// There is one count of trips for so many elements.
-pub const UNIT: usize = BLOCK / 4;
+pub const UNIT: usize = BLOCK / 8;
 
 /// A loop that goes on while some element, or all, ask for it, written out.
 pub trait Waves {
@@ -56,13 +56,15 @@ pub(crate) struct Waved {
     inputs: Vec<Input>,
     states: Vec<DType>,
     all: bool,
+    block: usize,
 }
 
 /// The kernel of a loop, if one is known.
 pub(crate) fn find(until: &Until) -> Option<Waved> {
     let Code::Waves(run) = known(&until.to_string())? else { return None };
     let states = until.form.outputs.iter().map(|k| until.form.members[*k].to).collect();
-    Some(Waved { run, inputs: until.form.inputs.clone(), states, all: until.all })
+    let block = if until.form.is_wide() { BLOCK / 2 } else { BLOCK };
+    Some(Waved { run, inputs: until.form.inputs.clone(), states, all: until.all, block })
 }
 
 impl Waved {
@@ -79,7 +81,12 @@ impl Waved {
         &self.states
     }
 
-    /// Brings `n` elements, a multiple of [`BLOCK`], to where a wave says. Inputs that are states are not read.
+    /// Elements are a multiple of this.
+    pub(crate) fn block(&self) -> usize {
+        self.block
+    }
+
+    /// Brings `n` elements, a multiple of [`Waved::block`], to where a wave says. Inputs that are states are not read.
     ///
     /// # Safety
     /// Inputs can be read for `n` elements, of scalars one; states can be read and written for `n` elements, overlap
@@ -91,7 +98,7 @@ impl Waved {
         n: usize,
         wave: Wave<'_>,
     ) -> bool {
-        assert!(n.is_multiple_of(BLOCK) && wave.made.len() == n / UNIT);
+        assert!(n.is_multiple_of(self.block) && wave.made.len() == n / UNIT);
         let inputs: Vec<_> = self.inputs.iter().copied().zip(inputs.iter().copied()).collect();
         let outputs: Vec<_> = self.states.iter().copied().zip(states.iter().copied()).collect();
         (self.run)(Tile { inputs: &inputs, outputs: &outputs, n, taken: 0 }, wave)
