@@ -161,21 +161,20 @@ impl<'a> Machine<'a> {
         self.get(r).is_true()
     }
 
+    /// The steps of small calls; others stand apart, so that these are little code.
+    #[inline(always)]
     fn step(&mut self, step: &Step) -> Result<(), Halt> {
-        let wrong = |message: String| Halt::Error(Error::op(step.op, message, step.at.clone()));
-        if self.unset && !matches!(step.kind, Kind::Loop(_) | Kind::Program(_)) && self.is_poisoned(step) {
-            return self.poison(step);
+        if self.unset {
+            return self.careful(step);
         }
         match &step.kind {
-            Kind::Host(attrs) => {
+            Kind::Host(_) => {
                 if let Some(holds) = self.compared(step) {
                     self.put_scalar(step.outs[0], Scalar::Bool(holds));
                     return Ok(());
                 }
-                let value = self.host(step, attrs).map_err(wrong)?;
-                self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
-            Kind::Total(attrs, to) => {
+            Kind::Total(_, to) => {
                 if let Some(value) = ops::common_total(step.op, self.get(step.args[0])) {
                     match to {
                         DType::F32 => self.put_scalar(step.outs[0], Scalar::F32(value as f32)),
@@ -183,13 +182,73 @@ impl<'a> Machine<'a> {
                     }
                     return Ok(());
                 }
-                let value = self.with_args(step, |args| ops::total(step.op, attrs, args)).map_err(wrong)?;
-                self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
             Kind::Group(group) if step.outs.len() == 1 => {
                 let result = self.with_args(step, |args| group.run_one(args));
-                let result = result.map_err(|e| failed(&group.members, e))?;
-                self.put(step.outs[0], result);
+                return match result {
+                    Ok(tensor) => {
+                        self.put(step.outs[0], tensor);
+                        Ok(())
+                    }
+                    Err(e) => Err(failed(&group.members, e)),
+                };
+            }
+            Kind::If(arms) => return self.branch(step, arms),
+            Kind::Apply(attrs) if !step.op.writes() => {
+                if let Some(tensor) = self.with_args(step, |args| ops::common_case(step.op, attrs, args)) {
+                    self.put(step.outs[0], tensor);
+                    return Ok(());
+                }
+            }
+            Kind::Chain(of) => {
+                if let Some(tensor) = self.with_args(step, |args| chain::run(&of.links, args)) {
+                    (0..of.groups).for_each(|_| counters::kernel(1));
+                    self.put(step.outs[0], tensor);
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        self.any(step)
+    }
+
+    /// A step of a plan with values that may never have been set.
+    #[cold]
+    #[inline(never)]
+    fn careful(&mut self, step: &Step) -> Result<(), Halt> {
+        if !matches!(step.kind, Kind::Loop(_) | Kind::Program(_)) && self.is_poisoned(step) {
+            return self.poison(step);
+        }
+        self.any(step)
+    }
+
+    #[inline(always)]
+    fn branch(&mut self, step: &Step, arms: &[Block; 2]) -> Result<(), Halt> {
+        let arm = &arms[usize::from(!self.condition(step.args[0]))];
+        self.block(arm)?;
+        // A result of an arm stands where that of the step will, or where none will.
+        for (i, out) in step.outs.iter().enumerate() {
+            if arm.results[i] == Ref::Slot(*out) {
+                continue;
+            }
+            let value = self.result(arm, i);
+            self.env[*out as usize] = value;
+        }
+        Ok(())
+    }
+
+    /// Any step.
+    #[inline(never)]
+    fn any(&mut self, step: &Step) -> Result<(), Halt> {
+        let wrong = |message: String| Halt::Error(Error::op(step.op, message, step.at.clone()));
+        match &step.kind {
+            Kind::Host(attrs) => {
+                let value = self.host(step, attrs).map_err(wrong)?;
+                self.env[step.outs[0] as usize] = Val::Scalar(value);
+            }
+            Kind::Total(attrs, _) => {
+                let value = self.with_args(step, |args| ops::total(step.op, attrs, args)).map_err(wrong)?;
+                self.env[step.outs[0] as usize] = Val::Scalar(value);
             }
             Kind::Group(group) => {
                 let results = self.with_args(step, |args| group.run(args));
@@ -209,40 +268,19 @@ impl<'a> Machine<'a> {
                 self.set(step, [value]);
             }
             Kind::Apply(attrs) => {
-                if let Some(tensor) = self.with_args(step, |args| ops::common_case(step.op, attrs, args)) {
-                    self.put(step.outs[0], tensor);
-                    return Ok(());
-                }
                 let value =
                     self.with_args(step, |args| ops::general_case(step.op, attrs, args)).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = value;
             }
-            Kind::Chain(of) => match self.with_args(step, |args| chain::run(&of.links, args)) {
-                Some(tensor) => {
-                    (0..of.groups).for_each(|_| counters::kernel(1));
-                    self.put(step.outs[0], tensor);
-                }
-                None => match self.with_args(step, |args| blocks::run(of, args)) {
-                    Some(tensor) => self.put(step.outs[0], tensor),
-                    None => self.block(&of.steps)?,
-                },
+            Kind::Chain(of) => match self.with_args(step, |args| blocks::run(of, args)) {
+                Some(tensor) => self.put(step.outs[0], tensor),
+                None => self.block(&of.steps)?,
             },
             Kind::Product(ahead) => {
                 let value = self.product(step, ahead).map_err(wrong)?;
                 self.env[step.outs[0] as usize] = value;
             }
-            Kind::If(arms) => {
-                let arm = &arms[usize::from(!self.condition(step.args[0]))];
-                self.block(arm)?;
-                // A result of an arm stands where that of the step will, or where none will.
-                for (i, out) in step.outs.iter().enumerate() {
-                    if arm.results[i] == Ref::Slot(*out) {
-                        continue;
-                    }
-                    let value = self.result(arm, i);
-                    self.env[*out as usize] = value;
-                }
-            }
+            Kind::If(arms) => self.branch(step, arms)?,
             Kind::Loop(plan) => self.repeat(step, plan)?,
             Kind::Program(program) => {
                 let args = (0..step.args.len()).map(|i| self.taken(step, i)).collect();
