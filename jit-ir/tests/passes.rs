@@ -356,3 +356,85 @@ fn horner(%x: f32[n0], %y: f32[n0, n1]) -> (f32[*], f32[*], f32[*]) {
         "#]],
     );
 }
+
+#[test]
+fn a_few_trips_take_the_place_of_their_loop() {
+    check(
+        "fn f(%x: f32[n0, n1], %y: f32[n1]) -> f32[n1] {
+  %2: f32[n1] = loop(2, %y) {keep} while (%3: f32[n1]) {
+    yield true
+  } do (%4: usize, %5: f32[n1]) {
+    %6: f32[n1] = index_axis(%x, %4) {axes = [0]}
+    %7: f32[n1] = mul(%5, %6)
+    %8: f32[n1] = tanh(%7)
+    yield %8
+  }
+  return %2
+}",
+        expect![[r#"
+            fn f(%x: f32[n0, n1], %y: f32[n1]) -> f32[n1] {
+              %0: f32[n1] = index_axis(%x, 0_usize) {axes = [0]}
+              %1: f32[n1] = index_axis(%x, 1_usize) {axes = [0]}
+              %2: f32[n1] = fused {
+                %3: f32[n1] = mul(%y, %0)
+                %4: f32[n1] = tanh(%3)
+                %5: f32[n1] = mul(%4, %1)
+                %6: f32[n1] = tanh(%5)
+                yield %6
+              }
+              return %2
+            }
+        "#]],
+    );
+}
+
+/// Loops that become their trips, whose values are those of the loop: nested ones, with branches, without a result that
+/// changes, exchanged values, and those that stay as they are.
+#[test]
+fn trips_have_the_values_of_their_loop() {
+    let body = "    %8: f32[*] = mul(%5, 1.5_f32)
+    %9: f32[*] = add(%8, %6)
+    yield %6, %9";
+    let nested = "    %8: f32[*] = loop(3, %5) {keep} while (%20: f32[*]) {
+      yield true
+    } do (%21: usize, %22: f32[*]) {
+      %23: bool = eq(%21, %4)
+      %24: f32[*] = if %23 {
+        %25: f32[*] = sub(%22, %6)
+        yield %25
+      } else {
+        %26: f32[*] = mul(%22, 0.5_f32)
+        yield %26
+      }
+      yield %24
+    }
+    yield %8, %5";
+    let kept = "    %8: f32[*] = neg(%5)
+    yield %8, %6";
+    for (trips, left) in [(0, false), (1, false), (2, false), (8, false), (9, true)] {
+        for (body, loops) in [(body, left), (nested, left || trips == 8), (kept, left)] {
+            let text = format!(
+                "fn f(%x: f32[*], %y: f32[*]) -> (f32[*], f32[*]) {{
+  %2: f32[*], %3: f32[*] = loop({trips}, %x, %y) {{keep}} while (%t: f32[*], %u: f32[*]) {{
+    yield true
+  }} do (%4: usize, %5: f32[*], %6: f32[*]) {{
+{body}
+  }}
+  return %2, %3
+}}"
+            );
+            let (source, optimised) = (Graph::parse(&text).unwrap(), optimised(&text));
+            assert_eq!(
+                optimised.count_ops(jit_ir::Op::Loop) > 0,
+                loops,
+                "{trips} trips of\n{body}\n{optimised}"
+            );
+            let args = [vector(&[1.0, -2.0, 3.5]), vector(&[0.5, 0.25, -8.0])];
+            let (expected, found) =
+                (interp::run(&source, &args, None).unwrap(), interp::run(&optimised, &args, None).unwrap());
+            for (a, b) in expected.iter().zip(&found) {
+                assert!(a.same_bits(b), "{trips} trips of\n{body}\n{expected:?} {found:?}");
+            }
+        }
+    }
+}

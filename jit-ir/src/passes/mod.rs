@@ -15,6 +15,7 @@ mod licm;
 mod relax;
 mod siblings;
 mod simplify;
+mod unroll;
 
 pub use cse::cse;
 pub use dce::dce;
@@ -25,6 +26,7 @@ pub(crate) use fuse::fusible;
 pub use licm::licm;
 pub use relax::relax;
 pub use simplify::simplify;
+pub use unroll::unroll;
 
 use crate::graph::Graph;
 use crate::ids::{Id, NodeId, RegionId, ValueId};
@@ -43,7 +45,9 @@ pub const PIPELINE: &[(&str, Pass)] = &[
     ("expand", expand),
     ("relax", relax),
     ("licm", licm),
+    ("unroll", unroll),
     ("fold", fold),
+    ("simplify", simplify),
     ("cse", cse),
     ("dce", dce),
     ("fuse", fuse),
