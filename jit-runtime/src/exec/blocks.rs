@@ -44,8 +44,8 @@ struct Blocks<'a> {
     links: &'a [Link],
     steps: &'a [Step],
     /// The arguments: matrices with the rows of all, or what is the same for all rows.
-    args: Vec<(Val, Use)>,
-    made: Vec<Made>,
+    args: SmallVec<[(Val, Use); 8]>,
+    made: SmallVec<[Made; 8]>,
     /// The axes that count rows.
     lead: Sizes,
     /// Multiply-adds.
@@ -67,17 +67,17 @@ impl<'a> Blocks<'a> {
         let From::Given(first) = of.links.first()?.from[0] else { return None };
         let Val::Tensor(x) = args[first] else { return None };
         let (_, lead) = x.shape.split_last().filter(|(_, lead)| !lead.is_empty())?;
+        if lead.iter().product::<usize>() <= LEAST {
+            return None;
+        }
         let mut blocks = Blocks {
             links: &of.links,
             steps: &of.steps.steps,
             args: args.iter().map(|_| (Val::Undef, Use::None)).collect(),
-            made: Vec::with_capacity(of.links.len()),
+            made: SmallVec::new(),
             lead: lead.into(),
             work: 0,
         };
-        if blocks.rows() <= LEAST {
-            return None;
-        }
         for (k, link) in of.links.iter().enumerate() {
             let (dtype, columns) = match &link.what {
                 What::Product => blocks.product(link, args)?,
@@ -147,6 +147,9 @@ impl<'a> Blocks<'a> {
         }
         if !t.is_contiguous() || !(is_row(&t.shape, &full) || (t.len() == 1 && t.rank() <= full.len())) {
             return false;
+        }
+        if t.rank() == 1 {
+            return self.use_as(i, value.clone(), Use::Whole);
         }
         let row = t.view([t.len()].as_slice().into(), [1].as_slice().into(), t.offset);
         self.use_as(i, Val::Tensor(row), Use::Whole)

@@ -1,6 +1,6 @@
 //! Elementwise groups: a few ops on tensors that run as one kernel, tile by tile.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub(crate) use jit_ir::form::Arg;
 use jit_ir::form::{self, Form};
@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::counters;
 use super::instructions::Builder;
+use super::seen::Seen;
 use crate::error::Place as Line;
 use crate::few::few;
 use crate::kernels::chain::What;
@@ -51,7 +52,7 @@ pub(crate) fn members(form: &Form, lines: impl IntoIterator<Item = Option<Line>>
 pub(crate) type Failure = (usize, String);
 
 /// One tensor for each output of a group.
-pub(crate) type Results = SmallVec<[RawTensor; 1]>;
+pub(crate) type Results = SmallVec<[RawTensor; 2]>;
 
 /// How a group runs where its members have several shapes: one part for each shape.
 struct Part {
@@ -62,8 +63,8 @@ struct Part {
     members: Vec<usize>,
 }
 
-/// The class of shape of each member, and the parts that follow from it.
-type Split = (Vec<usize>, Arc<Vec<Part>>);
+/// The class of shape of each member, from which the parts follow.
+type Classes = Vec<usize>;
 
 /// A group with its program.
 pub(crate) struct Group {
@@ -78,7 +79,7 @@ pub(crate) struct Group {
     only: Option<Only>,
     /// Why it has no native kernel, where one was looked for.
     missed: Option<String>,
-    splits: Mutex<Vec<Split>>,
+    splits: Seen<Classes, Arc<Vec<Part>>>,
 }
 
 impl Group {
@@ -99,7 +100,7 @@ impl Group {
         }
         let cost = members.iter().map(|m| cost(m.op)).sum();
         let only = Only::of(&program, &members, &inputs);
-        let (missed, splits) = (None, Mutex::default());
+        let (missed, splits) = (None, Seen::default());
         Ok(Group { members, inputs, outputs, program, depends, cost, only, missed, splits })
     }
 
@@ -178,6 +179,9 @@ impl Group {
 
     #[cold]
     fn run_general(&self, inputs: &[&Val], operands: &[Operand]) -> Result<Results, Failure> {
+        if let Some(sizes) = self.widest_shape(operands) {
+            return Ok(self.launch(operands, sizes));
+        }
         let shapes = self.shapes(operands)?;
         if shapes.iter().all(|s| *s == shapes[0]) {
             return Ok(self.launch(operands, &shapes[0]));
@@ -274,6 +278,17 @@ impl Group {
         uniform.then(|| full.unwrap_or(&[]))
     }
 
+    /// The shape of all members, where it is that of an operand to which the others broadcast.
+    fn widest_shape<'a>(&self, operands: &[Operand<'a>]) -> Option<&'a [usize]> {
+        let shapes = operands.iter().map(Operand::shape);
+        let full = shapes.clone().max_by_key(|s| (s.len(), s.iter().product::<usize>()))?;
+        if operands.len() >= 64 || !shapes.clone().all(|s| launch::fits(s, full)) {
+            return None;
+        }
+        let bits = shapes.enumerate().filter(|(_, s)| *s == full).fold(0_u64, |bits, (i, _)| bits | 1 << i);
+        self.depends.iter().all(|d| d & bits != 0).then_some(full)
+    }
+
     /// The shape of every member.
     fn shapes(&self, operands: &[Operand]) -> Result<Vec<Sizes>, Failure> {
         let mut shapes: Vec<Sizes> = Vec::with_capacity(self.members.len());
@@ -348,15 +363,9 @@ impl Group {
         // What broadcasts to another shape has a lower rank, or fewer elements.
         distinct.sort_by_key(|s| (s.len(), s.iter().product::<usize>(), s.to_vec()));
         distinct.dedup();
-        let classes: Vec<usize> =
+        let classes: Classes =
             shapes.iter().map(|s| distinct.iter().position(|d| *d == s).unwrap_or(0)).collect();
-        let mut cache = self.splits.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, parts)) = cache.iter().find(|(c, _)| *c == classes) {
-            return parts.clone();
-        }
-        let parts: Arc<Vec<Part>> = Arc::new((0..distinct.len()).map(|c| self.part(&classes, c)).collect());
-        cache.push((classes, parts.clone()));
-        parts
+        self.splits.get(&classes, || Arc::new((0..distinct.len()).map(|c| self.part(&classes, c)).collect()))
     }
 
     fn part(&self, classes: &[usize], class: usize) -> Part {
@@ -431,10 +440,10 @@ pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Sizes, String> {
     if a == b || b.is_empty() {
         return Ok(Sizes::from_slice(a));
     }
-    if a.is_empty() || launch::is_row(a, b) {
+    if launch::fits(a, b) {
         return Ok(Sizes::from_slice(b));
     }
-    if launch::is_row(b, a) {
+    if launch::fits(b, a) {
         return Ok(Sizes::from_slice(a));
     }
     let known = |s: &[usize]| s.iter().map(|n| Dim::Known(*n)).collect::<Vec<_>>();

@@ -15,6 +15,7 @@ mod pick;
 mod reduce;
 pub(crate) mod rows;
 pub(crate) mod run;
+mod seen;
 mod sort;
 pub(crate) mod threads;
 pub(crate) mod until;

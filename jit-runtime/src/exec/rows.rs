@@ -1,6 +1,6 @@
 //! Groups with reductions: from members to a schedule that runs row by row.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jit_ir::form::{self, Form, Input};
 use jit_ir::ops::{Attrs, rows};
@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::group::{self, Arg, Failure, Group, Member, Results, broadcast};
 use super::known::Known;
+use super::seen::Seen;
 use super::{counters, ops};
 use crate::kernels;
 use crate::kernels::launch::{self, Operand};
@@ -29,7 +30,7 @@ pub(crate) struct Rows {
     cost: usize,
     /// What it is that is done in one go where its rows allow.
     known: Option<Known>,
-    schedules: Mutex<Vec<(Levels, Arc<Schedule>)>>,
+    schedules: Seen<Levels, Arc<Schedule>>,
 }
 
 impl Rows {
@@ -50,7 +51,7 @@ impl Rows {
             members.iter().map(|m| form::Member { op: m.op, args: m.args.to_vec(), from: m.from, to: m.to });
         let form = Form { members: ops.collect(), inputs, outputs };
         let known = if whole { None } else { Known::of(&form) };
-        Ok(Rows { members, form, whole, cost, known, schedules: Mutex::default() })
+        Ok(Rows { members, form, whole, cost, known, schedules: Seen::default() })
     }
 
     /// Whether there is a kernel that does a whole row.
@@ -99,7 +100,7 @@ impl Rows {
 
     /// The shape of whole rows, that of a value for each row, and which members have which; `None` if there are others.
     fn levels(&self, operands: &[Operand]) -> Option<(Sizes, Sizes, Levels)> {
-        let mut shapes: SmallVec<[Sizes; 16]> = SmallVec::new();
+        let mut shapes: SmallVec<[Sizes; 24]> = SmallVec::new();
         let mut full: Option<Sizes> = None;
         for m in &self.members {
             let of = |arg: &Arg| match arg {
@@ -145,13 +146,7 @@ impl Rows {
     }
 
     fn schedule(&self, levels: &Levels) -> Arc<Schedule> {
-        let mut known = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, schedule)) = known.iter().find(|(l, _)| l == levels) {
-            return schedule.clone();
-        }
-        let schedule = Arc::new(Planner::new(self, levels).plan());
-        known.push((levels.clone(), schedule.clone()));
-        schedule
+        self.schedules.get(levels, || Arc::new(Planner::new(self, levels).plan()))
     }
 
     /// The attributes of a reduction.

@@ -15,7 +15,7 @@ use crate::kernels::chain;
 use crate::tensor::raw::{RawTensor, Val};
 
 /// Values in passing.
-type Vals = SmallVec<[Val; 1]>;
+type Vals = SmallVec<[Val; 3]>;
 
 /// Why a run ended early.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! Operands that have the same elements for every row, beside row-major ones: one loop over all elements, for which
 //! short rows are written out a few times.
 
+use std::cell::Cell;
+
 use smallvec::SmallVec;
 
 use super::launch::{Operand, PARALLEL, stream};
@@ -10,6 +12,14 @@ use crate::tensor::raw::RawTensor;
 
 /// Elements for which a row is written out, at least.
 const LONG: usize = 1024;
+
+/// As many rooms for rows a thread keeps, of so many words at most.
+const SPARES: usize = 2;
+const SPARED: usize = 8 << 10;
+
+thread_local! {
+    static SPARE: Cell<Vec<Vec<u64>>> = const { Cell::new(Vec::new()) };
+}
 
 /// What an operand has for a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,13 +91,17 @@ impl Periodic {
         // Of whole groups, if it is not a row: what is written behind one piece is written again by the next one.
         let whole = self.row * (GROUP >> self.row.trailing_zeros().min(GROUP.trailing_zeros()));
         let length = if self.row < LONG { (whole * LONG.div_ceil(whole)).min(n) } else { self.row };
+        // Kept by the thread, for the next one; this one may meet another on its way, if threads take up other work.
+        let mut spare = SPARE.take();
         let mut rooms: SmallVec<[Vec<u64>; 2]> = SmallVec::new();
         let mut streams: SmallVec<[Stream; 6]> = SmallVec::new();
         for ((operand, feed), size) in operands.iter().zip(&self.feeds).zip(&program.inputs) {
             let mut stream = Stream { splat: *feed == Feed::Single, ..stream(operand, n) };
             if *feed == Feed::Repeated && length > self.row {
                 let readable = length.next_multiple_of(GROUP) * size;
-                let mut room = vec![0_u64; readable / 8];
+                let mut room = spare.pop().unwrap_or_default();
+                room.clear();
+                room.resize(readable / 8, 0);
                 let bytes = self.row * size;
                 for k in 0..length / self.row {
                     let to = room.as_mut_ptr().cast::<u8>().wrapping_add(k * bytes);
@@ -105,6 +119,9 @@ impl Periodic {
         let share = n.div_ceil(threads).next_multiple_of(length);
         // SAFETY: operands have `n` elements, a row for all, or one; results are padded to whole groups.
         threads::ranges(0, n, share, &|from, to| unsafe { job.run(from, to, to == n) });
+        spare.extend(rooms.into_iter().filter(|room| room.len() <= SPARED));
+        spare.truncate(SPARES);
+        SPARE.set(spare);
     }
 }
 

@@ -4,6 +4,7 @@ use jit_ir::Prim;
 use jit_ir::numerics::{BLOCK, LANES, fold_lanes};
 use jit_ir::ops::lanes::{Add, And, Binary, Maximum, Minimum, Mul, Or};
 use pulp::{Simd, WithSimd};
+use smallvec::{Array, SmallVec};
 use std::marker::PhantomData;
 
 use super::arch;
@@ -76,11 +77,11 @@ impl<O: Fold<T>, T: Copy> WithSimd for Block<'_, O, T> {
 }
 
 /// Pairs of neighbours are combined as they complete: a stack of finished subtrees.
-struct Pairs<T> {
-    stack: Vec<(u32, T)>,
+struct Pairs<A: Array> {
+    stack: SmallVec<A>,
 }
 
-impl<T: Copy> Pairs<T> {
+impl<T: Copy, A: Array<Item = (u32, T)>> Pairs<A> {
     fn push(&mut self, mut value: T, combine: impl Fn(T, T) -> T) {
         let mut level = 0;
         while let Some((l, left)) = self.stack.last().copied()
@@ -110,12 +111,16 @@ pub(crate) fn share(pieces: usize, n: usize) -> usize {
     if n < PARALLEL { pieces } else { pieces.div_ceil(threads::count().min(n / SHARE)).max(1) }
 }
 
+/// So many blocks need no allocation for their values.
+pub(super) const FEW_BLOCKS: usize = 64;
+
 /// All values of a slice combined; `None` for none.
 pub(crate) fn fold<O: Fold<T>, T: Prim>(values: &[T]) -> Option<T> {
     if values.len() <= BLOCK {
         return (!values.is_empty()).then(|| arch().dispatch(Block::<O, T> { values, op: PhantomData }));
     }
-    let mut blocks = vec![O::IDENTITY; values.len().div_ceil(BLOCK)];
+    let mut blocks: SmallVec<[T; FEW_BLOCKS]> =
+        SmallVec::from_elem(O::IDENTITY, values.len().div_ceil(BLOCK));
     let each = share(blocks.len(), values.len());
     threads::pieces(&mut blocks, 1, each, &|first, blocks| {
         for (block, values) in blocks.iter_mut().zip(values[first * BLOCK..].chunks(BLOCK)) {
@@ -162,7 +167,7 @@ pub(crate) fn fold_rows<O: Fold<T>, T: Prim>(values: &[T], n: usize, out: &mut [
 
 /// The values of blocks combined as their whole is; there is at least one.
 pub(crate) fn join_blocks<O: Fold<T>, T: Copy>(blocks: &[T]) -> Option<T> {
-    let mut pairs = Pairs { stack: Vec::with_capacity(48) };
+    let mut pairs = Pairs { stack: SmallVec::<[(u32, T); 32]>::new() };
     blocks.iter().for_each(|b| pairs.push(*b, O::eval));
     pairs.finish(O::eval)
 }
@@ -301,7 +306,7 @@ fn group<O: Fold<T>, T: Prim>(
         c.iter_mut().zip(&b).for_each(|(c, b)| *c = O::eval(*c, *b));
         c
     };
-    let mut pairs = Pairs { stack: Vec::new() };
+    let mut pairs = Pairs { stack: SmallVec::<[(u32, Columns<T>); 1]>::new() };
     sums.iter().for_each(|s| pairs.push(*s, combine));
     if let Some(sums) = pairs.finish(combine) {
         out.copy_from_slice(&sums[..n]);

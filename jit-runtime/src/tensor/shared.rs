@@ -63,6 +63,9 @@ const KEPT: usize = 8;
 /// As many, at least, before one of them is given other sizes.
 const ENOUGH: usize = 4;
 
+/// Views of the middle that a thread keeps.
+const MIDDLE: usize = 6;
+
 /// Views with their keys.
 type Keyed = Vec<(u64, Arc<View>)>;
 
@@ -70,6 +73,8 @@ thread_local! {
     /// The small views that a thread keeps, by the class of their buffers, which nobody else holds.
     static SMALL: RefCell<[Keyed; storage::SMALL]> =
         const { RefCell::new([const { Vec::new() }; storage::SMALL]) };
+    /// The views of the middle that a thread keeps, the last ones that it dropped.
+    static LAST: RefCell<Keyed> = const { RefCell::new(Vec::new()) };
 }
 
 impl Deref for RawTensor {
@@ -110,7 +115,44 @@ fn last(view: Arc<View>) {
                 views.push((view.key, view));
             }
         });
+    } else {
+        last_large(view);
     }
+}
+
+/// As [`last`], for a view that is not small.
+#[inline(never)]
+fn last_large(view: Arc<View>) {
+    if view.key == OTHER || !view.buffer.kept_in_middle() {
+        return;
+    }
+    let _ = LAST.try_with(|s| {
+        let oldest = {
+            let views = &mut *s.borrow_mut();
+            views.push((view.key, view));
+            (views.len() > MIDDLE).then(|| views.remove(0))
+        };
+        // Its buffer goes to the free list.
+        drop(oldest);
+    });
+}
+
+/// A row-major tensor that is not small, or for whose size this thread keeps no view.
+#[inline(never)]
+fn larger(dtype: DType, shape: &[usize], bytes: usize) -> RawTensor {
+    let kept = if Buffer::is_middle(bytes) { kept_in_middle(dtype, shape) } else { None };
+    kept.map_or_else(|| RawTensor::in_buffer(dtype, shape, Buffer::new(bytes)), RawTensor::of)
+}
+
+/// A view of the middle with just these sizes, if this thread keeps one.
+fn kept_in_middle(dtype: DType, shape: &[usize]) -> Option<Arc<View>> {
+    let key = key_of(dtype, shape);
+    let find = |s: &RefCell<Keyed>| {
+        let views = &mut *s.borrow_mut();
+        let at = views.iter().rposition(|v| v.0 == key && key != OTHER)?;
+        Some(views.remove(at).1)
+    };
+    LAST.try_with(find).ok().flatten()
 }
 
 /// One of the views for these sizes: one that has them, if there is one.
@@ -184,7 +226,7 @@ impl RawTensor {
             |class| SMALL.try_with(|s| kept(s.borrow_mut().get_mut(class)?, dtype, shape)).ok().flatten();
         match Buffer::small(bytes).and_then(kept) {
             Some(view) => RawTensor::of(view),
-            None => RawTensor::in_buffer(dtype, shape, Buffer::new(bytes)),
+            None => larger(dtype, shape, bytes),
         }
     }
 
@@ -266,6 +308,25 @@ mod tests {
             assert_eq!(other.to_vec::<i32>(), vec![7; other.len()]);
             starts.push(other.buffer.start());
         }
+    }
+
+    #[test]
+    fn the_last_views_of_the_middle_are_kept() {
+        let make = |n: usize| RawTensor::uninit(DType::F32, &[100, n]);
+        let first = make(100);
+        let start = first.buffer.start();
+        let clone = first.clone();
+        drop(first);
+        assert_ne!(make(100).buffer.start(), start, "somebody holds it");
+        drop(clone);
+        let mut again = make(100);
+        assert_eq!(again.buffer.start(), start);
+        assert!(again.is_unique() && again.is_contiguous() && again.shape[..] == [100, 100]);
+        drop(again);
+        assert_ne!(make(101).buffer.start(), start, "it has other sizes");
+        // As many later ones take its place; then it is on the free list, from where any thread may have taken it.
+        (0..MIDDLE).for_each(|k| drop(make(110 + k)));
+        LAST.with(|s| assert!(s.borrow().len() == MIDDLE && s.borrow().iter().all(|v| v.1.shape[1] >= 110)));
     }
 
     #[test]

@@ -20,6 +20,8 @@ const ALIGN: usize = 64;
 const GRAIN: usize = 512;
 /// Buffers of at least so many bytes are recycled.
 const RECYCLED: usize = 32 << 10;
+/// Buffers of at least so many bytes always go to the free list.
+const LARGE: usize = 1 << 20;
 /// How many classes of smaller buffers there are.
 pub(super) const SMALL: usize = RECYCLED / GRAIN;
 /// Size and alignment of the pages that large blocks ask for: fewer page faults, and fewer misses of the cache of addresses.
@@ -143,6 +145,16 @@ impl Buffer {
             too_large(bytes);
         }
         Buffer(Arc::new(Block::new(class(bytes + GRAIN), bytes)))
+    }
+
+    /// Whether a thread keeps a few of the buffers for so many bytes, with the sizes that they have.
+    pub(super) fn is_middle(bytes: usize) -> bool {
+        (RECYCLED - GRAIN..LARGE - GRAIN).contains(&bytes)
+    }
+
+    /// Whether it is one of those, and nobody else holds it.
+    pub(super) fn kept_in_middle(&self) -> bool {
+        (RECYCLED..LARGE).contains(&self.0.capacity) && self.0.owner.is_none() && self.is_unique()
     }
 
     /// The class of small buffers for so many bytes, if they are few.

@@ -5,7 +5,7 @@ use jit_ir::ops::lanes::{Add, Maximum, Minimum};
 use jit_ir::{DType, Op, Prim};
 use smallvec::SmallVec;
 
-use super::super::reduce::{self, Fold as Folds};
+use super::super::reduce::{self, FEW_BLOCKS, Fold as Folds};
 use super::frame::{Frame, Span, bytes, divide, fold_block};
 use super::{SCRATCH, Slot};
 use crate::exec::threads;
@@ -18,7 +18,8 @@ impl<'a> Frame<'a> {
     pub(super) unsafe fn long_row(&self, k: usize, span: Span) {
         let stage = &self.job.schedule.stages[k];
         let pieces = self.job.n.div_ceil(BLOCK);
-        let mut blocks: SmallVec<[Vec<u64>; 2]> = stage.folds.iter().map(|_| vec![0; pieces]).collect();
+        let words = |_| SmallVec::from_elem(0, pieces);
+        let mut blocks: SmallVec<[SmallVec<[u64; FEW_BLOCKS]>; 1]> = stage.folds.iter().map(words).collect();
         let to: SmallVec<[*mut u64; 2]> = blocks.iter_mut().map(|b| b.as_mut_ptr()).collect();
         // SAFETY: passed on; there is a word for the value of each fold of each piece.
         unsafe {
