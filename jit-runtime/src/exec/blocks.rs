@@ -111,7 +111,7 @@ impl<'a> Blocks<'a> {
         };
         let Val::Tensor(matrix) = args[w] else { return None };
         let [high, n] = matrix.shape[..] else { return None };
-        let fits = high == k && dtype == matrix.dtype && matmul::reads_in_place(matrix, LEAST);
+        let fits = high == k && dtype == matrix.dtype && matmul::reads_in_place(matrix, self.rows());
         self.work = self.work.saturating_add(self.rows().saturating_mul(k * n));
         (fits && self.use_as(w, Val::Tensor(matrix.clone()), Use::Whole)).then_some((dtype, n))
     }

@@ -164,8 +164,8 @@ impl<'a> Machine<'a> {
     /// The steps of small calls; others stand apart, so that these are little code.
     #[inline(always)]
     fn step(&mut self, step: &Step) -> Result<(), Halt> {
-        if self.unset {
-            return self.careful(step);
+        if self.unset && self.is_poisoned(step) {
+            return self.poison(step);
         }
         match &step.kind {
             Kind::Host(_) => {
@@ -208,16 +208,6 @@ impl<'a> Machine<'a> {
                 }
             }
             _ => {}
-        }
-        self.any(step)
-    }
-
-    /// A step of a plan with values that may never have been set.
-    #[cold]
-    #[inline(never)]
-    fn careful(&mut self, step: &Step) -> Result<(), Halt> {
-        if !matches!(step.kind, Kind::Loop(_) | Kind::Program(_)) && self.is_poisoned(step) {
-            return self.poison(step);
         }
         self.any(step)
     }
@@ -316,7 +306,11 @@ impl<'a> Machine<'a> {
 
     /// Whether an operand was never set. Such a value stands only on a path whose results nobody
     /// reads: code between an early exit and the place where the exit is asked for.
+    #[inline(never)]
     fn is_poisoned(&self, step: &Step) -> bool {
+        if matches!(step.kind, Kind::Loop(_) | Kind::Program(_)) {
+            return false;
+        }
         let unset = |r: &Ref| matches!(self.get(*r), Val::Undef);
         if let Kind::Call(_, optional) = &step.kind {
             return step.args.iter().zip(optional).any(|(r, optional)| unset(r) && !optional);

@@ -259,7 +259,7 @@ fn by_tiles([m, k, n]: [usize; 3], size: usize, stride: usize) -> bool {
     k * n * size <= FAR && (k == 1 || !conflicts(m, stride)) && !matches!(arch(), pulp::Arch::Scalar)
 }
 
-/// Whether products of so many rows with a matrix are made by tiles that read it where it is.
+/// Whether the product of so many rows with a matrix is made by tiles that read it where it is.
 pub(crate) fn reads_in_place(matrix: &RawTensor, rows: usize) -> bool {
     let ([k, n], [by_row, by_column]) = (&matrix.shape[..], &matrix.strides[..]) else { return false };
     let size = matrix.dtype.size();
