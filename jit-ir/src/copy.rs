@@ -1,4 +1,4 @@
-//! Copying from one graph into another.
+//! Copying from one graph into another, and within one.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,11 @@ pub type Instead<'f> = dyn FnMut(&mut Graph, RegionId, &Node, &[ValueId]) -> Opt
 
 /// Copies nodes of `source`, its values replaced by those that stand for them in `into`.
 pub struct Copier<'a> {
-    /// The graph that is copied.
-    pub source: &'a Graph,
+    /// The graph that is copied; none if it is the one that grows.
+    pub source: Option<&'a Graph>,
     /// The graph that grows.
     pub into: &'a mut Graph,
-    /// What stands for a value of the source.
+    /// What stands for a value of the source. Within one graph all others stand for themselves.
     pub map: HashMap<ValueId, ValueId>,
 }
 
@@ -25,7 +25,16 @@ impl<'a> Copier<'a> {
     /// A copier that knows what stands for the parameters of `source`.
     pub fn new(source: &'a Graph, into: &'a mut Graph, args: &[ValueId]) -> Copier<'a> {
         let map = source.params().iter().copied().zip(args.iter().copied()).collect();
-        Copier { source, into, map }
+        Copier { source: Some(source), into, map }
+    }
+
+    /// A copier of nodes of a graph into the same, with values for some of those that they read.
+    pub fn within(graph: &'a mut Graph, map: HashMap<ValueId, ValueId>) -> Copier<'a> {
+        Copier { source: None, into: graph, map }
+    }
+
+    fn source(&self) -> &Graph {
+        self.source.unwrap_or(self.into)
     }
 
     /// What stands for a value.
@@ -33,7 +42,10 @@ impl<'a> Copier<'a> {
     /// # Panics
     /// If nothing does: the source is no valid graph.
     pub fn value(&self, value: ValueId) -> ValueId {
-        self.map[&value]
+        match self.source {
+            Some(_) => self.map[&value],
+            None => self.map.get(&value).copied().unwrap_or(value),
+        }
     }
 
     /// What stands for several values.
@@ -43,20 +55,19 @@ impl<'a> Copier<'a> {
 
     /// Appends a copy of a node to a region. `instead` may give the results of a call in another way.
     pub fn node(&mut self, id: NodeId, region: RegionId, instead: &mut Instead<'_>) {
-        let node = &self.source.nodes[id];
+        let node = self.source().nodes[id].clone();
         let operands = self.values(&node.operands);
         if node.op == Op::Call
-            && let Some(results) = instead(self.into, region, node, &operands)
+            && let Some(results) = instead(self.into, region, &node, &operands)
         {
             self.map.extend(node.results.iter().copied().zip(results));
             return;
         }
-        let types: Vec<Type> = node.results.iter().map(|v| self.source.ty(*v).clone()).collect();
-        let (op, attrs, at) = (node.op, node.attrs.clone(), node.location.clone());
-        let copy = self.into.push(region, op, operands, attrs, types, at);
+        let types: Vec<Type> = node.results.iter().map(|v| self.source().ty(*v).clone()).collect();
+        let copy = self.into.push(region, node.op, operands, node.attrs, types, node.location);
         for (i, old) in node.results.iter().enumerate() {
             let new = self.into.nodes[copy].results[i];
-            self.into.values[new].name = self.source.values[*old].name.clone();
+            self.into.values[new].name = self.source().values[*old].name.clone();
             self.map.insert(*old, new);
         }
         let inner = node.regions.iter().map(|r| self.region(*r, instead)).collect();
@@ -64,11 +75,11 @@ impl<'a> Copier<'a> {
     }
 
     fn region(&mut self, region: RegionId, instead: &mut Instead<'_>) -> RegionId {
-        let data = &self.source.regions[region];
+        let data = self.source().regions[region].clone();
         let copy = self.into.region();
         for arg in &data.args {
-            let value = &self.source.values[*arg];
-            let new = self.into.arg(copy, value.ty.clone(), value.name.as_deref());
+            let value = self.source().values[*arg].clone();
+            let new = self.into.arg(copy, value.ty, value.name.as_deref());
             self.map.insert(*arg, new);
         }
         for node in &data.nodes {
@@ -80,7 +91,7 @@ impl<'a> Copier<'a> {
 
     /// Appends the whole body to a region; gives its results.
     pub fn body(&mut self, region: RegionId, instead: &mut Instead<'_>) -> Vec<ValueId> {
-        let body = &self.source.regions[self.source.body];
+        let body = self.source().regions[self.source().body].clone();
         for node in &body.nodes {
             self.node(*node, region, instead);
         }

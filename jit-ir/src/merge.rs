@@ -165,7 +165,7 @@ impl Merger<'_> {
                     return self.branches(region, &groups, at, map);
                 }
             }
-            let mut copier = Copier { source: lead, into: &mut self.graph, map };
+            let mut copier = Copier { source: Some(lead), into: &mut self.graph, map };
             copier.node(*id, region, &mut |_, _, _, _| None);
             map = copier.map;
             at += 1;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::Renaming;
+use crate::copy::Copier;
 use crate::data::{Const, Scalar};
 use crate::graph::{Graph, Node};
 use crate::ids::{NodeId, RegionId, ValueId};
@@ -24,13 +25,17 @@ pub fn unroll(graph: &mut Graph) -> usize {
     let known = constants(graph);
     let mut renaming = Renaming::new(graph);
     for region in graph.all_regions().into_iter().rev() {
+        let before = renaming.changes;
         for id in graph.regions[region].nodes.clone() {
             if let Some(trips) = trips(graph, &graph.nodes[id], &known) {
                 replace(graph, region, id, trips, &mut renaming);
             }
         }
+        // A loop around copies what it reads by its names.
+        if renaming.changes > before {
+            renaming.apply(graph);
+        }
     }
-    renaming.apply(graph);
     renaming.changes
 }
 
@@ -80,55 +85,16 @@ fn replace(graph: &mut Graph, region: RegionId, id: NodeId, trips: usize, renami
         let value = Const::Scalar(Scalar::Usize(trip).cast(dtype));
         let attrs = Attrs { value: Some(value), ..Attrs::default() };
         let counter = graph.push(place, Op::Const, vec![], attrs, vec![Type::Scalar(dtype)], None);
-        let mut copy = Copy { graph, renaming, map: HashMap::new() };
-        copy.map.insert(body.args[0], copy.graph.nodes[counter].results[0]);
-        copy.map.extend(body.args[1..].iter().copied().zip(carried));
+        let counter = graph.nodes[counter].results[0];
+        let given = std::iter::once(counter).chain(carried);
+        let mut trip = Copier::within(graph, body.args.iter().copied().zip(given).collect());
         for node in &body.nodes {
-            copy.node(*node, place);
+            trip.node(*node, place, &mut |_, _, _, _| None);
         }
-        carried = body.results.iter().map(|v| copy.value(*v)).collect();
+        carried = trip.values(&body.results);
     }
     for (result, value) in node.results.iter().zip(carried) {
         renaming.rename(*result, value);
     }
     super::splice(graph, region, id, place);
-}
-
-/// A copy of a trip.
-struct Copy<'a> {
-    graph: &'a mut Graph,
-    renaming: &'a Renaming,
-    /// What stands for the values of the trip.
-    map: HashMap<ValueId, ValueId>,
-}
-
-impl Copy<'_> {
-    fn value(&self, value: ValueId) -> ValueId {
-        let value = self.renaming.find(value);
-        self.map.get(&value).copied().unwrap_or(value)
-    }
-
-    fn node(&mut self, id: NodeId, region: RegionId) {
-        let Node { op, operands, results, attrs, regions, location } = self.graph.nodes[id].clone();
-        let operands = operands.iter().map(|v| self.value(*v)).collect();
-        let types = results.iter().map(|v| self.graph.ty(*v).clone()).collect();
-        let copy = self.graph.push(region, op, operands, attrs, types, location);
-        let made = self.graph.nodes[copy].results.clone();
-        self.map.extend(results.into_iter().zip(made));
-        let regions = regions.iter().map(|inner| self.region(*inner)).collect();
-        self.graph.nodes[copy].regions = regions;
-    }
-
-    fn region(&mut self, region: RegionId) -> RegionId {
-        let of = self.graph.regions[region].clone();
-        let copy = self.graph.region();
-        for arg in &of.args {
-            let ty = self.graph.ty(*arg).clone();
-            let new = self.graph.arg(copy, ty, None);
-            self.map.insert(*arg, new);
-        }
-        of.nodes.iter().for_each(|node| self.node(*node, copy));
-        self.graph.regions[copy].results = of.results.iter().map(|v| self.value(*v)).collect();
-        copy
-    }
 }

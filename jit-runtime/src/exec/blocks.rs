@@ -17,8 +17,6 @@ use crate::tensor::raw::{RawTensor, Sizes, Val, row_major};
 const AT_ONCE: usize = 256 << 10;
 /// Rows at least, as all of the matrices is read for them.
 const LEAST: usize = 32;
-/// How often a thread comes back for more rows: one that has to be woken takes fewer.
-const PIECES: usize = 4;
 
 /// Runs a chain; `None` where what is made fits into the cache anyway, or the values are not what this is for. Then nobody
 /// has seen a result.
@@ -186,7 +184,7 @@ impl<'a> Blocks<'a> {
         if threads > 1 {
             // With fewer pieces than threads these would rather share columns.
             let most = all / LEAST / threads * threads;
-            pieces = pieces.max(most.min(threads * PIECES));
+            pieces = pieces.max(most.min(threads * threads::PIECES));
             if most == 0 {
                 return None;
             }

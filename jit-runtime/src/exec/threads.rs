@@ -51,6 +51,9 @@ pub(crate) fn count() -> usize {
     }
 }
 
+/// Pieces of work for each thread, where waking one counts beside them: who has to be woken takes fewer.
+pub(crate) const PIECES: usize = 4;
+
 /// How often a thread looks whether others are done before it sleeps: waking it takes longer than their last piece.
 const LOOKS: usize = 10_000;
 

@@ -198,9 +198,7 @@ fn batches<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     }
 }
 
-/// Pieces of a product for each thread: one that has to be woken takes fewer.
-const PIECES: usize = 4;
-/// From so many multiply-adds on there is one, as waking takes no time beside it.
+/// From so many multiply-adds on there is one piece for each thread, as waking takes no time beside it.
 const LONG: usize = 1 << 27;
 
 /// Splits the larger side of the result into panels for the threads.
@@ -213,7 +211,7 @@ fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
     let by_rows = m >= n;
     let side = if by_rows { m } else { n };
     // Panels of fewer than two rows or columns would go another way through faer.
-    let pieces = if m * k * n < LONG { threads * PIECES } else { threads };
+    let pieces = if m * k * n < LONG { threads * threads::PIECES } else { threads };
     let width = side.div_ceil(pieces).next_multiple_of(32);
     let mut all = Vec::new();
     let (mut to, mut x, mut y) = (to, x, y);
