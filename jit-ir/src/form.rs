@@ -50,7 +50,25 @@ pub struct Form {
     pub outputs: Vec<usize>,
 }
 
+/// Some members of a form by themselves.
+pub struct Part {
+    /// What they compute.
+    pub form: Form,
+    /// The inputs and members of the whole that its inputs are.
+    pub inputs: Vec<Arg>,
+    /// The members of the whole that its outputs are.
+    pub given: Vec<usize>,
+}
+
 impl Form {
+    /// One op that reads as many inputs, with the element types of what it reads and gives (of `select`: of its values).
+    pub fn single(op: Op, count: usize, (from, to): (DType, DType)) -> Form {
+        let args = (0..count).map(Arg::Input).collect();
+        let masked = |i| if op == Op::Select && i == 0 { DType::Bool } else { from };
+        let inputs = (0..count).map(|i| Input { dtype: masked(i), scalar: false }).collect();
+        Form { members: vec![Member { op, args, from, to }], inputs, outputs: vec![0] }
+    }
+
     /// The form of a `fused` node's region, with the values that its inputs are; `None` while types are open.
     pub fn of(graph: &Graph, region: RegionId) -> Option<(Form, Vec<ValueId>)> {
         let region = &graph.regions[region];
@@ -89,6 +107,46 @@ impl Form {
         }
         form.outputs = results.iter().map(|v| made.iter().position(|m| m == v)).collect::<Option<_>>()?;
         Some((form, inputs))
+    }
+}
+
+impl Form {
+    /// The element type of a result.
+    pub fn result(&self, i: usize) -> DType {
+        self.members[self.outputs[i]].to
+    }
+
+    /// The results' element types.
+    pub fn results(&self) -> impl Iterator<Item = DType> {
+        self.outputs.iter().map(|k| self.members[*k].to)
+    }
+
+    /// Some members, in their order, by themselves. `is_given` says which of them are asked for, and `input` what
+    /// an input or another member is to them.
+    pub fn part(
+        &self,
+        members: &[usize],
+        is_given: &dyn Fn(usize) -> bool,
+        input: &dyn Fn(Arg) -> Input,
+    ) -> Part {
+        let mut inputs: Vec<Arg> = Vec::new();
+        let mut made = Vec::with_capacity(members.len());
+        for k in members {
+            let args = self.members[*k].args.iter().map(|arg| {
+                let inside = |k: &usize| members.iter().position(|m| m == k).map(Arg::Member);
+                let inside = if let Arg::Member(k) = arg { inside(k) } else { None };
+                inside.unwrap_or_else(|| {
+                    Arg::Input(inputs.iter().position(|i| i == arg).unwrap_or_else(|| {
+                        inputs.push(*arg);
+                        inputs.len() - 1
+                    }))
+                })
+            });
+            made.push(Member { args: args.collect(), ..self.members[*k].clone() });
+        }
+        let (outputs, given) = members.iter().enumerate().filter(|(_, k)| is_given(**k)).unzip();
+        let form = Form { members: made, inputs: inputs.iter().map(|a| input(*a)).collect(), outputs };
+        Part { form, inputs, given }
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a group with reductions runs, row by row: in stages, between which values are reduced. In a stage the elementwise
 //! members of which there is one value for each row form one part, those with a value for each element another one.
 
-use crate::form::{Arg, Form, Input, Member};
+use crate::form::{Arg, Form, Input, Member, Part};
 use crate::ops::{Op, rows};
 use crate::types::DType;
 
@@ -49,16 +49,6 @@ pub struct Stages<'a> {
     stages: Vec<usize>,
     /// Members that later stages compute again: a cheap op costs less than its value's way through memory.
     again: Vec<bool>,
-}
-
-/// The elementwise members of a stage and a level.
-pub struct Part {
-    /// What they compute; in a part over elements a value of the row is a scalar.
-    pub form: Form,
-    /// The group's inputs and members that its inputs are.
-    pub inputs: Vec<Arg>,
-    /// The group's members that its outputs are.
-    pub given: Vec<usize>,
 }
 
 impl<'a> Stages<'a> {
@@ -160,28 +150,13 @@ impl<'a> Stages<'a> {
         if self.again[k] { self.form.members.iter().enumerate().any(read) } else { here(k) }
     }
 
-    /// The elementwise members of a stage and a level, if values of theirs are kept.
+    /// The elementwise members of a stage and a level, if values of theirs are kept; in a part over elements a value of
+    /// the row is a scalar.
     pub fn part(&self, stage: usize, level: Level) -> Option<Part> {
-        let mut members: Vec<Member> = Vec::new();
-        let mut position: Vec<Option<usize>> = vec![None; self.form.members.len()];
-        let mut inputs: Vec<Arg> = Vec::new();
-        for (k, m) in self.form.members.iter().enumerate().filter(|(k, _)| self.belongs(*k, stage, level)) {
-            let args = m.args.iter().map(|arg| match arg {
-                Arg::Member(j) if position[*j].is_some() => Arg::Member(position[*j].unwrap_or(0)),
-                outside => Arg::Input(inputs.iter().position(|i| i == outside).unwrap_or_else(|| {
-                    inputs.push(*outside);
-                    inputs.len() - 1
-                })),
-            });
-            let member = Member { args: args.collect(), ..m.clone() };
-            position[k] = Some(members.len());
-            members.push(member);
-        }
-        let given = (0..position.len()).filter(|k| position[*k].is_some() && self.is_kept(*k));
-        let given: Vec<usize> = given.collect();
-        let outputs = given.iter().filter_map(|k| position[*k]).collect();
-        let form = Form { members, inputs: inputs.iter().map(|a| self.input(*a, level)).collect(), outputs };
-        (!given.is_empty()).then_some(Part { form, inputs, given })
+        let members: Vec<usize> =
+            (0..self.form.members.len()).filter(|k| self.belongs(*k, stage, level)).collect();
+        let part = self.form.part(&members, &|k| self.is_kept(k), &|arg| self.input(arg, level));
+        (!part.given.is_empty()).then_some(part)
     }
 
     /// All parts, in order.

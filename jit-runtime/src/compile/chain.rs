@@ -31,7 +31,7 @@ fn is_link(step: &Step, made: &[u32]) -> bool {
     let is_made = |r: &Ref| matches!(r, Ref::Slot(slot) if made.contains(slot));
     match &step.kind {
         Kind::Apply(_) => step.op == Op::Matmul && !is_made(&step.args[1]),
-        Kind::Group(group) => group.outputs.len() == 1 && step.args.iter().any(is_made),
+        Kind::Group(group) => group.form.outputs.len() == 1 && step.args.iter().any(is_made),
         _ => false,
     }
 }

@@ -41,7 +41,7 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
         let at = step.at.as_ref().map_or(String::new(), |at| format!("  ({at})"));
         match &step.kind {
             Kind::Group(group) => {
-                let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();
+                let ops: Vec<&str> = group.form.members.iter().map(|m| m.op.name()).collect();
                 let how = match group.is_native() {
                     true => "one native kernel".into(),
                     false => format!("one kernel of {} instructions, tile by tile", group.instructions()),
@@ -50,7 +50,7 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
                 let _ = writeln!(out, "{pad}{how}: {}{at}{why}", ops.join(" "));
             }
             Kind::Rows(group) => {
-                let ops: Vec<&str> = group.members.iter().map(|m| m.op.name()).collect();
+                let ops: Vec<&str> = group.form.members.iter().map(|m| m.op.name()).collect();
                 let (how, why) = match group.missed() {
                     _ if group.is_known() => ("one kernel that does a row in one go", String::new()),
                     None => ("native kernels", String::new()),

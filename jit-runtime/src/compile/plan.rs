@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::{chain, program};
 use crate::error::{Error, Place, Result};
-use crate::exec::group::{self, Arg, Group, Member};
+use crate::exec::group::{self, Group};
 use crate::exec::rows::Rows;
 use crate::exec::until::{HostArg, Until};
 use crate::kernels::chain::Link;
@@ -487,7 +487,7 @@ impl Builder<'_> {
             }
         };
         let bounds = at.bounds.iter().map(|(op, [a, b])| (*op, [arg(*a), arg(*b)])).collect();
-        let cost = until.form.members.iter().map(|m| group::cost(m.op)).sum();
+        let cost = group::cost(&until.form);
         Some(Asked {
             until: Until { kernel, reads: until.states.clone(), bounds, cost },
             args: at.inputs.iter().map(|v| self.place(*v)).collect(),
@@ -500,28 +500,20 @@ impl Builder<'_> {
 
     fn tiles(&self, trips: Trips, places: Places) -> Option<Tiles> {
         let native = native::trips::find(&trips);
-        let members = group::members(&trips.form, std::iter::repeat(None));
-        let dtypes = trips.form.inputs.iter().map(|i| i.dtype).collect();
-        let group = Group::new(members, dtypes, trips.form.outputs.clone()).ok()?.native(&trips.form);
+        let lines = vec![None; trips.form.members.len()];
+        let group = Group::new(trips.form, lines).ok()?.native();
         let args = places.inputs.iter().map(|v| self.place(*v)).collect();
         Some(Tiles { group, args, next: trips.next, becomes: places.becomes, native })
     }
 
-    fn member(&self, node: &Node, args: SmallVec<[Arg; 3]>) -> Option<Member> {
-        let skip = usize::from(node.op == Op::Select);
-        let from = self.graph.ty(*node.operands.get(skip)?).dtype()?;
-        let to = self.graph.ty(node.results[0]).dtype()?;
-        Some(Member { op: node.op, args, from, to, at: node.location.as_ref().map(Place::from) })
-    }
-
     fn single(&self, node: &Node) -> Option<Group> {
-        let dtypes: Option<Vec<DType>> = node.operands.iter().map(|v| self.graph.ty(*v).dtype()).collect();
-        let dtypes = dtypes?;
-        if (node.op.divides() && dtypes[0].is_int()) || matches!(node.op, Op::Shl | Op::Shr) {
+        let dtype = |v: ValueId| self.graph.ty(v).dtype();
+        let from = dtype(*node.operands.get(usize::from(node.op == Op::Select))?)?;
+        if (node.op.divides() && from.is_int()) || matches!(node.op, Op::Shl | Op::Shr) {
             return None;
         }
-        let args = (0..node.operands.len()).map(Arg::Input).collect();
-        Group::new(vec![self.member(node, args)?], dtypes, vec![0]).ok()
+        let form = Form::single(node.op, node.operands.len(), (from, dtype(node.results[0])?));
+        Group::new(form, vec![node.location.as_ref().map(Place::from)]).ok()
     }
 
     /// The group of a `fused` node and what it reads.
@@ -530,7 +522,7 @@ impl Builder<'_> {
         let region = &graph.regions[node.regions[0]];
         let broken =
             |message: String| Error::Compile { message, at: node.location.as_ref().map(Place::from) };
-        let mut locations = Vec::new();
+        let mut lines = Vec::new();
         let mut folds = Vec::new();
         for inner in region.nodes.iter().map(|id| &graph.nodes[*id]) {
             if inner.op == Op::Const {
@@ -543,21 +535,13 @@ impl Builder<'_> {
                 // Reductions that keep their axis are over the last one, others over everything.
                 folds.push(inner.attrs.keep);
             }
-            locations.push(inner.location.as_ref().map(Place::from));
+            lines.push(inner.location.as_ref().map(Place::from));
         }
         let (form, inputs) =
             Form::of(graph, node.regions[0]).ok_or_else(|| broken("a group with open types".into()))?;
-        let members = group::members(&form, locations);
-        let dtypes = form.inputs.iter().map(|i| i.dtype).collect();
-        let outputs = form.outputs.clone();
         let kind = match folds.first() {
-            Some(keep) => {
-                let group = Rows::new(members, form.inputs.clone(), outputs, !keep).map_err(broken)?;
-                Kind::Rows(Box::new(group))
-            }
-            None => {
-                Kind::Group(Box::new(Group::new(members, dtypes, outputs).map_err(broken)?.native(&form)))
-            }
+            Some(keep) => Kind::Rows(Box::new(Rows::new(form, lines, !keep).map_err(broken)?)),
+            None => Kind::Group(Box::new(Group::new(form, lines).map_err(broken)?.native())),
         };
         Ok((kind, inputs.iter().map(|v| self.place(*v)).collect()))
     }

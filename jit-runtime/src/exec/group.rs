@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 pub(crate) use jit_ir::form::Arg;
-use jit_ir::form::{self, Form};
+use jit_ir::form::{self, Form, Input, Member};
 use jit_ir::ops::shape;
 use jit_ir::{DType, Dim, Op};
 use smallvec::SmallVec;
@@ -21,35 +21,17 @@ use crate::kernels::table::{self, Kernel};
 use crate::kernels::tile::{Place, Program, Stream};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
-/// One op of a group.
-#[derive(Clone, Debug)]
-pub(crate) struct Member {
-    pub(crate) op: Op,
-    pub(crate) args: SmallVec<[Arg; 3]>,
-    /// Element type of the operands (of `select`: of its values).
-    pub(crate) from: DType,
-    /// Element type of the result.
-    pub(crate) to: DType,
-    pub(crate) at: Option<Line>,
-}
-
 /// Why there is no native kernel of a form.
 pub(crate) fn unwritten(form: &Form) -> String {
     let none = "no script brought one of this form (with debug assertions only `#[script(native)]` does)";
     form.obstacle().unwrap_or_else(|| none.into())
 }
 
-/// The members of a form, with their lines.
-pub(crate) fn members(form: &Form, lines: impl IntoIterator<Item = Option<Line>>) -> Vec<Member> {
-    let member = |(m, at): (&form::Member, _)| {
-        let args = SmallVec::from_slice(&m.args);
-        Member { op: m.op, args, from: m.from, to: m.to, at }
-    };
-    form.members.iter().zip(lines).map(member).collect()
-}
-
 /// Which member failed, and why.
 pub(crate) type Failure = (usize, String);
+
+/// For each member the user's line, where it is known.
+pub(crate) type Lines = Vec<Option<Line>>;
 
 /// One tensor for each output of a group.
 pub(crate) type Results = SmallVec<[RawTensor; 2]>;
@@ -68,9 +50,8 @@ type Classes = Vec<usize>;
 
 /// A group with its program.
 pub(crate) struct Group {
-    pub(crate) members: Vec<Member>,
-    pub(crate) inputs: Vec<DType>,
-    pub(crate) outputs: Vec<usize>,
+    pub(crate) form: Form,
+    pub(crate) lines: Lines,
     program: Program,
     /// For each member a bit for each input that it depends on (inputs from 63 on share one bit).
     depends: Vec<u64>,
@@ -83,35 +64,34 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// A group that gives the values of the members `outputs`.
-    pub(crate) fn new(
-        members: Vec<Member>,
-        inputs: Vec<DType>,
-        outputs: Vec<usize>,
-    ) -> Result<Group, String> {
-        let program = Builder::new(&members, &inputs, &outputs).build()?;
-        let mut depends: Vec<u64> = Vec::with_capacity(members.len());
-        for m in &members {
+    /// A group of this form.
+    ///
+    /// # Errors
+    /// A member that has no kernel for its element type.
+    pub(crate) fn new(form: Form, lines: Lines) -> Result<Group, String> {
+        let program = Builder::new(&form).build()?;
+        let mut depends: Vec<u64> = Vec::with_capacity(form.members.len());
+        for m in &form.members {
             let bits = m.args.iter().map(|a| match a {
                 Arg::Input(i) => 1 << (*i).min(63),
                 Arg::Member(k) => depends[*k],
             });
             depends.push(bits.fold(0, |x, y| x | y));
         }
-        let cost = members.iter().map(|m| cost(m.op)).sum();
-        let only = Only::of(&program, &members, &inputs);
+        let cost = cost(&form);
+        let only = Only::of(&program, &form);
         let (missed, splits) = (None, Seen::default());
-        Ok(Group { members, inputs, outputs, program, depends, cost, only, missed, splits })
+        Ok(Group { form, lines, program, depends, cost, only, missed, splits })
     }
 
     /// The same group with the native kernel of its form, if one is known.
-    pub(crate) fn native(mut self, form: &Form) -> Group {
-        self.program.native = native::find(form);
+    pub(crate) fn native(mut self) -> Group {
+        self.program.native = native::find(&self.form);
         if self.program.native.is_some() {
             self.only = None;
             return self;
         }
-        self.missed = Some(unwritten(form));
+        self.missed = Some(unwritten(&self.form));
         self
     }
 
@@ -131,8 +111,8 @@ impl Group {
 
     /// As a link of a chain, for a group with one result.
     pub(crate) fn link(&self) -> What {
-        let (program, inputs) = (self.program.clone(), self.inputs.as_slice().into());
-        What::Group { program, inputs, to: self.members[self.outputs[0]].to }
+        let inputs = self.form.inputs.iter().map(|i| i.dtype).collect();
+        What::Group { program: self.program.clone(), inputs, to: self.form.result(0) }
     }
 
     /// Kernel calls for each tile.
@@ -148,8 +128,8 @@ impl Group {
         body: impl FnOnce(&[Operand<'a>]) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         few(inputs.len(), Operand::Scalar([0]), |operands| {
-            for ((to, value), dtype) in operands.iter_mut().zip(inputs).zip(&self.inputs) {
-                *to = match Operand::new(value, *dtype) {
+            for ((to, value), input) in operands.iter_mut().zip(inputs).zip(&self.form.inputs) {
+                *to = match Operand::new(value, input.dtype) {
                     Ok(operand) => operand,
                     Err(message) => return Err((0, message)),
                 };
@@ -219,8 +199,7 @@ impl Group {
             return None;
         }
         let first: SmallVec<[Stream; 6]> = operands.iter().map(|o| launch::stream(o, n)).collect();
-        let mut results: Results =
-            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
+        let mut results: Results = self.form.results().map(|dtype| RawTensor::uninit(dtype, sizes)).collect();
         counters::kernel(results.len());
         let repeat = Repeat { program: &self.program, native, first: &first, next, trips, n };
         repeat.run(&mut results, self.cost);
@@ -229,8 +208,8 @@ impl Group {
 
     /// Runs the members that depend on no value that was never set, one by one.
     pub(crate) fn run_poisoned(&self, inputs: &[&Val]) -> Result<Vec<Val>, Failure> {
-        let mut made: Vec<Val> = Vec::with_capacity(self.members.len());
-        for (k, m) in self.members.iter().enumerate() {
+        let mut made: Vec<Val> = Vec::with_capacity(self.form.members.len());
+        for (k, m) in self.form.members.iter().enumerate() {
             let args: SmallVec<[Val; 3]> = m
                 .args
                 .iter()
@@ -243,17 +222,13 @@ impl Group {
                 made.push(Val::Undef);
                 continue;
             }
-            let mut types: Vec<DType> = vec![m.from; args.len()];
-            if m.op == Op::Select {
-                types[0] = DType::Bool;
-            }
-            let alone = Member { args: (0..args.len()).map(Arg::Input).collect(), ..m.clone() };
-            let group = Group::new(vec![alone], types, vec![0]).map_err(|e| (k, e))?;
+            let alone = Form::single(m.op, args.len(), (m.from, m.to));
+            let group = Group::new(alone, vec![None]).map_err(|e| (k, e))?;
             let refs: SmallVec<[&Val; 3]> = args.iter().collect();
             let mut results = group.run(&refs).map_err(|(_, e)| (k, e))?;
             made.push(results.pop().map_or(Val::Undef, Val::Tensor));
         }
-        Ok(self.outputs.iter().map(|k| made[*k].clone()).collect())
+        Ok(self.form.outputs.iter().map(|k| made[*k].clone()).collect())
     }
 
     /// The shape of all members, in the common case that inputs have one shape or one element.
@@ -291,8 +266,8 @@ impl Group {
 
     /// The shape of every member.
     fn shapes(&self, operands: &[Operand]) -> Result<Vec<Sizes>, Failure> {
-        let mut shapes: Vec<Sizes> = Vec::with_capacity(self.members.len());
-        for (k, m) in self.members.iter().enumerate() {
+        let mut shapes: Vec<Sizes> = Vec::with_capacity(self.form.members.len());
+        for (k, m) in self.form.members.iter().enumerate() {
             let mut shape = Sizes::new();
             for arg in &m.args {
                 let other = match arg {
@@ -307,11 +282,10 @@ impl Group {
     }
 
     fn launch(&self, operands: &[Operand], sizes: &[usize]) -> Results {
-        if self.outputs.len() == 1 {
+        if self.form.outputs.len() == 1 {
             return Results::from_iter([self.launch_one(operands, sizes)]);
         }
-        let mut results: Results =
-            self.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sizes)).collect();
+        let mut results: Results = self.form.results().map(|dtype| RawTensor::uninit(dtype, sizes)).collect();
         counters::kernel(results.len());
         launch::launch(&self.program, operands, sizes, &mut results, self.cost);
         results
@@ -320,7 +294,7 @@ impl Group {
     /// As [`Group::launch`], of a group with one output.
     fn launch_one(&self, operands: &[Operand], sizes: &[usize]) -> RawTensor {
         counters::kernel(1);
-        let to = self.members[self.outputs[0]].to;
+        let to = self.form.result(0);
         if let Some(only) = &self.only
             && operands.iter().all(|o| o.is_flat(sizes))
         {
@@ -339,7 +313,7 @@ impl Group {
     /// Runs the members of each shape as a group of their own, smaller shapes first.
     fn run_parts(&self, inputs: &[&Val], shapes: &[Sizes]) -> Result<Results, Failure> {
         let parts = self.split(shapes);
-        let mut made: Vec<Val> = vec![Val::Undef; self.members.len()];
+        let mut made: Vec<Val> = vec![Val::Undef; self.form.members.len()];
         for part in parts.iter() {
             let given = |a: &Arg| match a {
                 Arg::Input(i) => inputs[*i].clone(),
@@ -351,7 +325,7 @@ impl Group {
                 made[*k] = Val::Tensor(result);
             }
         }
-        let out = self.outputs.iter().map(|k| match std::mem::take(&mut made[*k]) {
+        let out = self.form.outputs.iter().map(|k| match std::mem::take(&mut made[*k]) {
             Val::Tensor(t) => t,
             _ => unreachable!("every output belongs to one part"),
         });
@@ -369,41 +343,18 @@ impl Group {
     }
 
     fn part(&self, classes: &[usize], class: usize) -> Part {
-        let mut inputs: Vec<Arg> = Vec::new();
-        let mut dtypes = Vec::new();
-        let mut position = vec![0; classes.len()];
-        let mut members = Vec::new();
-        for (k, m) in self.members.iter().enumerate().filter(|(k, _)| classes[*k] == class) {
-            let args = m.args.iter().map(|arg| match arg {
-                Arg::Member(j) if classes[*j] == class => Arg::Member(position[*j]),
-                outside => {
-                    let at = inputs.iter().position(|i| i == outside).unwrap_or_else(|| {
-                        inputs.push(*outside);
-                        dtypes.push(match outside {
-                            Arg::Input(i) => self.inputs[*i],
-                            Arg::Member(j) => self.members[*j].to,
-                        });
-                        inputs.len() - 1
-                    });
-                    Arg::Input(at)
-                }
-            });
-            let member = Member { args: args.collect(), ..m.clone() };
-            position[k] = members.len();
-            members.push(member);
-        }
-        let used_later = |k: usize| {
-            self.outputs.contains(&k)
-                || self
-                    .members
-                    .iter()
-                    .enumerate()
-                    .any(|(j, m)| classes[j] != class && m.args.contains(&Arg::Member(k)))
+        let here: Vec<usize> = (0..classes.len()).filter(|k| classes[*k] == class).collect();
+        let reads = |(j, m): (usize, &Member), k| classes[j] != class && m.args.contains(&Arg::Member(k));
+        let is_given = |k: usize| {
+            self.form.outputs.contains(&k) || self.form.members.iter().enumerate().any(|m| reads(m, k))
         };
-        let given: Vec<usize> =
-            (0..classes.len()).filter(|k| classes[*k] == class && used_later(*k)).collect();
-        let outputs = given.iter().map(|k| position[*k]).collect();
-        let group = Group::new(members, dtypes, outputs).expect("its members have kernels already");
+        let input = |arg: Arg| match arg {
+            Arg::Input(i) => self.form.inputs[i],
+            Arg::Member(k) => Input { dtype: self.form.members[k].to, scalar: false },
+        };
+        let form::Part { form, inputs, given } = self.form.part(&here, &is_given, &input);
+        let lines = vec![None; form.members.len()];
+        let group = Group::new(form, lines).expect("its members have kernels already");
         Part { group, inputs, members: given }
     }
 }
@@ -417,7 +368,7 @@ struct Only {
 }
 
 impl Only {
-    fn of(program: &Program, members: &[Member], inputs: &[DType]) -> Option<Only> {
+    fn of(program: &Program, form: &Form) -> Option<Only> {
         let ([step], [_]) = (&program.code[..], &program.outputs[..]) else { return None };
         let mut order = [0; 3];
         for (to, place) in order.iter_mut().zip(&step.from) {
@@ -425,13 +376,19 @@ impl Only {
             *to = usize::from(*i);
         }
         // Two ops in one kernel have three operands.
-        let count = if members.len() == 1 { members[0].args.len() } else { 3 };
-        Some(Only { kernel: step.kernel, order, dtypes: order[..count].iter().map(|i| inputs[*i]).collect() })
+        let count = if let [one] = &form.members[..] { one.args.len() } else { 3 };
+        let dtypes = order[..count].iter().map(|i| form.inputs[*i].dtype).collect();
+        Some(Only { kernel: step.kernel, order, dtypes })
     }
 }
 
+/// Rough cost of an element of a group, in additions.
+pub(crate) fn cost(form: &Form) -> usize {
+    form.members.iter().map(|m| cost_of(m.op)).sum()
+}
+
 /// Rough cost of an element, in additions.
-pub(crate) fn cost(op: Op) -> usize {
+pub(super) fn cost_of(op: Op) -> usize {
     if op.info().approx { 8 } else { 1 }
 }
 

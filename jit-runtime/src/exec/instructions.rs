@@ -1,17 +1,15 @@
 //! From the members of a group to the instructions of its program.
 
-use jit_ir::DType;
-use jit_ir::form::Arg;
+use jit_ir::form::{Arg, Form, Member};
 use smallvec::SmallVec;
 
-use super::group::{Member, single};
+use super::group::single;
 use crate::kernels::table::{self, Kernel};
 use crate::kernels::tile::{Instruction, Place, Program};
 
 /// Members to instructions: one each, or one for two where a member is the only use of another.
 pub(super) struct Builder<'a> {
-    members: &'a [Member],
-    outputs: &'a [usize],
+    form: &'a Form,
     program: Program,
     /// Where each member's value lies.
     places: Vec<Option<Place>>,
@@ -22,7 +20,8 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(members: &'a [Member], inputs: &[DType], outputs: &'a [usize]) -> Self {
+    pub(super) fn new(form: &'a Form) -> Self {
+        let Form { members, inputs, outputs } = form;
         let mut last_use = vec![0; members.len()];
         let mut uses = vec![0; members.len()];
         let needed = needed(members, outputs);
@@ -40,23 +39,17 @@ impl<'a> Builder<'a> {
                 uses[k] = 0;
             }
         }
-        let program = Program { inputs: inputs.iter().map(|d| d.size()).collect(), ..Program::default() };
-        Builder {
-            members,
-            outputs,
-            program,
-            places: vec![None; members.len()],
-            last_use,
-            uses,
-            free: Vec::new(),
-        }
+        let program =
+            Program { inputs: inputs.iter().map(|i| i.dtype.size()).collect(), ..Program::default() };
+        Builder { form, program, places: vec![None; members.len()], last_use, uses, free: Vec::new() }
     }
 
     pub(super) fn build(mut self) -> Result<Program, String> {
-        self.program.outputs = self.outputs.iter().map(|k| self.members[*k].to.size()).collect();
-        let mut paired = vec![None; self.members.len()];
-        let mut taken = vec![false; self.members.len()];
-        for k in 0..self.members.len() {
+        let members = &self.form.members;
+        self.program.outputs = self.form.results().map(|dtype| dtype.size()).collect();
+        let mut paired = vec![None; members.len()];
+        let mut taken = vec![false; members.len()];
+        for k in 0..members.len() {
             if self.uses[k] > 0
                 && let Some((j, kernel, args)) = self.pair(k, &taken)
             {
@@ -64,7 +57,7 @@ impl<'a> Builder<'a> {
                 taken[j] = true;
                 taken[k] = true;
                 // The operands of the first op are read when the second one runs.
-                for arg in &self.members[j].args {
+                for arg in &members[j].args {
                     if let Arg::Member(i) = arg {
                         self.last_use[*i] = self.last_use[*i].max(k);
                     }
@@ -76,10 +69,10 @@ impl<'a> Builder<'a> {
             if self.uses[k] == 0 {
                 continue;
             }
-            let m = &self.members[k];
+            let m = &members[k];
             let (kernel, args) = match pair {
                 Some(pair) => pair,
-                None => (single(m)?, m.args.clone()),
+                None => (single(m)?, SmallVec::from_slice(&m.args)),
             };
             let mut from = [Place::Tile(0); 3];
             for (slot, arg) in from.iter_mut().zip(&args) {
@@ -98,13 +91,13 @@ impl<'a> Builder<'a> {
 
     /// The kernel that does member `k` together with one of its operands that nobody else uses.
     fn pair(&self, k: usize, taken: &[bool]) -> Option<(usize, Kernel, SmallVec<[Arg; 3]>)> {
-        let m = &self.members[k];
+        let m = &self.form.members[k];
         if m.args.len() != 2 {
             return None;
         }
         for (i, left) in [(0, true), (1, false)] {
             let Arg::Member(j) = m.args[i] else { continue };
-            let inner = &self.members[j];
+            let inner = &self.form.members[j];
             if self.uses[j] != 1 || taken[j] || inner.args.len() != 2 || inner.from != m.from {
                 continue;
             }
@@ -128,10 +121,10 @@ impl<'a> Builder<'a> {
 
     /// Where a member's value goes: an output, or a tile that holds nothing needed.
     fn target(&mut self, k: usize) -> Place {
-        if let Some(i) = self.outputs.iter().position(|o| *o == k) {
+        if let Some(i) = self.form.outputs.iter().position(|o| *o == k) {
             return Place::Output(i as u16);
         }
-        let size = self.members[k].to.size();
+        let size = self.form.members[k].to.size();
         if let Some(at) = self.free.iter().position(|(s, _)| *s == size) {
             return Place::Tile(self.free.swap_remove(at).1);
         }
@@ -147,7 +140,7 @@ impl<'a> Builder<'a> {
                 && !args[..i].contains(arg)
                 && let Some(Place::Tile(t)) = self.places[*j]
             {
-                self.free.push((self.members[*j].to.size(), t));
+                self.free.push((self.form.members[*j].to.size(), t));
             }
         }
     }

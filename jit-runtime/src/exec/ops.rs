@@ -1,10 +1,11 @@
 //! One op on concrete values: what eager mode does, and the plan's steps outside groups.
 
+use jit_ir::form::Form;
 use jit_ir::ops::{Attrs, Class, host, shape};
 use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, random, with_dtype};
 use smallvec::SmallVec;
 
-use super::group::{self, Arg, Group, Member, broadcast};
+use super::group::{self, Group, broadcast};
 use super::{attention, counters, einsum, lists, pick, reduce, sort, views, window};
 use crate::few::few;
 use crate::kernels::{copy, launch, matmul, reduce as folds, table};
@@ -144,10 +145,7 @@ fn elementwise(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
     if let Some(result) = direct(op, args, from, to) {
         return Ok(Val::Tensor(result));
     }
-    let inputs =
-        (0..args.len()).map(|i| if op == Op::Select && i == 0 { DType::Bool } else { from }).collect();
-    let member = Member { op, args: (0..args.len()).map(Arg::Input).collect(), from, to, at: None };
-    let group = Group::new(vec![member], inputs, vec![0])?;
+    let group = Group::new(Form::single(op, args.len(), (from, to)), vec![None])?;
     group.run_one(args).map(Val::Tensor).map_err(|(_, message)| message)
 }
 
@@ -177,7 +175,7 @@ fn direct(op: Op, args: &[&Val], from: DType, to: DType) -> Option<RawTensor> {
             *to = launch::Operand::new(value, dtype).ok()?;
         }
         let dtypes = &dtypes[..args.len()];
-        launch::single(kernel, operands, dtypes, (to, sizes.unwrap_or(&[])), group::cost(op))
+        launch::single(kernel, operands, dtypes, (to, sizes.unwrap_or(&[])), group::cost_of(op))
     })?;
     counters::kernel(1);
     Some(result)

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jit_ir::form::{self, Form, Input};
+use jit_ir::form::{Form, Input, Member, Part as Piece};
 use jit_ir::ops::{Attrs, rows};
 use jit_ir::stages::{self, Level, Stages};
 use jit_ir::{DType, Op, Scalar};
 use smallvec::SmallVec;
 
-use super::group::{self, Arg, Failure, Group, Member, Results, broadcast};
+use super::group::{self, Arg, Failure, Group, Lines, Results, broadcast};
 use super::known::Known;
 use super::seen::Seen;
 use super::{counters, ops};
@@ -22,8 +22,8 @@ type Levels = SmallVec<[Level; 16]>;
 
 /// A group of elementwise ops and of reductions over the last axis, or over everything.
 pub(crate) struct Rows {
-    pub(crate) members: Vec<Member>,
-    form: Form,
+    pub(crate) form: Form,
+    pub(crate) lines: Lines,
     /// Whether reductions run over everything; else over the last axis, which they keep.
     whole: bool,
     /// Rough cost of an element, in additions.
@@ -34,24 +34,16 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// A group that gives the values of the members `outputs`.
+    /// A group of this form.
     ///
     /// # Errors
     /// A member that has no kernel for its element type.
-    pub(crate) fn new(
-        members: Vec<Member>,
-        inputs: Vec<Input>,
-        outputs: Vec<usize>,
-        whole: bool,
-    ) -> Result<Rows, String> {
-        let elementwise: Vec<&Member> = members.iter().filter(|m| !rows::is_fold(m.op)).collect();
-        elementwise.iter().try_for_each(|m| group::single(m).map(drop))?;
-        let cost = members.iter().map(|m| group::cost(m.op)).sum();
-        let ops =
-            members.iter().map(|m| form::Member { op: m.op, args: m.args.to_vec(), from: m.from, to: m.to });
-        let form = Form { members: ops.collect(), inputs, outputs };
+    pub(crate) fn new(form: Form, lines: Lines, whole: bool) -> Result<Rows, String> {
+        let mut elementwise = form.members.iter().filter(|m| !rows::is_fold(m.op));
+        elementwise.try_for_each(|m| group::single(m).map(drop))?;
+        let cost = group::cost(&form);
         let known = if whole { None } else { Known::of(&form) };
-        Ok(Rows { members, form, whole, cost, known, schedules: Seen::default() })
+        Ok(Rows { form, lines, whole, cost, known, schedules: Seen::default() })
     }
 
     /// Whether there is a kernel that does a whole row.
@@ -92,7 +84,7 @@ impl Rows {
         let sizes: SmallVec<[usize; 6]> = self.form.inputs.iter().map(|i| i.dtype.size()).collect();
         let sized = |k: &usize| if levels[*k] == Level::Full { &full } else { &row };
         let mut results: Results =
-            self.form.outputs.iter().map(|k| RawTensor::uninit(self.members[*k].to, sized(k))).collect();
+            self.form.outputs.iter().map(|k| RawTensor::uninit(self.form.members[*k].to, sized(k))).collect();
         counters::kernel(results.len());
         kernels::rows::run(&schedule, &feeds, &sizes, &mut results, (rows, n), self.cost);
         Ok(results)
@@ -102,7 +94,7 @@ impl Rows {
     fn levels(&self, operands: &[Operand]) -> Option<(Sizes, Sizes, Levels)> {
         let mut shapes: SmallVec<[Sizes; 24]> = SmallVec::new();
         let mut full: Option<Sizes> = None;
-        for m in &self.members {
+        for m in &self.form.members {
             let of = |arg: &Arg| match arg {
                 Arg::Input(i) => operands[*i].shape(),
                 Arg::Member(k) => &shapes[*k],
@@ -156,8 +148,8 @@ impl Rows {
 
     /// Runs the members one after the other; what depends on values that were never set is not set either.
     pub(crate) fn values(&self, inputs: &[&Val]) -> Result<Vec<Val>, Failure> {
-        let mut made: Vec<Val> = Vec::with_capacity(self.members.len());
-        for (k, m) in self.members.iter().enumerate() {
+        let mut made: Vec<Val> = Vec::with_capacity(self.form.members.len());
+        for (k, m) in self.form.members.iter().enumerate() {
             let value = self.value(m, |a| match a {
                 Arg::Input(i) => inputs[i],
                 Arg::Member(j) => &made[j],
@@ -198,8 +190,8 @@ pub(super) fn along_last(op: Op, steps: &'static [rows::Step], x: &RawTensor) ->
         Some(group) => group,
         None => {
             let form = form_of(steps, x.dtype);
-            let members = group::members(&form, std::iter::repeat(None));
-            let group = Arc::new(Rows::new(members, form.inputs, form.outputs, false)?);
+            let lines = vec![None; form.members.len()];
+            let group = Arc::new(Rows::new(form, lines, false)?);
             KNOWN.write().unwrap_or_else(PoisonError::into_inner).push((key, group.clone()));
             group
         }
@@ -221,7 +213,7 @@ pub(super) fn form_of(steps: &[rows::Step], dtype: DType) -> Form {
         let mask = |op: Op| op.is_test() || op == Op::Or;
         let from = if *op == Op::Or { DType::Bool } else { dtype };
         let to = if mask(*op) { DType::Bool } else { dtype };
-        form::Member { op: *op, args: args.collect(), from, to }
+        Member { op: *op, args: args.collect(), from, to }
     };
     let inputs = [false, true].map(|scalar| Input { dtype, scalar });
     let (members, outputs) = (steps.iter().map(member).collect(), vec![steps.len() - 1]);
@@ -273,13 +265,13 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(mut self) -> Schedule {
-        for k in 0..self.group.members.len() {
+        for k in 0..self.group.form.members.len() {
             let slot = self.stages.is_kept(k).then(|| self.slot(k));
             self.slots.push(slot);
         }
         for stage in 0..self.stages.count() {
             let [row, full] = [Level::Row, Level::Full].map(|level| self.stages.part(stage, level));
-            let folds = (0..self.group.members.len()).filter(|k| self.stages.of(*k) == stage);
+            let folds = (0..self.group.form.members.len()).filter(|k| self.stages.of(*k) == stage);
             let folds: Vec<Fold> = folds.filter_map(|k| self.fold(k)).collect();
             let summed = full.as_ref().and_then(|part| self.summed(part, folds.first()?));
             let shifted = row.as_ref().zip(full.as_ref()).zip(folds.first());
@@ -302,7 +294,7 @@ impl<'a> Planner<'a> {
             Level::Row => &mut self.schedule.rows,
             Level::Full => &mut self.schedule.full,
         };
-        let size = self.group.members[k].to.size();
+        let size = self.group.form.members[k].to.size();
         slots.push(Slot { size, output, passing: output.is_none() && !later });
         slots.len() - 1
     }
@@ -318,10 +310,9 @@ impl<'a> Planner<'a> {
     }
 
     /// A part with its kernels.
-    fn part(&self, part: &stages::Part) -> Part {
-        let members = group::members(&part.form, std::iter::repeat(None));
-        let dtypes = part.form.inputs.iter().map(|i| i.dtype).collect();
-        let group = Group::new(members, dtypes, part.form.outputs.clone()).expect("its members have kernels");
+    fn part(&self, part: &Piece) -> Part {
+        let lines = vec![None; part.form.members.len()];
+        let group = Group::new(part.form.clone(), lines).expect("its members have kernels");
         Part {
             program: group.into_program(),
             from: part.inputs.iter().map(|a| self.source(*a)).collect(),
@@ -331,15 +322,16 @@ impl<'a> Planner<'a> {
     }
 
     /// A kernel for a part and the sum of one of the members that it gives.
-    fn summed(&self, part: &stages::Part, fold: &Fold) -> Option<Summed> {
-        let stages::Part { form, given, .. } = part;
+    fn summed(&self, part: &Piece, fold: &Fold) -> Option<Summed> {
+        let Piece { form, given, .. } = part;
         let Source::Full(slot) = fold.from else { return None };
         let at = given.iter().position(|k| self.slots[*k] == Some(slot))?;
         if !matches!(fold.op, Op::Sum | Op::Mean) {
             return None;
         }
         let member = Arg::Member(given[at]);
-        let folds = self.group.members.iter().filter(|m| rows::is_fold(m.op) && m.args.contains(&member));
+        let folds =
+            self.group.form.members.iter().filter(|m| rows::is_fold(m.op) && m.args.contains(&member));
         // What nothing but the sum reads is not written.
         let alone = self.schedule.full[slot].passing && folds.count() == 1;
         let kept = |i: &usize| !(alone && *i == at);
@@ -350,14 +342,13 @@ impl<'a> Planner<'a> {
     }
 
     /// The first steps of `softmax` and its relatives, if a stage's parts and its first reduction are that.
-    fn shifted(&self, row: &stages::Part, full: &stages::Part, sum: &Fold) -> Option<Shifted> {
+    fn shifted(&self, row: &Piece, full: &Piece, sum: &Fold) -> Option<Shifted> {
         let ([Arg::Member(largest), Arg::Input(zero)], [x, shift]) = (&row.inputs[..], &full.inputs[..])
         else {
             return None;
         };
-        let (members, dtype) = (&self.group.members, full.form.inputs[0].dtype);
-        let is =
-            |part: &stages::Part, text: &str| part.form.to_string() == text.replace('T', &dtype.to_string());
+        let (members, dtype) = (&self.group.form.members, full.form.inputs[0].dtype);
+        let is = |part: &Piece, text: &str| part.form.to_string() == text.replace('T', &dtype.to_string());
         let max = &members[*largest];
         let reads = |m: &&Member| m.args.contains(&Arg::Member(*largest));
         let readers = members.iter().filter(reads).count()
@@ -381,7 +372,7 @@ impl<'a> Planner<'a> {
     }
 
     fn fold(&self, k: usize) -> Option<Fold> {
-        let m = &self.group.members[k];
+        let m = &self.group.form.members[k];
         let to = self.slots[k].filter(|_| rows::is_fold(m.op))?;
         Some(Fold { op: m.op, dtype: m.from, from: self.source(m.args[0]), to })
     }

@@ -1,11 +1,12 @@
 //! The executor: runs a plan's steps.
 
+use jit_ir::form::Form;
 use jit_ir::ops::{Attrs, host};
 use jit_ir::{DType, Op, Scalar};
 use smallvec::SmallVec;
 
 use super::frame::Frame;
-use super::group::{Failure, Member};
+use super::group::{Failure, Lines};
 use super::until::Values;
 use super::{ahead, blocks, counters, lists, ops};
 use crate::compile::plan::{Ahead, Asked, Block, Kind, LoopPlan, Plan, Ref, Step, Tiles};
@@ -52,8 +53,8 @@ fn finish(plan: &Plan, args: &[Val], frame: &mut Frame) {
 }
 
 /// A member of a group failed.
-fn failed(members: &[Member], (k, message): Failure) -> Halt {
-    Halt::Error(Error::op(members[k].op, message, members[k].at.clone()))
+fn failed((form, lines): (&Form, &Lines), (k, message): Failure) -> Halt {
+    Halt::Error(Error::op(form.members[k].op, message, lines[k].clone()))
 }
 
 struct Machine<'a> {
@@ -190,7 +191,7 @@ impl<'a> Machine<'a> {
                         self.put(step.outs[0], tensor);
                         Ok(())
                     }
-                    Err(e) => Err(failed(&group.members, e)),
+                    Err(e) => Err(failed((&group.form, &group.lines), e)),
                 };
             }
             Kind::If(arms) => return self.branch(step, arms),
@@ -242,12 +243,12 @@ impl<'a> Machine<'a> {
             }
             Kind::Group(group) => {
                 let results = self.with_args(step, |args| group.run(args));
-                let results = results.map_err(|e| failed(&group.members, e))?;
+                let results = results.map_err(|e| failed((&group.form, &group.lines), e))?;
                 self.set(step, results.into_iter().map(Val::Tensor));
             }
             Kind::Rows(group) => {
                 let results = self.with_args(step, |args| group.run(args));
-                let results = results.map_err(|e| failed(&group.members, e))?;
+                let results = results.map_err(|e| failed((&group.form, &group.lines), e))?;
                 self.set(step, results.into_iter().map(Val::Tensor));
             }
             Kind::Apply(attrs) if step.op.writes() => {
@@ -327,13 +328,13 @@ impl<'a> Machine<'a> {
     fn poison(&mut self, step: &Step) -> Result<(), Halt> {
         if let Kind::Group(group) = &step.kind {
             let results = self.with_args(step, |args| group.run_poisoned(args));
-            let results = results.map_err(|e| failed(&group.members, e))?;
+            let results = results.map_err(|e| failed((&group.form, &group.lines), e))?;
             self.set(step, results);
             return Ok(());
         }
         if let Kind::Rows(group) = &step.kind {
             let results = self.with_args(step, |args| group.values(args));
-            let results = results.map_err(|e| failed(&group.members, e))?;
+            let results = results.map_err(|e| failed((&group.form, &group.lines), e))?;
             self.set(step, results);
             return Ok(());
         }
