@@ -151,7 +151,7 @@ impl Form {
 }
 
 /// Members of a group that a kernel is written for, at most.
-const LONGEST: usize = 64;
+pub(crate) const LONGEST: usize = 64;
 /// Approximated functions in one kernel, at most: beyond, tiles are faster, as more of them overlap.
 const APPROXIMATED: usize = 8;
 /// Results of a kernel, at most.
@@ -174,13 +174,22 @@ impl Form {
         if !is_short(self.members.len(), approximated, self.outputs.len()) {
             return Some("too many ops".into());
         }
-        let types =
-            self.inputs.iter().map(|i| i.dtype).chain(self.members.iter().flat_map(|m| [m.from, m.to]));
-        if let Some(dtype) = types.into_iter().find(|d| !matches!(d, DType::F32 | DType::F64 | DType::Bool)) {
-            return Some(format!("elements of {dtype}"));
-        }
-        let without = self.members.iter().find(|m| !has_code(m.op));
-        without.map(|m| format!("`{}` is no loop of vector code", m.op.name()))
+        let types = self.members.iter().find_map(Member::type_without_code);
+        let op = || self.members.iter().find(|m| !has_code(m.op));
+        types
+            .map(|dtype| format!("elements of {dtype}"))
+            .or_else(|| op().map(|m| format!("`{}` is no loop of vector code", m.op.name())))
+    }
+}
+
+impl Member {
+    fn type_without_code(&self) -> Option<DType> {
+        [self.from, self.to].into_iter().find(|d| !matches!(d, DType::F32 | DType::F64 | DType::Bool))
+    }
+
+    /// Whether it can stand in a kernel that is written out.
+    pub(crate) fn has_code(&self) -> bool {
+        self.type_without_code().is_none() && has_code(self.op)
     }
 }
 

@@ -27,6 +27,7 @@ pub mod numerics;
 pub mod obstacle;
 pub mod ops;
 pub mod passes;
+pub mod pieces;
 pub mod random;
 pub mod scalar;
 pub mod stages;

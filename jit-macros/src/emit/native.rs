@@ -85,7 +85,8 @@ fn optimised(graph: &Graph, copied: &BTreeSet<String>, matrices: bool) -> Option
     Some(graph)
 }
 
-/// The forms of the groups that the passes made, and of the parts of those with reductions.
+/// The forms of the groups that the passes made, and of the parts of those with reductions; where there is no code for all of
+/// one, of pieces of it.
 fn forms(graph: &Graph) -> Vec<Form> {
     let mut found = Vec::new();
     for node in graph.nodes.ids().map(|n| &graph.nodes[n]).filter(|n| n.op == Op::Fused) {
@@ -93,12 +94,19 @@ fn forms(graph: &Graph) -> Vec<Form> {
         if form.members.iter().any(|m| rows::is_fold(m.op)) {
             let levels = Stages::guess(&form);
             let parts = Stages::new(&form, &levels).parts().into_iter().map(|part| part.form);
-            found.extend(parts.filter(|form| !is_built_in(&form.to_string())));
+            found.extend(parts.filter(|form| !is_built_in(&form.to_string())).flat_map(or_pieces));
         } else {
-            found.push(form);
+            found.extend(or_pieces(form));
         }
     }
     found
+}
+
+fn or_pieces(form: Form) -> Vec<Form> {
+    match form.obstacle() {
+        None => vec![form],
+        Some(_) => form.pieces().into_iter().map(|piece| piece.form).collect(),
+    }
 }
 
 fn element(dtype: DType) -> Option<TokenStream> {

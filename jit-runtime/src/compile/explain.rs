@@ -41,13 +41,8 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
         let at = step.at.as_ref().map_or(String::new(), |at| format!("  ({at})"));
         match &step.kind {
             Kind::Group(group) => {
-                let ops: Vec<&str> = group.form.members.iter().map(|m| m.op.name()).collect();
-                let how = match group.is_native() {
-                    true => "one native kernel".into(),
-                    false => format!("one kernel of {} instructions, tile by tile", group.instructions()),
-                };
                 let why = group.missed().map_or(String::new(), |why| format!("; no native kernel: {why}"));
-                let _ = writeln!(out, "{pad}{how}: {}{at}{why}", ops.join(" "));
+                let _ = writeln!(out, "{pad}{}{at}{why}", group.words());
             }
             Kind::Rows(group) => {
                 let ops: Vec<&str> = group.form.members.iter().map(|m| m.op.name()).collect();

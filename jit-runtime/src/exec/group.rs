@@ -18,7 +18,7 @@ use crate::kernels::launch::{self, Operand};
 use crate::kernels::native::{self, trips::Looped};
 use crate::kernels::repeat::Repeat;
 use crate::kernels::table::{self, Kernel};
-use crate::kernels::tile::{Place, Program, Stream};
+use crate::kernels::tile::{Place, Program, Step, Stream};
 use crate::tensor::raw::{RawTensor, Sizes, Val};
 
 /// Why there is no native kernel of a form.
@@ -69,7 +69,7 @@ impl Group {
     /// # Errors
     /// A member that has no kernel for its element type.
     pub(crate) fn new(form: Form, lines: Lines) -> Result<Group, String> {
-        let program = Builder::new(&form).build()?;
+        let program = Builder::new(&form).build(Vec::new())?;
         let mut depends: Vec<u64> = Vec::with_capacity(form.members.len());
         for m in &form.members {
             let bits = m.args.iter().map(|a| match a {
@@ -84,7 +84,7 @@ impl Group {
         Ok(Group { form, lines, program, depends, cost, only, missed, splits })
     }
 
-    /// The same group with the native kernel of its form, if one is known.
+    /// The same group with the native kernel of its form, or with kernels for pieces of it, as far as they are known.
     pub(crate) fn native(mut self) -> Group {
         self.program.native = native::find(&self.form);
         if self.program.native.is_some() {
@@ -92,7 +92,19 @@ impl Group {
             return self;
         }
         self.missed = Some(unwritten(&self.form));
+        if let Some(program) = self.in_pieces() {
+            self.only = None;
+            self.program = program;
+        }
         self
+    }
+
+    /// A program with native kernels for runs of members, if some are known.
+    pub(super) fn in_pieces(&self) -> Option<Program> {
+        let pieces = native::cover(&self.form);
+        let built =
+            |pieces| Builder::new(&self.form).build(pieces).expect("its members have kernels already");
+        (!pieces.is_empty()).then(|| built(pieces))
     }
 
     /// Why it has no native kernel, if it has none.
@@ -115,9 +127,23 @@ impl Group {
         What::Group { program: self.program.clone(), inputs, to: self.form.result(0) }
     }
 
-    /// Kernel calls for each tile.
-    pub(crate) fn instructions(&self) -> usize {
-        self.program.code.len()
+    /// How it runs, and its ops, in words. Ops that a native kernel does together stand in brackets.
+    pub(crate) fn words(&self) -> String {
+        let mut ops: Vec<String> = self.form.members.iter().map(|m| m.op.name().to_string()).collect();
+        let mut pieces = 0;
+        for members in self.program.code.iter().filter_map(Step::members) {
+            ops[members.start].insert(0, '[');
+            ops[members.end - 1].push(']');
+            pieces += 1;
+        }
+        let (ops, count) = (ops.join(" "), self.program.code.len());
+        match pieces {
+            _ if self.is_native() => format!("one native kernel: {ops}"),
+            0 => format!("one kernel of {count} instructions, tile by tile: {ops}"),
+            n => {
+                format!("one kernel of {count} instructions, {n} of them native kernels, tile by tile: {ops}")
+            }
+        }
     }
 
     /// Calls `body` with what a kernel reads.
@@ -354,7 +380,7 @@ impl Group {
         };
         let form::Part { form, inputs, given } = self.form.part(&here, &is_given, &input);
         let lines = vec![None; form.members.len()];
-        let group = Group::new(form, lines).expect("its members have kernels already");
+        let group = Group::new(form, lines).expect("its members have kernels already").native();
         Part { group, inputs, members: given }
     }
 }
@@ -369,7 +395,7 @@ struct Only {
 
 impl Only {
     fn of(program: &Program, form: &Form) -> Option<Only> {
-        let ([step], [_]) = (&program.code[..], &program.outputs[..]) else { return None };
+        let ([Step::Instruction(step)], [_]) = (&program.code[..], &program.outputs[..]) else { return None };
         let mut order = [0; 3];
         for (to, place) in order.iter_mut().zip(&step.from) {
             let Place::Input(i) = place else { return None };

@@ -4,10 +4,12 @@ use jit_ir::form::{Arg, Form, Member};
 use smallvec::SmallVec;
 
 use super::group::single;
+use crate::kernels::native;
 use crate::kernels::table::{self, Kernel};
-use crate::kernels::tile::{Instruction, Place, Program};
+use crate::kernels::tile::{Instruction, Piece, Place, Program, Step};
 
-/// Members to instructions: one each, or one for two where a member is the only use of another.
+/// Members to instructions: one each, or one for two where a member is the only use of another; pieces are native kernels
+/// for some members in a row.
 pub(super) struct Builder<'a> {
     form: &'a Form,
     program: Program,
@@ -44,13 +46,15 @@ impl<'a> Builder<'a> {
         Builder { form, program, places: vec![None; members.len()], last_use, uses, free: Vec::new() }
     }
 
-    pub(super) fn build(mut self) -> Result<Program, String> {
+    pub(super) fn build(mut self, pieces: Vec<native::Piece>) -> Result<Program, String> {
         let members = &self.form.members;
         self.program.outputs = self.form.results().map(|dtype| dtype.size()).collect();
         let mut paired = vec![None; members.len()];
         let mut taken = vec![false; members.len()];
+        pieces.iter().for_each(|piece| taken[piece.range.clone()].fill(true));
         for k in 0..members.len() {
             if self.uses[k] > 0
+                && !taken[k]
                 && let Some((j, kernel, args)) = self.pair(k, &taken)
             {
                 paired[k] = Some((kernel, args));
@@ -65,8 +69,13 @@ impl<'a> Builder<'a> {
                 self.uses[j] = 0;
             }
         }
+        let mut pieces = pieces.into_iter().peekable();
         for (k, pair) in paired.into_iter().enumerate() {
-            if self.uses[k] == 0 {
+            if let Some(piece) = pieces.next_if(|piece| piece.range.end == k + 1) {
+                self.piece(piece);
+                continue;
+            }
+            if self.uses[k] == 0 || pieces.peek().is_some_and(|piece| piece.range.contains(&k)) {
                 continue;
             }
             let m = &members[k];
@@ -83,10 +92,23 @@ impl<'a> Builder<'a> {
             }
             let to = self.target(k);
             self.places[k] = Some(to);
-            self.program.code.push(Instruction { kernel, to, from });
+            self.program.code.push(Step::Instruction(Instruction { kernel, to, from }));
             self.release(k, &args);
         }
         Ok(self.program)
+    }
+
+    fn piece(&mut self, piece: native::Piece) {
+        let native::Piece { range, kernel, inputs, given } = piece;
+        let from = inputs.iter().map(|arg| self.place(*arg)).collect();
+        let to = given.iter().map(|k| {
+            let to = self.target(*k);
+            self.places[*k] = Some(to);
+            to
+        });
+        let to = to.collect();
+        self.release(range.end - 1, &inputs);
+        self.program.code.push(Step::Piece(Box::new(Piece { members: range, kernel, to, from })));
     }
 
     /// The kernel that does member `k` together with one of its operands that nobody else uses.

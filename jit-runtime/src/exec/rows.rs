@@ -313,11 +313,13 @@ impl<'a> Planner<'a> {
     fn part(&self, part: &Piece) -> Part {
         let lines = vec![None; part.form.members.len()];
         let group = Group::new(part.form.clone(), lines).expect("its members have kernels");
+        let native = native::find(&part.form);
         Part {
+            pieces: if native.is_none() { group.in_pieces() } else { None },
             program: group.into_program(),
             from: part.inputs.iter().map(|a| self.source(*a)).collect(),
             to: part.given.iter().filter_map(|k| self.slots[*k]).collect(),
-            native: native::find(&part.form),
+            native,
         }
     }
 

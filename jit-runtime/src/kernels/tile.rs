@@ -2,6 +2,7 @@
 //! kernel writes the next one reads from the nearest cache.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use jit_ir::form::Input;
 use pulp::{Simd, WithSimd};
@@ -37,10 +38,45 @@ pub(crate) struct Instruction {
     pub(crate) from: [Place; 3],
 }
 
+/// Some ops by one native kernel, once for each tile.
+#[derive(Clone)]
+pub(crate) struct Piece {
+    /// The ops, as members of the group.
+    pub(crate) members: Range<usize>,
+    /// A scalar of its form has to be one value for all elements.
+    pub(crate) kernel: Loop,
+    pub(crate) to: SmallVec<[Place; 2]>,
+    pub(crate) from: SmallVec<[Place; 6]>,
+}
+
+/// What is done for each tile.
+#[derive(Clone)]
+pub(crate) enum Step {
+    Instruction(Instruction),
+    Piece(Box<Piece>),
+}
+
+impl Step {
+    /// The members of a piece.
+    pub(crate) fn members(&self) -> Option<&Range<usize>> {
+        match self {
+            Step::Instruction(_) => None,
+            Step::Piece(piece) => Some(&piece.members),
+        }
+    }
+
+    /// Whether what a piece's kernel takes for a scalar is one value for all elements.
+    fn finds_scalars(&self, inputs: &[Stream]) -> bool {
+        let Step::Piece(piece) = self else { return true };
+        let splat = |p: &Place| matches!(p, Place::Input(i) if inputs[usize::from(*i)].splat);
+        piece.from.iter().zip(piece.kernel.inputs()).all(|(p, input)| !input.scalar || splat(p))
+    }
+}
+
 /// A program over tiles.
 #[derive(Clone, Default)]
 pub(crate) struct Program {
-    pub(crate) code: Vec<Instruction>,
+    pub(crate) code: Vec<Step>,
     /// Bytes of an element of each input.
     pub(crate) inputs: Vec<usize>,
     /// Bytes of an element of each output.
@@ -102,7 +138,7 @@ impl Program {
             // SAFETY: passed on.
             return unsafe { native.run(inputs.iter().map(|s| s.start), outputs.iter().copied(), n) };
         }
-        if let [Instruction { kernel, to: Place::Output(0), from }] = &self.code[..]
+        if let [Step::Instruction(Instruction { kernel, to: Place::Output(0), from })] = &self.code[..]
             && inputs.iter().all(|s| !s.splat)
             && let [Some(a), Some(b), Some(c)] = from.map(|place| match place {
                 Place::Input(i) => Some(inputs[usize::from(i)].start),
@@ -180,6 +216,7 @@ impl Runner<'_> {
             // SAFETY: passed on.
             return unsafe { self.run_native(native, inputs, outputs, n) };
         }
+        debug_assert!(program.code.iter().all(|step| step.finds_scalars(inputs)));
         for (i, input) in inputs.iter().enumerate() {
             if input.splat && self.filled[i] != input.start {
                 // SAFETY: one element is readable, the copy has room for a tile.
@@ -196,17 +233,27 @@ impl Runner<'_> {
                 self.reads[i] = unsafe { self.input(i, input, at, m) };
             }
             let (reads, tiles) = (&self.reads[..], &self.tiles[..]);
+            let place = |p: Place| match p {
+                Place::Input(i) => reads[i as usize],
+                Place::Tile(i) => tiles[i as usize],
+                Place::Output(i) => outputs[i as usize].wrapping_add(at * program.outputs[i as usize]),
+            };
             for step in &program.code {
-                let read = |p: Place| match p {
-                    Place::Input(i) => reads[i as usize],
-                    Place::Tile(i) => tiles[i as usize],
-                    Place::Output(i) => outputs[i as usize].wrapping_add(at * program.outputs[i as usize]),
-                };
-                let to = read(step.to).cast_mut();
-                let [a, b, c] = step.from.map(read);
-                // SAFETY: every place holds `whole` elements, and a result never lies where an
-                // operand does (checked when the program is made).
-                unsafe { (step.kernel)(to, a, b, c, whole) };
+                match step {
+                    Step::Instruction(Instruction { kernel, to, from }) => {
+                        let [a, b, c] = from.map(place);
+                        // SAFETY: every place holds `whole` elements, and a result never lies where an
+                        // operand does (checked when the program is made).
+                        unsafe { kernel(place(*to).cast_mut(), a, b, c, whole) };
+                    }
+                    Step::Piece(piece) => {
+                        let from = piece.from.iter().map(|p| place(*p));
+                        let to = piece.to.iter().map(|p| place(*p).cast_mut());
+                        // SAFETY: as above; results lie in places of their own. What is one value for all elements
+                        // fills a copy, whose first element the kernel reads.
+                        unsafe { piece.kernel.run(from, to, whole) };
+                    }
+                }
             }
             at += m;
         }

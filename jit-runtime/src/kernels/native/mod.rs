@@ -3,20 +3,20 @@
 //! A script brings kernels for the groups, the loops over one group and the scalar loops that its own body seems to have. They are found by the groups' form, so that
 //! every graph that has a group of that form profits.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
-
 use jit_ir::form::{Form, Input};
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
-use super::{arch, builtin};
+use super::arch;
 use crate::few::few;
 
 pub mod blocks;
+mod known;
 pub mod packs;
 pub mod trips;
 pub mod until;
+
+pub(crate) use known::{Piece, cover, find, find_scalar, find_sum, register};
 
 pub use super::scalar::native as scalar;
 pub use super::table::approximated;
@@ -193,41 +193,6 @@ impl Native {
     }
 }
 
-/// Kernels by the text of their form.
-type Known = HashMap<&'static str, Code>;
-
-/// The runtime's own to begin with.
-static KNOWN: LazyLock<RwLock<Known>> =
-    LazyLock::new(|| RwLock::new(builtin::all().map(|k| (k.form, k.code)).collect()));
-
-fn known(form: &str) -> Option<Code> {
-    KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(form).copied()
-}
-
-fn known_group(form: &str) -> Option<fn(Tile<'_>)> {
-    match known(form)? {
-        Code::Group(run) => Some(run),
-        _ => None,
-    }
-}
-
-/// The code of a scalar loop by the text of its form, if one is known.
-pub(crate) fn find_scalar(form: &str) -> Option<scalar::Code> {
-    match known(form)? {
-        Code::Scalar(run) => Some(run),
-        _ => None,
-    }
-}
-
-/// Makes kernels known to all graphs that are compiled from now on.
-pub(crate) fn register(kernels: &[Native]) {
-    if !kernels.is_empty() {
-        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        let usable = kernels.iter().filter(|k| !k.in_turns || blocks::supported());
-        known.extend(usable.map(|k| (k.form, k.code)));
-    }
-}
-
 /// A native kernel in a program, with the types of what it reads and writes.
 #[derive(Clone)]
 pub(crate) struct Loop {
@@ -236,22 +201,11 @@ pub(crate) struct Loop {
     outputs: Vec<DType>,
 }
 
-/// The kernel of a group, if one is known.
-pub(crate) fn find(form: &Form) -> Option<Loop> {
-    let run = known_group(&form.to_string())?;
-    let outputs = form.outputs.iter().map(|k| form.members[*k].to).collect();
-    Some(Loop { run, inputs: form.inputs.clone(), outputs })
-}
-
-/// A kernel of the runtime's own that also sums the values of member `summed`: its last output is their sum, by the
-/// tree of one block. Member values that nobody else reads are not among the form's outputs.
-pub(crate) fn find_sum(form: &Form, summed: usize) -> Option<Loop> {
-    let run = known_group(&format!("{form}; sum {summed}"))?;
-    let outputs = form.outputs.iter().chain([&summed]).map(|k| form.members[*k].to).collect();
-    Some(Loop { run, inputs: form.inputs.clone(), outputs })
-}
-
 impl Loop {
+    fn new(run: fn(Tile<'_>), form: &Form, outputs: impl Iterator<Item = DType>) -> Loop {
+        Loop { run, inputs: form.inputs.clone(), outputs: outputs.collect() }
+    }
+
     pub(super) fn inputs(&self) -> &[Input] {
         &self.inputs
     }

@@ -87,7 +87,7 @@ pub(crate) struct Looped {
 
 /// The kernel of a loop, if one is known.
 pub(crate) fn find(trips: &Trips) -> Option<Looped> {
-    let Code::Trips(run) = known(&trips.to_string())? else { return None };
+    let Code::Trips(run) = known::code(&trips.to_string())? else { return None };
     let outputs = trips.form.outputs.iter().map(|k| trips.form.members[*k].to).collect();
     Some(Looped { run, inputs: trips.form.inputs.clone(), outputs })
 }

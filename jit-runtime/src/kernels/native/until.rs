@@ -61,7 +61,7 @@ pub(crate) struct Waved {
 
 /// The kernel of a loop, if one is known.
 pub(crate) fn find(until: &Until) -> Option<Waved> {
-    let Code::Waves(run) = known(&until.to_string())? else { return None };
+    let Code::Waves(run) = known::code(&until.to_string())? else { return None };
     let states = until.form.outputs.iter().map(|k| until.form.members[*k].to).collect();
     let block = if until.form.is_wide() { BLOCK / 2 } else { BLOCK };
     Some(Waved { run, inputs: until.form.inputs.clone(), states, all: until.all, block })

@@ -184,7 +184,7 @@ impl<'a> Frame<'a> {
             return unsafe { native.run(starts.iter().copied(), outputs.iter().copied(), span.rows) };
         }
         // SAFETY: row slots have room for whole groups; results as the caller says.
-        unsafe { part.program.run(&streams, &outputs, span.rows) };
+        unsafe { part.with_scalars().run(&streams, &outputs, span.rows) };
     }
 
     /// Lays the rows that are the same in all side by side, as often as a block has rows.
@@ -277,8 +277,9 @@ impl<'a> Frame<'a> {
             // SAFETY: as below; a splat is a value of the row, or one for all.
             return unsafe { native.run(starts.iter().copied(), outputs.iter().copied(), count) };
         }
+        let program = if self.block == 1 { part.with_scalars() } else { &part.program };
         // SAFETY: slots have room for whole groups; results as the caller says.
-        unsafe { part.program.run(&streams, &outputs, count) };
+        unsafe { program.run(&streams, &outputs, count) };
     }
 
     /// Where a reduction reads, from element `at` of a span's first row on.

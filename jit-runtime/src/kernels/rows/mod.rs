@@ -47,6 +47,15 @@ pub(crate) struct Part {
     pub(crate) to: Vec<usize>,
     /// What does the same for the elements of one row, to which values of the row are scalars.
     pub(crate) native: Option<Loop>,
+    /// The program by native kernels of some of the ops, where there is none of all.
+    pub(crate) pieces: Option<Program>,
+}
+
+impl Part {
+    /// The program where each scalar of the part's form is one value for all elements.
+    fn with_scalars(&self) -> &Program {
+        self.pieces.as_ref().unwrap_or(&self.program)
+    }
 }
 
 /// A reduction of rows.
