@@ -77,6 +77,53 @@ fn logistic_map(x: &Tensor, r: f32) -> Tensor {
     y
 }
 
+/// Scripts of another module, whose bodies a caller's macro does not see.
+mod others {
+    use jit_runtime::prelude::*;
+
+    #[script]
+    pub fn bump(x: &Tensor, width: f32) -> Tensor {
+        (-(x * x) / width).exp()
+    }
+
+    #[script]
+    pub fn gate(x: &Tensor, y: &Tensor) -> Tensor {
+        let s = (x * 0.5 + y).sigmoid();
+        &s * y + (1.0 - s) * x
+    }
+}
+
+#[script]
+fn of_others(x: &Tensor, y: &Tensor) -> Tensor {
+    let mixed = others::gate(&(x - y).abs(), &others::bump(y, 3.0));
+    others::bump(&(mixed + x), 0.7) * 0.25
+}
+
+/// More ops than a kernel has.
+#[script]
+fn long(x: &Tensor) -> Tensor {
+    let a = (x * 0.7 + 0.125).tanh() * 0.75 + x;
+    let b = (&a - x).abs().sqrt() * 0.5 - &a / 3.0;
+    let c = (&a * &b - 0.5).sigmoid() * 1.5 - x.maximum(&b) * 0.25;
+    let d = (&b + &c).square() / (1.0 + c.abs()) + (&a * 0.3).exp() * 0.1;
+    let e = (&c * &d + 0.125).tanh() * 0.75 + &a;
+    let f = (&d - &e).abs().sqrt() * 0.5 - &b / 3.0;
+    let g = (&e * &f - 0.5).sigmoid() * 1.5 - x.minimum(&f) * 0.25;
+    let h = (&f + &g).square() / (1.0 + g.abs()) + (&e * 0.3).exp() * 0.1;
+    let i = (&g * &h + 0.125).tanh() * 0.75 + &e;
+    let j = (&h - &i).abs().sqrt() * 0.5 - &f / 3.0;
+    let k = (&i * &j - 0.5).sigmoid() * 1.5 - x.maximum(&j) * 0.25;
+    (&j + &k).square() / (1.0 + k.abs()) + (&i * 0.3).exp() * 0.1
+}
+
+/// A sine has no code in a kernel.
+#[script]
+fn around_a_sine(x: &Tensor, y: &Tensor) -> Tensor {
+    let a = (x * 0.5 + y).tanh() * y;
+    let b = (&a * 3.0).sin();
+    (b.clamp(-0.5, 0.5) * &a + 0.25 * x) / (1.0 + a.square())
+}
+
 fn row(name: &str, [first, second]: [&dyn Fn() -> usize; 2]) {
     let call = |f: &dyn Fn() -> usize| {
         black_box(f());
@@ -111,6 +158,9 @@ fn main() {
     with_script("z^2 + c, break when none is inside", || bounded(&small));
     with_script("growth while max < 4", || until_one_leaves(&small));
     with_script("100 trips of r y (1 - y)", || logistic_map(&positive, 0.9));
+    with_script("a script of others' scripts", || of_others(&x, &y));
+    with_script("more ops than a kernel has", || long(&x));
+    with_script("ops around a sine", || around_a_sine(&x, &y));
     let wide = Tensor::<f32>::normal(Key::new(2), [4000, 2500]);
     let (bias, column) = (wide.slice_axis(0, 0, 1), wide.slice_axis(1, 0, 1));
     let pixels = wide.reshape([2_500_000, 4]);

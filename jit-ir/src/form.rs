@@ -121,7 +121,7 @@ impl Form {
         self.outputs.iter().map(|k| self.members[*k].to)
     }
 
-    /// Some members, in their order, by themselves. `is_given` says which of them are asked for, and `input` what
+    /// Some members, in ascending order, by themselves. `is_given` says which of them are asked for, and `input` what
     /// an input or another member is to them.
     pub fn part(
         &self,
@@ -133,7 +133,7 @@ impl Form {
         let mut made = Vec::with_capacity(members.len());
         for k in members {
             let args = self.members[*k].args.iter().map(|arg| {
-                let inside = |k: &usize| members.iter().position(|m| m == k).map(Arg::Member);
+                let inside = |k: &usize| members.binary_search(k).ok().map(Arg::Member);
                 let inside = if let Arg::Member(k) = arg { inside(k) } else { None };
                 inside.unwrap_or_else(|| {
                     Arg::Input(inputs.iter().position(|i| i == arg).unwrap_or_else(|| {

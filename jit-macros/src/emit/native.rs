@@ -105,7 +105,7 @@ fn forms(graph: &Graph) -> Vec<Form> {
 fn or_pieces(form: Form) -> Vec<Form> {
     match form.obstacle() {
         None => vec![form],
-        Some(_) => form.pieces().into_iter().map(|piece| piece.form).collect(),
+        Some(_) => form.pieces(),
     }
 }
 

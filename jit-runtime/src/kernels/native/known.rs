@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard};
 
 use jit_ir::form::{Arg, Form};
+use jit_ir::pieces::Runs;
 
 use super::super::builtin;
 use super::{Code, Loop, Native, Tile, blocks, scalar};
@@ -57,8 +58,8 @@ impl Known {
         ends
     }
 
-    fn piece(&self, form: &Form, range: Range<usize>) -> Option<Piece> {
-        let part = form.range(range.clone());
+    fn piece(&self, runs: &Runs, range: Range<usize>) -> Option<Piece> {
+        let part = runs.part(range.clone());
         let kernel = Loop::new(self.group(&part.form.to_string())?, &part.form, part.form.results());
         Some(Piece { range, kernel, inputs: part.inputs, given: part.given })
     }
@@ -123,7 +124,7 @@ pub(crate) struct Piece {
 /// The pieces of a group for which kernels are known, so that as few steps as can be are left, each a piece or a member.
 pub(crate) fn cover(form: &Form) -> Vec<Piece> {
     let known = known();
-    let n = form.members.len();
+    let (n, runs) = (form.members.len(), Runs::new(form));
     // For the members before each: how many steps, and the last one of them if it is a piece.
     let mut best: Vec<(usize, Option<Piece>)> = (0..=n).map(|k| (k, None)).collect();
     for start in 0..n {
@@ -133,7 +134,7 @@ pub(crate) fn cover(form: &Form) -> Vec<Piece> {
         }
         for end in known.ends(form, start).into_iter().filter(|end| end - start > 1) {
             if steps < best[end].0
-                && let Some(piece) = known.piece(form, start..end)
+                && let Some(piece) = known.piece(&runs, start..end)
             {
                 best[end] = (steps, Some(piece));
             }
