@@ -2,7 +2,8 @@
 //!
 //! The sums of a few rows and a few vectors of columns stay in registers for a chain of `CHAIN` multiply-adds, so that
 //! every element is the chain that `jit_ir::numerics` says. Nothing is packed: the right matrix is read where it is, row
-//! by row, by all tiles of a panel of columns, which find it in the cache.
+//! by row, by all tiles of a panel of columns, which find it in the cache. The panels of some rows come one after the
+//! other, so that memory gives neighbours; the first tile of a panel asks for those of a later one.
 
 use jit_ir::Prim;
 use jit_ir::numerics::CHAIN;
@@ -26,6 +27,8 @@ pub(super) struct Gemm<T> {
     /// The step between rows of the result.
     pub(super) stride: isize,
     pub(super) size: [usize; 3],
+    /// Whether `y` comes from far away, so that it is asked for ahead.
+    pub(super) far: bool,
 }
 
 /// Element types, and their vectors.
@@ -140,6 +143,24 @@ struct At<M> {
     last: M,
     from: usize,
     to: usize,
+    /// Whether the columns that come later are asked for.
+    ahead: bool,
+}
+
+/// How far ahead columns are asked for, in bytes: beyond the next panel, whose work is too little for memory to answer.
+const AHEAD: usize = 384;
+
+/// Asks for a line, if there is one.
+#[inline(always)]
+fn prefetch<T>(from: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: it reads nothing and never fails, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = from;
 }
 
 impl<T: Element> Gemm<T> {
@@ -162,6 +183,9 @@ impl<T: Element> Gemm<T> {
                 let from = y.wrapping_add(v * lanes);
                 // SAFETY: by the caller.
                 *factor = unsafe { if v + 1 < V { whole(from) } else { T::load(simd, at.last, from) } };
+                if at.ahead {
+                    prefetch(from.wrapping_byte_add(AHEAD));
+                }
             }
             for (x, sums) in x.iter_mut().zip(&mut sums) {
                 // SAFETY: by the caller.
@@ -234,12 +258,13 @@ impl<T: Element> WithSimd for &Gemm<T> {
         let vectors = n.div_ceil(lanes);
         let panels = vectors.div_ceil(wide(S::REGISTER_COUNT, m));
         let tiles = m.div_ceil(tall);
-        for panel in (0..panels).map(|i| part(vectors, panels, i)) {
-            let column = panel.start * lanes;
-            let last = T::first(simd, (n - (panel.end - 1) * lanes).min(lanes));
-            for from in (0..k).step_by(CHAIN) {
+        for from in (0..k).step_by(CHAIN) {
+            for panel in (0..panels).map(|i| part(vectors, panels, i)) {
+                let column = panel.start * lanes;
+                let last = T::first(simd, (n - (panel.end - 1) * lanes).min(lanes));
                 for rows in (0..tiles).map(|i| part(m, tiles, i)) {
-                    let at = At { row: rows.start, column, last, from, to: k.min(from + CHAIN) };
+                    let (row, to) = (rows.start, k.min(from + CHAIN));
+                    let at = At { row, column, last, from, to, ahead: self.far && row == 0 };
                     // SAFETY: whoever makes this says that the matrices lie in memory; the last vector of a panel ends with
                     // its row.
                     unsafe { self.any_tile(simd, rows.len(), panel.len(), at) };

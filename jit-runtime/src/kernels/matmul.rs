@@ -239,41 +239,57 @@ fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
 
 /// Products of at most so many multiply-adds go another way through faer, which depends on the layout: they are all ours.
 const SMALL: usize = 16 * 16 * 16;
-/// Bytes of a right matrix from which on faer, which packs it, is faster.
+/// Bytes of a right matrix that does not stay in the cache beside the rest.
 const FAR: usize = 8 << 20;
-/// So are products where the rows of the right matrix are multiples of some KiB apart: what a panel reads then finds few
-/// places of the cache, the fewer, the narrower it is. A product of few rows is done before packing pays.
-fn conflicts(m: usize, stride: usize) -> bool {
-    let apart = |kib: usize| stride.is_multiple_of(kib << 10);
+/// Bytes of one that leaves the near caches.
+const NEAR: usize = 2 << 20;
+/// Rows that make up for asking ahead where the matrix is in the cache at last.
+const SOME: usize = 64;
+
+/// From so many rows on faer, which packs, makes up for it where the right matrix is far away.
+fn many() -> usize {
     match arch() {
         #[cfg(target_arch = "x86_64")]
-        pulp::Arch::V4(_) => (m >= 32 && apart(8)) || (m >= 256 && apart(4)),
-        _ => m >= 8 && apart(4),
+        pulp::Arch::V4(_) => 256,
+        _ => 64,
+    }
+}
+
+/// So it does where rows of the right matrix are multiples of some KiB apart: what a panel reads then finds few places of the
+/// cache, the fewer, the narrower it is.
+fn conflicts(m: usize, stride: usize) -> bool {
+    let apart = stride.is_multiple_of(4 << 10);
+    match arch() {
+        #[cfg(target_arch = "x86_64")]
+        pulp::Arch::V4(_) => m >= 256 && apart,
+        _ => m >= 8 && apart,
     }
 }
 
 /// Whether our own tiles are faster than faer for `y`, whose rows are `stride` bytes apart.
 fn by_tiles([m, k, n]: [usize; 3], size: usize, stride: usize) -> bool {
-    k * n * size <= FAR && (k == 1 || !conflicts(m, stride)) && !matches!(arch(), pulp::Arch::Scalar)
+    let far = k * n * size > FAR && m >= many();
+    !far && (k == 1 || !conflicts(m, stride)) && !matches!(arch(), pulp::Arch::Scalar)
 }
 
-/// Whether the product of so many rows with a matrix is made by tiles that read it where it is.
+/// Whether the product of so many rows with a matrix is made by tiles that read it where it is, near enough to be read again.
 pub(crate) fn reads_in_place(matrix: &RawTensor, rows: usize) -> bool {
     let ([k, n], [by_row, by_column]) = (&matrix.shape[..], &matrix.strides[..]) else { return false };
     let size = matrix.dtype.size();
     let float = matches!(matrix.dtype, DType::F32 | DType::F64);
-    let some = *k > 0 && *n > 0;
-    float && some && *by_column == 1 && by_tiles([rows, *k, *n], size, by_row.unsigned_abs() * size)
+    let near = *k > 0 && *n > 0 && k * n * size <= FAR;
+    float && near && *by_column == 1 && by_tiles([rows, *k, *n], size, by_row.unsigned_abs() * size)
 }
 
 /// By our own tiles.
 fn tiles<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
     debug_assert!(to.col_stride() == 1 && y.col_stride() == 1);
     let source = |m: MatRef<'_, T>| Source { start: m.as_ptr(), row: m.row_stride(), column: m.col_stride() };
-    let size = [x.nrows(), x.ncols(), y.ncols()];
-    let stride = to.row_stride();
+    let size @ [m, k, n] = [x.nrows(), x.ncols(), y.ncols()];
+    let (stride, bytes) = (to.row_stride(), k * n * size_of::<T>());
+    let far = bytes > FAR || (m >= SOME && bytes > NEAR);
     // SAFETY: the views lie in memory, and nobody else uses that of the result.
-    unsafe { gemm(&Gemm { x: source(x), y: source(y), to: to.as_ptr_mut(), stride, size }) };
+    unsafe { gemm(&Gemm { x: source(x), y: source(y), to: to.as_ptr_mut(), stride, size, far }) };
 }
 
 /// Bytes of a strip's rows: a multiple of what the kernels of all instruction levels take at once, and short enough that

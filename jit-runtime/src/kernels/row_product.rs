@@ -44,23 +44,22 @@ struct RowTimesMatrix<'a, T> {
 }
 
 impl<T: Float> RowTimesMatrix<'_, T> {
-    /// Whole blocks of `W` results from `start` on, their sums in registers; gives where the rest begins.
+    /// Whole blocks of `W` results from `start` on, their sums over chain `part` in registers; gives where the rest begins.
     #[inline(always)]
-    fn blocks<const W: usize>(&mut self, mut start: usize) -> usize {
+    fn blocks<const W: usize>(&mut self, part: usize, mut start: usize) -> usize {
         let n = self.out.len();
+        let row = &self.row[part * CHAIN..self.row.len().min((part + 1) * CHAIN)];
         while start + W <= n {
-            for (part, row) in self.row.chunks(CHAIN).enumerate() {
-                let matrix = &self.matrix[part * CHAIN * n + start..];
-                let mut sums = [T::ZERO; W];
-                for (x, values) in row.iter().zip(matrix.chunks(n)) {
-                    let Some(values) = values.first_chunk::<W>() else { break };
-                    for (s, v) in sums.iter_mut().zip(values) {
-                        *s = T::fma(*x, *v, *s);
-                    }
+            let matrix = &self.matrix[part * CHAIN * n + start..];
+            let mut sums = [T::ZERO; W];
+            for (x, values) in row.iter().zip(matrix.chunks(n)) {
+                let Some(values) = values.first_chunk::<W>() else { break };
+                for (s, v) in sums.iter_mut().zip(values) {
+                    *s = T::fma(*x, *v, *s);
                 }
-                for (o, s) in self.out[start..start + W].iter_mut().zip(&sums) {
-                    *o = if part == 0 { *s } else { T::plus(*o, *s) };
-                }
+            }
+            for (o, s) in self.out[start..start + W].iter_mut().zip(&sums) {
+                *o = if part == 0 { *s } else { T::plus(*o, *s) };
             }
             start += W;
         }
@@ -72,10 +71,13 @@ impl<T: Float> WithSimd for RowTimesMatrix<'_, T> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, _: S) {
-        let mut start = self.blocks::<128>(0);
-        start = self.blocks::<32>(start);
-        start = self.blocks::<8>(start);
-        self.blocks::<1>(start);
+        // Chain after chain, so that memory gives neighbours.
+        for part in 0..self.row.len().div_ceil(CHAIN) {
+            let mut start = self.blocks::<128>(part, 0);
+            start = self.blocks::<32>(part, start);
+            start = self.blocks::<8>(part, start);
+            self.blocks::<1>(part, start);
+        }
     }
 }
 
