@@ -7,8 +7,8 @@ use jit_ir::DType;
 use smallvec::SmallVec;
 
 use super::launch::{self, Operand};
-use super::row_product::{Float, row_times_matrix};
 use super::tile::{GROUP, Program, Stream};
+use super::vector_product::{Float, row_times_matrix};
 use crate::few::few;
 use crate::tensor::raw::{RawTensor, Val};
 

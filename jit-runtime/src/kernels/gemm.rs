@@ -10,6 +10,11 @@ use jit_ir::numerics::CHAIN;
 use pulp::{MemMask, Simd, WithSimd};
 
 use super::arch;
+use super::turn::Turn;
+use crate::tensor::raw::RawTensor;
+
+/// Bytes of a matrix that does not stay in the cache beside the rest.
+pub(super) const FAR: usize = 8 << 20;
 
 /// A matrix in memory, by the steps between its rows and between its columns.
 #[derive(Clone, Copy)]
@@ -29,6 +34,8 @@ pub(super) struct Gemm<T> {
     pub(super) size: [usize; 3],
     /// Whether `y` comes from far away, so that it is asked for ahead.
     pub(super) far: bool,
+    /// Whether it is added to what is there.
+    pub(super) adds: bool,
 }
 
 /// Element types, and their vectors.
@@ -204,11 +211,13 @@ impl<T: Element> Gemm<T> {
                 // SAFETY: by the caller.
                 unsafe {
                     if v + 1 < V {
-                        let sum = if at.from == 0 { *sum } else { T::add(simd, whole(to), *sum) };
+                        let sum =
+                            if at.from == 0 && !self.adds { *sum } else { T::add(simd, whole(to), *sum) };
                         to.cast::<T::Vector<S>>().write_unaligned(sum);
                     } else {
                         let before = || T::load(simd, at.last, to);
-                        let sum = if at.from == 0 { *sum } else { T::add(simd, before(), *sum) };
+                        let sum =
+                            if at.from == 0 && !self.adds { *sum } else { T::add(simd, before(), *sum) };
                         T::store(simd, at.last, to, sum);
                     }
                 }
@@ -280,4 +289,34 @@ impl<T: Element> WithSimd for &Gemm<T> {
 /// The matrices lie in memory, that of the result is valid for writing, and nobody else uses it.
 pub(super) unsafe fn gemm<T: Element>(product: &Gemm<T>) {
     arch().dispatch(product);
+}
+
+/// Columns that are turned together.
+const TURNED: usize = 48;
+
+/// As [`gemm`], for `y` whose rows' neighbours are its columns': some columns of it at a time are turned.
+///
+/// # Safety
+/// As there.
+pub(super) unsafe fn gemm_turned<T: Element>(product: &Gemm<T>) {
+    let Gemm { x, y, to, stride, size: [m, k, n], .. } = *product;
+    debug_assert!(y.row == 1);
+    let mut room = RawTensor::uninit(T::DTYPE, &[CHAIN.min(k), TURNED]);
+    let room = room.fresh::<T>().as_mut_ptr();
+    for column in (0..n).step_by(TURNED) {
+        let columns = TURNED.min(n - column);
+        for from in (0..k).step_by(CHAIN) {
+            let depth = CHAIN.min(k - from);
+            let src = y.start.wrapping_add(from).wrapping_offset(y.column * column as isize);
+            let turn = Turn { src, step: y.column, dst: room, to: TURNED as isize, size: [depth, columns] };
+            let x = Source { start: x.start.wrapping_offset(x.column * from as isize), ..x };
+            let y = Source { start: room.cast_const(), row: TURNED as isize, column: 1 };
+            let (to, size) = (to.wrapping_add(column), [m, depth, columns]);
+            // SAFETY: by the caller, for a part of the matrices; there is room for what is turned.
+            unsafe {
+                turn.run();
+                gemm(&Gemm { x, y, to, stride, size, far: false, adds: from > 0 });
+            }
+        }
+    }
 }

@@ -6,9 +6,9 @@ use faer::{Accum, MatMut, MatRef, Par};
 use jit_ir::ops::lanes::Int;
 use jit_ir::{DType, Prim};
 
-use super::gemm::{Gemm, Source, gemm};
-use super::row_product::{Float, row_times_matrix};
-use super::{arch, copy};
+use super::arch;
+use super::gemm::{FAR, Gemm, Source, gemm, gemm_turned};
+use super::vector_product::{self, Float, matrix_times_vector, row_times_matrix};
 use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides, row_major};
 
@@ -163,7 +163,8 @@ fn batches<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     if let ([1, _], [k, n], Some(row), Some(matrix)) =
         (&a.shape[..], &b.shape[..], a.as_slice::<T>(), b.as_slice::<T>())
         && *k > 0
-        && *n > 0
+        && *n >= vector_product::BESIDE
+        && k * n < vector_product::PARALLEL
     {
         return row_times_matrix(row, matrix, out.fresh());
     }
@@ -239,8 +240,6 @@ fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
 
 /// Products of at most so many multiply-adds go another way through faer, which depends on the layout: they are all ours.
 const SMALL: usize = 16 * 16 * 16;
-/// Bytes of a right matrix that does not stay in the cache beside the rest.
-const FAR: usize = 8 << 20;
 /// Bytes of one that leaves the near caches.
 const NEAR: usize = 2 << 20;
 /// Rows that make up for asking ahead where the matrix is in the cache at last.
@@ -272,6 +271,11 @@ fn by_tiles([m, k, n]: [usize; 3], size: usize, stride: usize) -> bool {
     !far && (k == 1 || !conflicts(m, stride)) && !matches!(arch(), pulp::Arch::Scalar)
 }
 
+/// Whether they are for `y` that stands by columns, and is turned for them.
+fn by_turned_tiles(m: usize) -> bool {
+    m < many() && !matches!(arch(), pulp::Arch::Scalar)
+}
+
 /// Whether the product of so many rows with a matrix is made by tiles that read it where it is, near enough to be read again.
 pub(crate) fn reads_in_place(matrix: &RawTensor, rows: usize) -> bool {
     let ([k, n], [by_row, by_column]) = (&matrix.shape[..], &matrix.strides[..]) else { return false };
@@ -281,15 +285,17 @@ pub(crate) fn reads_in_place(matrix: &RawTensor, rows: usize) -> bool {
     float && near && *by_column == 1 && by_tiles([rows, *k, *n], size, by_row.unsigned_abs() * size)
 }
 
-/// By our own tiles.
+/// By our own tiles, for `y` that stands by rows or by columns.
 fn tiles<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
-    debug_assert!(to.col_stride() == 1 && y.col_stride() == 1);
+    debug_assert!(to.col_stride() == 1 && (y.col_stride() == 1 || y.row_stride() == 1));
     let source = |m: MatRef<'_, T>| Source { start: m.as_ptr(), row: m.row_stride(), column: m.col_stride() };
     let size @ [m, k, n] = [x.nrows(), x.ncols(), y.ncols()];
     let (stride, bytes) = (to.row_stride(), k * n * size_of::<T>());
     let far = bytes > FAR || (m >= SOME && bytes > NEAR);
+    let (by_rows, x, y) = (y.col_stride() == 1, source(x), source(y));
+    let product = Gemm { x, y, to: to.as_ptr_mut(), stride, size, far, adds: false };
     // SAFETY: the views lie in memory, and nobody else uses that of the result.
-    unsafe { gemm(&Gemm { x: source(x), y: source(y), to: to.as_ptr_mut(), stride, size, far }) };
+    unsafe { if by_rows { gemm(&product) } else { gemm_turned(&product) } };
 }
 
 /// Bytes of a strip's rows: a multiple of what the kernels of all instruction levels take at once, and short enough that
@@ -325,7 +331,12 @@ fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T
     }
     let small = m * k * n <= SMALL;
     let stride = y.row_stride().unsigned_abs() * size_of::<T>();
-    if y.col_stride() == 1 && (small || by_tiles(size, size_of::<T>(), stride)) {
+    let tiled = match (y.row_stride(), y.col_stride()) {
+        (_, 1) => small || by_tiles(size, size_of::<T>(), stride),
+        (1, _) => by_turned_tiles(m),
+        _ => false,
+    };
+    if tiled {
         return tiles(to, x, y);
     }
     if small {
@@ -335,51 +346,32 @@ fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T
     strips(to, x, y);
 }
 
-/// A row times a matrix, or a matrix times a column, by our own kernel: faer's order of additions
+/// A row times a matrix, or a matrix times a column, by our own kernels: faer's order of additions
 /// depends on the layout there.
 fn vectors<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
     let (first_a, ..) = split(a, true);
-    let row = first_a.rows == 1;
-    // The kernel wants the matrix with contiguous rows of results.
-    let (a, b) = if row { (a.contiguous(), b.contiguous()) } else { (transposed(a), b.contiguous()) };
-    let k = first_a.columns;
-    let n = out.len() / batch_len(&a, &b, out);
-    let (av, bv) = (a.as_slice::<T>().unwrap_or(&[]), b.as_slice::<T>().unwrap_or(&[]));
-    let mut jobs = Vec::new();
-    if row {
-        for_batches(&a, &b, out, |i, x, y| jobs.push((i, x.offset as usize, y.offset as usize)));
-    } else {
-        // After the transposition the strides of `a` say where its batch entries start.
-        let swapped = swap_last(&a);
-        for_batches(&swapped, &b, out, |i, x, y| jobs.push((i, y.offset as usize, x.offset as usize)));
-    }
-    let (vector, matrix) = if row { (av, bv) } else { (bv, av) };
-    let (from_v, from_m) = if row { (a.offset, b.offset) } else { (b.offset, a.offset) };
-    let to = out.fresh::<T>();
-    for (i, v, m) in jobs {
-        let (v, m) = (v - from_v, m - from_m);
-        row_times_matrix(&vector[v..v + k], &matrix[m..m + k * n], &mut to[i * n..(i + 1) * n]);
-    }
-}
-
-fn batch_len(a: &RawTensor, b: &RawTensor, out: &RawTensor) -> usize {
-    let axes = usize::from(a.rank() > 1) + usize::from(b.rank() > 1);
-    out.shape[..out.rank() - axes].iter().product::<usize>().max(1)
-}
-
-fn swap_last(x: &RawTensor) -> RawTensor {
-    let rank = x.rank();
-    let (mut shape, mut strides) = (x.shape.clone(), x.strides.clone());
-    if rank > 1 {
-        shape.swap(rank - 1, rank - 2);
-        strides.swap(rank - 1, rank - 2);
-    }
-    x.view(shape, strides, x.offset)
-}
-
-/// A copy whose last two axes are exchanged in memory.
-fn transposed(x: &RawTensor) -> RawTensor {
-    copy::contiguous_copy(&swap_last(x))
+    let (first_b, ..) = split(b, false);
+    let (row, k, n) = (first_a.rows == 1, first_a.columns, first_a.rows.max(first_b.columns));
+    let start = |x: &RawTensor| x.buffer.start().cast::<T>().cast_const();
+    // A vector is read element after element.
+    let (a, b) = if row { (a.contiguous(), b.clone()) } else { (a.clone(), b.contiguous()) };
+    let (from_a, from_b) = (start(&a), start(&b));
+    let to = out.fresh::<T>().as_mut_ptr();
+    for_batches(&a, &b, out, |i, x, y| {
+        let (x_start, y_start) = (from_a.wrapping_offset(x.offset), from_b.wrapping_offset(y.offset));
+        let (matrix, vector) = if row {
+            (Source { start: y_start, row: y.column_stride, column: y.row_stride }, x_start)
+        } else {
+            (Source { start: x_start, row: x.row_stride, column: x.column_stride }, y_start)
+        };
+        // SAFETY: both lie in their tensors' buffers; each batch entry of the result is written once, and the result is
+        // fresh.
+        let (vector, out) = unsafe {
+            (std::slice::from_raw_parts(vector, k), std::slice::from_raw_parts_mut(to.add(i * n), n))
+        };
+        // SAFETY: as above.
+        unsafe { matrix_times_vector(matrix, vector, out) };
+    });
 }
 
 fn integers<T: Int>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
@@ -410,6 +402,21 @@ mod tests {
     use jit_ir::numerics::chain;
 
     use super::*;
+
+    fn swap_last(x: &RawTensor) -> RawTensor {
+        let rank = x.rank();
+        let (mut shape, mut strides) = (x.shape.clone(), x.strides.clone());
+        if rank > 1 {
+            shape.swap(rank - 1, rank - 2);
+            strides.swap(rank - 1, rank - 2);
+        }
+        x.view(shape, strides, x.offset)
+    }
+
+    /// A copy whose last two axes are exchanged in memory.
+    fn transposed(x: &RawTensor) -> RawTensor {
+        super::super::copy::contiguous_copy(&swap_last(x))
+    }
 
     fn values(n: usize, seed: usize) -> Vec<f64> {
         (0..n).map(|i| (((i + seed) * 7919) % 1013) as f64 / 311.0 - 1.5).collect()
@@ -490,6 +497,40 @@ mod tests {
         assert_eq!(to, [0.0; 6]);
     }
 
+    /// Matrices that stand neither by rows nor by columns, and one too large for the cache: some elements of each.
+    #[test]
+    fn gaps_and_far_matrices() {
+        let every = |m: usize, k: usize, n: usize, step: usize| {
+            let wide = |rows: usize, columns: usize, seed| {
+                let data: Vec<f32> = values(rows * columns * step, seed).iter().map(|v| *v as f32).collect();
+                let all = RawTensor::from_slice(&data, &[rows, columns * step]);
+                let strides = [all.strides[0], step as isize];
+                all.view([rows, columns].as_slice().into(), strides.as_slice().into(), 0)
+            };
+            let (a, b) = (wide(m, k, 3), wide(k, n, 4));
+            let out = matmul(&a, &b, &[m, n]).to_vec::<f32>();
+            let (av, bv) = (a.to_vec::<f32>(), b.to_vec::<f32>());
+            for (i, j) in (0..m).flat_map(|i| (0..n).step_by(1 + n / 40).map(move |j| (i, j))) {
+                let pairs: Vec<(f32, f32)> = (0..k).map(|p| (av[i * k + p], bv[p * n + j])).collect();
+                let expected = chain(&pairs, 0.0, f32::fma, f32::plus);
+                assert_eq!(
+                    out[i * n + j].to_bits(),
+                    expected.to_bits(),
+                    "[{m}, {k}] x [{k}, {n}] at {i}, {j}"
+                );
+            }
+        };
+        for level in 0..super::super::levels().len() {
+            super::super::choose_level(Some(level));
+            for (m, k, n) in [(1, 600, 70), (70, 600, 1), (3, 40, 5), (20, 530, 33)] {
+                every(m, k, n, 3);
+            }
+            every(3, 1100, 2000, 1);
+            every(70, 600, 1000, 1);
+        }
+        super::super::choose_level(None);
+    }
+
     /// Fails if an update of faer changes the order of additions. Our own kernels run at each instruction level;
     /// faer chooses for itself.
     #[test]
@@ -502,6 +543,14 @@ mod tests {
             (3, 5, 1),
             (200, 1030, 1),
             (1, 7, 1),
+            (1, 3000, 1),
+            (3, 1500, 1),
+            (100, 40, 1),
+            (700, 3, 1),
+            (1, 700, 90),
+            (1300, 900, 1),
+            (1, 900, 1300),
+            (8, 1025, 100),
             (2, 2, 2),
             (4, 4, 4),
             (7, 16, 9),

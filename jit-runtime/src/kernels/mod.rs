@@ -16,7 +16,6 @@ pub(crate) mod norm;
 mod periodic;
 pub(crate) mod reduce;
 pub(crate) mod repeat;
-mod row_product;
 pub(crate) mod rows;
 #[cfg(test)]
 mod samples;
@@ -24,6 +23,7 @@ pub(crate) mod scalar;
 pub(crate) mod table;
 pub(crate) mod tile;
 mod turn;
+pub(crate) mod vector_product;
 pub(crate) mod waves;
 mod wide;
 
