@@ -1,7 +1,12 @@
 //! Groups without a native kernel of their own: kernels for runs of their members, and tiles for the rest. The bits are those
 //! of the ops one by one.
 
+use std::sync::Arc;
+
+use jit_ir::interp::Value;
+use jit_ir::{DType, Graph, Scalar, TensorData};
 use jit_runtime::prelude::*;
+use jit_runtime::testing::{self, Layout};
 use jit_tests::bits::{SIZES, bits, same, values};
 
 /// Scripts of another module, whose bodies a caller's macro does not see.
@@ -18,6 +23,11 @@ mod others {
         let s = x.sigmoid();
         let open = s.gt(y);
         (s * y - x, open)
+    }
+
+    #[script(native)]
+    pub fn lift(x: &Tensor) -> Tensor {
+        (x * 0.75).tanh() - 0.5
     }
 
     #[script(native)]
@@ -162,4 +172,112 @@ fn pieces_are_explained() {
     recorded(&x, &y);
     let explained = recorded::lower(&x, &y).explain();
     assert!(explained.contains(how), "{explained}");
+}
+
+/// Graphs of many ops at random, among them the bodies of scripts that brought kernels.
+struct Drawn {
+    seed: u64,
+    lines: Vec<String>,
+    floats: Vec<String>,
+    bools: Vec<String>,
+}
+
+impl Drawn {
+    fn below(&mut self, n: usize) -> usize {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 33) as usize % n
+    }
+
+    /// A value, a late one rather than an early one.
+    fn float(&mut self) -> String {
+        let (a, b) = (self.below(self.floats.len()), self.below(self.floats.len()));
+        self.floats[a.max(b)].clone()
+    }
+
+    fn op(&mut self, ty: &str, op: &str, args: &[&str]) -> String {
+        let name = format!("%v{}", self.lines.len());
+        self.lines.push(format!("  {name}: {ty}[n0] = {op}({})", args.join(", ")));
+        name
+    }
+
+    fn step(&mut self) {
+        let (x, y) = (self.float(), self.float());
+        let made = match self.below(9) {
+            0 | 1 => {
+                let square = self.op("f32", "mul", &[&x, &x]);
+                let down = self.op("f32", "neg", &[&square]);
+                let narrow = self.op("f32", "div", &[&down, "3.0_f32"]);
+                self.op("f32", "exp", &[&narrow])
+            }
+            2 | 3 => {
+                let s = self.op("f32", "sigmoid", &[&x]);
+                let open = self.op("bool", "gt", &[&s, &y]);
+                self.bools.push(open);
+                let part = self.op("f32", "mul", &[&s, &y]);
+                self.op("f32", "sub", &[&part, &x])
+            }
+            4 | 5 => {
+                let low = self.op("f32", "mul", &[&x, "0.75_f32"]);
+                let bent = self.op("f32", "tanh", &[&low]);
+                self.op("f32", "sub", &[&bent, "0.5_f32"])
+            }
+            6 if !self.bools.is_empty() => {
+                let at = self.below(self.bools.len());
+                let open = self.bools[at].clone();
+                self.op("f32", "select", &[&open, &x, &y])
+            }
+            _ => {
+                let op = ["add", "mul", "maximum", "sub"][self.below(4)];
+                self.op("f32", op, &[&x, &y])
+            }
+        };
+        self.floats.push(made);
+    }
+
+    fn graph(seed: u64) -> String {
+        let [floats, bools] = [vec!["%x".to_string(), "%y".to_string()], Vec::new()];
+        let mut drawn = Drawn { seed, lines: Vec::new(), floats, bools };
+        let steps = 2 + drawn.below(30);
+        (0..steps).for_each(|_| drawn.step());
+        let mut results: Vec<String> = (0..1 + drawn.below(3)).map(|_| drawn.float()).collect();
+        results.push(drawn.floats[steps + 1].clone());
+        results.sort();
+        results.dedup();
+        results.retain(|r| r.starts_with("%v"));
+        let mut types = vec!["f32[n0]"; results.len()];
+        if let Some(open) = drawn.bools.last() {
+            results.push(open.clone());
+            types.push("bool[n0]");
+        }
+        let (types, results) = (types.join(", "), results.join(", "));
+        let lines = drawn.lines.join("\n");
+        format!("fn drawn(%x: f32[n0], %y: f32[n0]) -> ({types}) {{\n{lines}\n  return {results}\n}}")
+    }
+}
+
+#[test]
+fn drawn_groups_give_the_bits_of_their_ops() {
+    let (x, y) = (values(8, 1), values(8, 2));
+    // From now on their kernels are known.
+    let _ = (others::bump(&x, 3.0), others::gate(&x, &y), others::lift(&x));
+    for seed in 0..300 {
+        let text = Drawn::graph(seed);
+        let graph = Graph::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        for n in [1, 70, 1500] {
+            let value = |seed| {
+                let numbers: Vec<Scalar> = values(n, seed).to_vec().into_iter().map(Scalar::F32).collect();
+                Value::Tensor(Arc::new(TensorData::from_scalars(DType::F32, vec![n], &numbers)))
+            };
+            let args = [value(seed as usize), value(3 * seed as usize + 1)];
+            let expected = testing::run(&graph, &args, Layout::Plain, false).unwrap();
+            for layout in [Layout::Plain, Layout::Gaps] {
+                let got = testing::run(&graph, &args, layout, true).unwrap();
+                let same = got.iter().zip(&expected).all(|(a, b)| a.same_bits(b));
+                assert!(
+                    same,
+                    "{n} elements, seed {seed}, {layout:?}\n{text}\n{got:?}\n{expected:?}\n{args:?}"
+                );
+            }
+        }
+    }
 }

@@ -69,7 +69,7 @@ impl Group {
     /// # Errors
     /// A member that has no kernel for its element type.
     pub(crate) fn new(form: Form, lines: Lines) -> Result<Group, String> {
-        let program = Builder::new(&form).build(Vec::new())?;
+        let program = Builder::new(&form, Vec::new()).build()?;
         let mut depends: Vec<u64> = Vec::with_capacity(form.members.len());
         for m in &form.members {
             let bits = m.args.iter().map(|a| match a {
@@ -103,7 +103,7 @@ impl Group {
     pub(super) fn in_pieces(&self) -> Option<Program> {
         let pieces = native::cover(&self.form);
         let built =
-            |pieces| Builder::new(&self.form).build(pieces).expect("its members have kernels already");
+            |pieces| Builder::new(&self.form, pieces).build().expect("its members have kernels already");
         (!pieces.is_empty()).then(|| built(pieces))
     }
 

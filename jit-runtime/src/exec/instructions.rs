@@ -1,6 +1,6 @@
 //! From the members of a group to the instructions of its program.
 
-use jit_ir::form::{Arg, Form, Member};
+use jit_ir::form::{Arg, Form};
 use smallvec::SmallVec;
 
 use super::group::single;
@@ -12,6 +12,8 @@ use crate::kernels::tile::{Instruction, Piece, Place, Program, Step};
 /// for some members in a row.
 pub(super) struct Builder<'a> {
     form: &'a Form,
+    /// Members that a kernel computes, in their order.
+    pieces: Vec<native::Piece>,
     program: Program,
     /// Where each member's value lies.
     places: Vec<Option<Place>>,
@@ -22,11 +24,12 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(form: &'a Form) -> Self {
+    pub(super) fn new(form: &'a Form, mut pieces: Vec<native::Piece>) -> Self {
         let Form { members, inputs, outputs } = form;
         let mut last_use = vec![0; members.len()];
         let mut uses = vec![0; members.len()];
-        let needed = needed(members, outputs);
+        let needed = needed(form, &pieces);
+        pieces.retain(|piece| needed[piece.range.start]);
         for (k, m) in members.iter().enumerate().filter(|(k, _)| needed[*k]) {
             for arg in &m.args {
                 if let Arg::Member(j) = arg {
@@ -43,11 +46,12 @@ impl<'a> Builder<'a> {
         }
         let program =
             Program { inputs: inputs.iter().map(|i| i.dtype.size()).collect(), ..Program::default() };
-        Builder { form, program, places: vec![None; members.len()], last_use, uses, free: Vec::new() }
+        let places = vec![None; members.len()];
+        Builder { form, pieces, program, places, last_use, uses, free: Vec::new() }
     }
 
-    pub(super) fn build(mut self, pieces: Vec<native::Piece>) -> Result<Program, String> {
-        let members = &self.form.members;
+    pub(super) fn build(mut self) -> Result<Program, String> {
+        let (members, pieces) = (&self.form.members, std::mem::take(&mut self.pieces));
         self.program.outputs = self.form.results().map(|dtype| dtype.size()).collect();
         let mut paired = vec![None; members.len()];
         let mut taken = vec![false; members.len()];
@@ -168,12 +172,19 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn needed(members: &[Member], outputs: &[usize]) -> Vec<bool> {
-    let mut needed = vec![false; members.len()];
-    outputs.iter().for_each(|k| needed[*k] = true);
-    for k in (0..members.len()).rev() {
+/// Which members are computed: what results depend on, and all of a piece of which something is.
+fn needed(form: &Form, pieces: &[native::Piece]) -> Vec<bool> {
+    let mut needed = vec![false; form.members.len()];
+    form.outputs.iter().for_each(|k| needed[*k] = true);
+    let mut pieces = pieces.iter().rev().peekable();
+    for k in (0..form.members.len()).rev() {
+        if let Some(piece) = pieces.next_if(|piece| piece.range.end == k + 1) {
+            let whole = &mut needed[piece.range.clone()];
+            let some = whole.contains(&true);
+            whole.fill(some);
+        }
         if needed[k] {
-            for arg in &members[k].args {
+            for arg in &form.members[k].args {
                 if let Arg::Member(j) = arg {
                     needed[*j] = true;
                 }
