@@ -6,9 +6,9 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use jit_benches::faer_product;
 use jit_benches::inputs::uniform;
 use jit_benches::measure::race;
-use jit_benches::square_product;
 use jit_runtime::prelude::*;
 use jit_runtime::{Function, Graph};
 
@@ -70,10 +70,28 @@ fn products(most: usize) {
         let (av, bv) = (a.to_vec(), b.to_vec());
         let mut out = vec![0.0_f32; n * n];
         drop(product(&a, &b));
-        let faer = || square_product(&av, &bv, &mut out, n);
+        let faer = || faer_product(&av, &bv, false, &mut out, n);
         let (ours, theirs) = race(|| drop(black_box(product(&a, &b))), faer, BUDGET);
         let rate = 2.0 * (n as f64).powi(3) / ours * 1e-9;
         println!("{n:>13} {:>9.2} {rate:>11.1} {:>9.2} {:>7.2}", ours * 1e6, theirs * 1e6, theirs / ours);
+    }
+}
+
+/// A few rows times a large matrix, as it stands and transposed.
+fn rows(n: usize) {
+    println!("\nrows times n x n      GFLOP/s  times faer    transposed  times faer");
+    let b = tensor(2, [n, n]);
+    let (turned, bv) = (b.t(), b.to_vec());
+    for rows in (0..9).map(|p| 1 << p) {
+        let a = tensor(1, [rows, n]);
+        let (av, mut out) = (a.to_vec(), vec![0.0_f32; rows * n]);
+        let mut against = |b: &Tensor, turned: bool| {
+            let faer = || faer_product(&av, &bv, turned, &mut out, n);
+            let (ours, theirs) = race(|| drop(black_box(product(&a, b))), faer, BUDGET);
+            (2.0 * (rows * n * n) as f64 / ours * 1e-9, theirs / ours)
+        };
+        let ((rate, ratio), (turned_rate, turned_ratio)) = (against(&b, false), against(&turned, true));
+        println!("{rows:>4} x {n:<10} {rate:>11.1} {ratio:>11.2} {turned_rate:>13.1} {turned_ratio:>11.2}");
     }
 }
 
@@ -155,6 +173,8 @@ fn main() -> Result<()> {
     let start = Instant::now();
     elements(if quick { 5 } else { 8 });
     products(if quick { 128 } else { 2048 });
+    let large: &[usize] = if quick { &[256] } else { &[512, 2048, 4096] };
+    large.iter().for_each(|n| rows(*n));
     trips(if quick { 100 } else { 10_000 });
     nodes(if quick { 1000 } else { 10_000 })?;
     bindings();

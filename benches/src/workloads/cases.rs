@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use jit_benches::faer_product;
 use jit_benches::inputs::uniform;
 use jit_benches::measure::{Case, Figures, measure};
-use jit_benches::square_product;
 use jit_runtime::eager;
 use jit_runtime::prelude::*;
 
@@ -267,7 +267,7 @@ pub(crate) fn product(n: usize, budget: Duration) -> Vec<Figures> {
     let mut out = vec![0.0_f32; n * n];
     let mut whole = true;
     let call = move || {
-        square_product(&av, &bv, &mut out, n);
+        faer_product(&av, &bv, false, &mut out, n);
         seen(&out, &mut whole)
     };
     cases.push(Case { system: "faer", call: Box::new(call) });
