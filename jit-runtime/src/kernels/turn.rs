@@ -1,7 +1,5 @@
 //! Turning matrices: rows become columns.
 
-use super::arch;
-
 /// Rows and columns of the squares in which a matrix is turned: a line of the nearest cache.
 pub(super) const BLOCK: usize = 16;
 
@@ -26,27 +24,26 @@ impl<T: Copy> Turn<T> {
     pub(super) unsafe fn run(self) {
         let [rows, columns] = self.size;
         #[cfg(target_arch = "x86_64")]
-        let square = size_of::<T>() > 1 && !matches!(arch(), pulp::Arch::Scalar);
-        #[cfg(not(target_arch = "x86_64"))]
-        let square = false;
+        let square = x86::of::<T>();
         for j in (0..columns).step_by(BLOCK) {
             for i in (0..rows).step_by(BLOCK) {
                 let size = [BLOCK.min(rows - i), BLOCK.min(columns - j)];
                 let src = self.src.wrapping_offset(i as isize + j as isize * self.step);
                 let dst = self.dst.wrapping_offset(i as isize * self.to + j as isize);
                 let part = Turn { src, dst, size, ..self };
-                // SAFETY: a part of what the caller says; AVX2 was looked for.
+                // SAFETY: a part of what the caller says; what the machine has was looked for.
                 unsafe {
                     #[cfg(target_arch = "x86_64")]
-                    if square && size == [BLOCK; 2] {
-                        x86::square(part);
+                    if let Some(square) = square
+                        && size == [BLOCK; 2]
+                    {
+                        square(part);
                         continue;
                     }
                     part.one_by_one();
                 }
             }
         }
-        let _ = square;
     }
 
     /// # Safety
@@ -66,14 +63,94 @@ impl<T: Copy> Turn<T> {
 mod x86 {
     use std::arch::x86_64::*;
 
+    use super::super::arch;
     use super::{BLOCK, Turn};
 
-    /// A whole square in registers.
-    ///
+    /// Turns a whole square in registers.
+    type Square<T> = unsafe fn(Turn<T>);
+
+    /// What the machine has for elements of this size: it is for [`BLOCK`] rows and columns, else as [`Turn::run`].
+    pub(super) fn of<T>() -> Option<Square<T>> {
+        match (arch(), size_of::<T>()) {
+            (pulp::Arch::V4(_), 4) => Some(narrow),
+            (pulp::Arch::V4(_), 8) => Some(wide),
+            (pulp::Arch::V3(_), 4 | 8) => Some(square),
+            _ => None,
+        }
+    }
+
     /// # Safety
-    /// As [`Turn::run`], for [`BLOCK`] rows and columns of elements of 4 or 8 bytes; the machine has AVX2.
+    /// As [`of`] says, of elements of 4 bytes; the machine has AVX-512.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn narrow<T>(turn: Turn<T>) {
+        let (src, dst) = (turn.src.cast::<f32>(), turn.dst.cast::<f32>());
+        // SAFETY: by the caller.
+        let r: [__m512; BLOCK] =
+            std::array::from_fn(|j| unsafe { _mm512_loadu_ps(src.offset(j as isize * turn.step)) });
+        let pairs: [__m512d; BLOCK] = std::array::from_fn(|j| {
+            let (a, b) = (r[j / 2 * 2], r[j / 2 * 2 + 1]);
+            _mm512_castps_pd(if j % 2 == 0 { _mm512_unpacklo_ps(a, b) } else { _mm512_unpackhi_ps(a, b) })
+        });
+        // In each quarter of `fours[4 g + c]` column c of that quarter, of the rows from 4 g on.
+        let fours: [__m512d; BLOCK] = std::array::from_fn(|j| {
+            let first = j / 4 * 4 + j % 4 / 2;
+            let (a, b) = (pairs[first], pairs[first + 2]);
+            if j % 2 == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) }
+        });
+        for c in 0..4 {
+            let of = |g: usize| fours[4 * g + c];
+            let columns = quarters([of(0), of(1), of(2), of(3)]);
+            for (quarter, column) in columns.into_iter().enumerate() {
+                let to = dst.wrapping_offset((4 * quarter + c) as isize * turn.to);
+                // SAFETY: by the caller.
+                unsafe { _mm512_storeu_ps(to, _mm512_castpd_ps(column)) };
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`of`] says, of elements of 8 bytes; the machine has AVX-512.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn wide<T>(turn: Turn<T>) {
+        for (j, i) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+            let src = turn.src.wrapping_offset(i + j * turn.step).cast::<f64>();
+            let dst = turn.dst.wrapping_offset(i * turn.to + j).cast::<f64>();
+            // SAFETY: by the caller.
+            let r: [__m512d; 8] =
+                std::array::from_fn(|j| unsafe { _mm512_loadu_pd(src.offset(j as isize * turn.step)) });
+            for c in 0..2 {
+                let of = |g: usize| {
+                    let (a, b) = (r[2 * g], r[2 * g + 1]);
+                    if c == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) }
+                };
+                let columns = quarters([of(0), of(1), of(2), of(3)]);
+                for (quarter, column) in columns.into_iter().enumerate() {
+                    let to = dst.wrapping_offset((2 * quarter + c) as isize * turn.to);
+                    // SAFETY: by the caller.
+                    unsafe { _mm512_storeu_pd(to, column) };
+                }
+            }
+        }
+    }
+
+    /// The first quarters of four vectors, then the second ones, and so on.
+    #[target_feature(enable = "avx512f")]
+    fn quarters([a, b, c, d]: [__m512d; 4]) -> [__m512d; 4] {
+        let (even, odd) = (_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xdd>(a, b));
+        let (others_even, others_odd) =
+            (_mm512_shuffle_f64x2::<0x88>(c, d), _mm512_shuffle_f64x2::<0xdd>(c, d));
+        [
+            _mm512_shuffle_f64x2::<0x88>(even, others_even),
+            _mm512_shuffle_f64x2::<0x88>(odd, others_odd),
+            _mm512_shuffle_f64x2::<0xdd>(even, others_even),
+            _mm512_shuffle_f64x2::<0xdd>(odd, others_odd),
+        ]
+    }
+
+    /// # Safety
+    /// As [`of`] says, of elements of 4 or 8 bytes; the machine has AVX2.
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn square<T>(turn: Turn<T>) {
+    unsafe fn square<T>(turn: Turn<T>) {
         let width = 32 / size_of::<T>();
         for j in (0..BLOCK).step_by(width) {
             for i in (0..BLOCK).step_by(width) {
@@ -163,8 +240,12 @@ mod tests {
 
     #[test]
     fn every_element_goes_to_its_place_and_no_other_is_written() {
-        turned(|i| i as u32 + 1);
-        turned(|i| i as u64 + 1);
-        turned(|i| (i % 251) as u8 + 1);
+        for level in 0..super::super::levels().len() {
+            super::super::choose_level(Some(level));
+            turned(|i| i as u32 + 1);
+            turned(|i| i as u64 + 1);
+            turned(|i| (i % 251) as u8 + 1);
+        }
+        super::super::choose_level(None);
     }
 }
