@@ -330,3 +330,124 @@ fn misses_are_explained() {
     said(counts::lower(&x.cast::<i64>()).explain(), "elements of i64");
     said(unseen::lower(&x).explain(), "no script brought one of this form");
 }
+
+const EPS: f32 = 0.125;
+const STEPS: usize = 12;
+
+mod others {
+    use jit_runtime::prelude::*;
+
+    #[script(native)]
+    pub fn gate(x: &Tensor, y: &Tensor) -> (Tensor, Tensor<bool>) {
+        let s = x.sigmoid();
+        let open = s.gt(y);
+        (s * y - x, open)
+    }
+}
+
+#[derive(Clone, Pytree)]
+struct Layer {
+    w: Tensor,
+    b: Tensor,
+}
+
+#[derive(Clone, Pytree)]
+struct Layers {
+    all: Vec<Layer>,
+    scale: f32,
+}
+
+#[script]
+impl Layer {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        (x.matmul(&self.w) + &self.b).tanh()
+    }
+}
+
+#[script(native)]
+fn of_constants(x: &Tensor, y: &Tensor) -> Tensor {
+    let mut z = (x * y + EPS).tanh() - y;
+    for _ in 0..STEPS {
+        z = z * EPS + x;
+    }
+    z
+}
+
+#[script(native)]
+fn of_lists(x: &Tensor, layers: &Layers) -> Tensor {
+    let mut h = x.clone();
+    for layer in &layers.all {
+        h = (h.matmul(&layer.w) + &layer.b).tanh() * 0.5;
+    }
+    (h * layers.scale + &layers.all[0].b).sigmoid()
+}
+
+#[script(native)]
+fn of_methods(x: &Tensor, layers: &Layers) -> Tensor {
+    let mut h = x.clone();
+    for layer in &layers.all {
+        h = layer.forward(&h) * 0.5 + &h;
+    }
+    h
+}
+
+#[script(native)]
+fn of_parts(x: &Tensor, p: &(Tensor, f32, Tensor), bs: &[Tensor]) -> Tensor {
+    let mut h = (x * &p.0 + p.1).tanh();
+    for b in bs {
+        h = (h + b).sigmoid() * 0.5;
+    }
+    h
+}
+
+#[script(native)]
+fn of_options(x: &Tensor, b: Option<&Tensor>) -> Tensor {
+    let y = x * 0.5 + 1.0;
+    match b {
+        Some(b) => (y + b).tanh(),
+        None => y,
+    }
+}
+
+#[script(native)]
+fn of_results(x: &Tensor, y: &Tensor) -> Tensor {
+    let (g, open) = others::gate(x, y);
+    open.select(&(g * 0.25 + x), &(x - y)).tanh()
+}
+
+#[test]
+fn what_linking_knows_is_guessed() {
+    for (m, n) in [(0, 3), (1, 4), (3, 70), (40, 65)] {
+        let x = values(m * n, 1).clamp(-3.0, 3.0);
+        let x = x.is_nan().select(Tensor::scalar(0.5), &x).reshape([m, n]);
+        let layer = |seed| Layer { w: values(n * n, seed).sin().reshape([n, n]), b: values(n, seed) };
+        let layers = Layers { all: (1..4).map(layer).collect(), scale: 1.5 };
+        let (row, other) = (values(n, 2), values(m * n, 3).reshape([m, n]));
+        let parts = (row.clone(), 0.25, row.clone());
+        let seen = |y: &Tensor| vec![bits(y)];
+        same(|| of_constants(&x, &other), seen);
+        same(|| of_lists(&x, &layers), seen);
+        same(|| of_methods(&x, &layers), seen);
+        same(|| of_parts(&x, &parts, &[row.clone(), row.clone()]), seen);
+        same(|| of_options(&x, Some(&row)), seen);
+        same(|| of_options(&x, None), seen);
+        same(|| of_results(&x, &other), seen);
+    }
+    let layer = Layer { w: Tensor::ones([4, 4]), b: Tensor::ones([4]) };
+    let layers = Layers { all: vec![layer.clone(), layer], scale: 2.0 };
+    let (x, row) = (Tensor::ones([2, 4]), Tensor::ones([4]));
+    let says = |explained: String, kernels: &[&str]| {
+        for kernel in kernels {
+            assert!(explained.contains(kernel), "`{kernel}` in {explained}");
+        }
+    };
+    let trips = "all trips in one native kernel";
+    says(of_constants::lower(&x, &x).explain(), &["one native kernel: mul add tanh sub", trips]);
+    let kernels = ["one native kernel: add tanh mul", "one native kernel: mul add sigmoid"];
+    says(of_lists::lower(&x, &layers).explain(), &kernels);
+    says(of_methods::lower(&x, &layers).explain(), &["of them native kernels, tile by tile: ["]);
+    let kernels = ["one native kernel: mul add tanh", "one native kernel: add sigmoid mul"];
+    says(of_parts::lower(&x, &(row.clone(), 0.5, row.clone()), &[row.clone()]).explain(), &kernels);
+    says(of_options::lower(&x, Some(&row)).explain(), &["[mul add] [add tanh]"]);
+    says(of_results::lower(&x, &x).explain(), &["[sigmoid gt mul sub] [mul add sub select tanh]"]);
+}

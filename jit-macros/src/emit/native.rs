@@ -68,9 +68,8 @@ fn guesses(graph: &Graph, copied: &BTreeSet<String>) -> Vec<Graph> {
 
 /// The graph after the passes; `None` if it has values of whose types nothing speaks.
 fn optimised(graph: &Graph, copied: &BTreeSet<String>, matrices: bool) -> Option<Graph> {
-    let params = graph.params().iter().map(|v| guess::structure(graph, *v, copied));
-    let params = params.collect::<Option<Vec<_>>>()?;
-    let mut graph = jit_ir::link::link(graph, &params, None, &jit_ir::link::Empty).ok()?;
+    let guesses = guess::of(graph, copied)?;
+    let mut graph = jit_ir::link::link(graph, &guesses.params, None, &guesses.names).ok()?;
     if matrices {
         for v in graph.params().to_vec() {
             if let Type::Tensor(_, dims @ None) = &mut graph.values[v].ty {
