@@ -447,7 +447,10 @@ fn what_linking_knows_is_guessed() {
     says(of_lists::lower(&x, &layers).explain(), &kernels);
     says(of_methods::lower(&x, &layers).explain(), &["of them native kernels, tile by tile: ["]);
     let kernels = ["one native kernel: mul add tanh", "one native kernel: add sigmoid mul"];
-    says(of_parts::lower(&x, &(row.clone(), 0.5, row.clone()), &[row.clone()]).explain(), &kernels);
+    says(
+        of_parts::lower(&x, &(row.clone(), 0.5, row.clone()), std::slice::from_ref(&row)).explain(),
+        &kernels,
+    );
     says(of_options::lower(&x, Some(&row)).explain(), &["[mul add] [add tanh]"]);
     says(of_results::lower(&x, &x).explain(), &["[sigmoid gt mul sub] [mul add sub select tanh]"]);
 }

@@ -1,5 +1,6 @@
-//! What structure an argument may have whose type only linking knows: a struct of the fields that the body reads, each a
-//! tensor, or a host scalar if it is copied out of the struct. A wrong guess makes a kernel that nobody asks for.
+//! What only linking knows, guessed from what the body does with it: the structures of arguments and of what calls give
+//! (fields, parts, list elements, each a tensor, or a host scalar if it is copied out of a struct), and the values of
+//! constants. A wrong guess makes a kernel that nobody asks for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,7 +81,7 @@ impl Library for Names {
     }
 }
 
-/// What speaks for itself in a graph; `None` if for some parameter nothing does.
+/// What the uses of a graph's parameters and names say of them; `None` if the type of a parameter is known in part only.
 pub(super) fn of(graph: &Graph, copied: &BTreeSet<String>) -> Option<Guesses> {
     let guess = Guess { graph, copied, element: element(graph) };
     let name = |v: &ValueId| graph.values[*v].name.as_deref().unwrap_or_default();

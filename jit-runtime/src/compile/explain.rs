@@ -41,7 +41,7 @@ fn block(out: &mut String, steps: &Block, depth: usize) {
         let at = step.at.as_ref().map_or(String::new(), |at| format!("  ({at})"));
         match &step.kind {
             Kind::Group(group) => {
-                let why = group.missed().map_or(String::new(), |why| format!("; no native kernel: {why}"));
+                let why = group.missed().map_or(String::new(), |why| format!("; {why}"));
                 let _ = writeln!(out, "{pad}{}{at}{why}", group.words());
             }
             Kind::Rows(group) => {

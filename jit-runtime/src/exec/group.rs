@@ -107,9 +107,11 @@ impl Group {
         (!pieces.is_empty()).then(|| built(pieces))
     }
 
-    /// Why it has no native kernel, if it has none.
-    pub(crate) fn missed(&self) -> Option<&str> {
-        self.missed.as_deref()
+    /// That it has no native kernel, and why, in words, if it has none.
+    pub(crate) fn missed(&self) -> Option<String> {
+        let in_pieces = self.program.code.iter().any(|step| step.members().is_some());
+        let what = if in_pieces { "no native kernel of all" } else { "no native kernel" };
+        self.missed.as_ref().map(|why| format!("{what}: {why}"))
     }
 
     /// Whether it runs by a native kernel.
