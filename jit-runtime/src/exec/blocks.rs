@@ -10,7 +10,7 @@ use super::{counters, threads, views};
 use crate::compile::plan::{ChainPlan, Kind, Step};
 use crate::kernels::chain::{From, Link, What};
 use crate::kernels::launch::is_row;
-use crate::kernels::matmul;
+use crate::kernels::{matmul, sequential};
 use crate::tensor::raw::{RawTensor, Sizes, Val, row_major};
 
 /// Bytes of the widest value that is made for some rows: it, what is made of it and a panel of a matrix stay in the cache.
@@ -109,7 +109,7 @@ impl<'a> Blocks<'a> {
         };
         let Val::Tensor(matrix) = args[w] else { return None };
         let [high, n] = matrix.shape[..] else { return None };
-        let fits = high == k && dtype == matrix.dtype && matmul::reads_in_place(matrix, self.rows());
+        let fits = high == k && dtype == matrix.dtype && sequential::reads_in_place(matrix, self.rows());
         self.work = self.work.saturating_add(self.rows().saturating_mul(k * n));
         (fits && self.use_as(w, Val::Tensor(matrix.clone()), Use::Whole)).then_some((dtype, n))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jit_ir::form::{Form, Input, Member, Part as Piece};
+use jit_ir::form::{self, Form, Input, Member};
 use jit_ir::ops::{Attrs, rows};
 use jit_ir::stages::{self, Level, Stages};
 use jit_ir::{DType, Op, Scalar};
@@ -310,7 +310,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A part with its kernels.
-    fn part(&self, part: &Piece) -> Part {
+    fn part(&self, part: &form::Part) -> Part {
         let lines = vec![None; part.form.members.len()];
         let group = Group::new(part.form.clone(), lines).expect("its members have kernels");
         let native = native::find(&part.form);
@@ -324,8 +324,8 @@ impl<'a> Planner<'a> {
     }
 
     /// A kernel for a part and the sum of one of the members that it gives.
-    fn summed(&self, part: &Piece, fold: &Fold) -> Option<Summed> {
-        let Piece { form, given, .. } = part;
+    fn summed(&self, part: &form::Part, fold: &Fold) -> Option<Summed> {
+        let form::Part { form, given, .. } = part;
         let Source::Full(slot) = fold.from else { return None };
         let at = given.iter().position(|k| self.slots[*k] == Some(slot))?;
         if !matches!(fold.op, Op::Sum | Op::Mean) {
@@ -344,13 +344,14 @@ impl<'a> Planner<'a> {
     }
 
     /// The first steps of `softmax` and its relatives, if a stage's parts and its first reduction are that.
-    fn shifted(&self, row: &Piece, full: &Piece, sum: &Fold) -> Option<Shifted> {
+    fn shifted(&self, row: &form::Part, full: &form::Part, sum: &Fold) -> Option<Shifted> {
         let ([Arg::Member(largest), Arg::Input(zero)], [x, shift]) = (&row.inputs[..], &full.inputs[..])
         else {
             return None;
         };
         let (members, dtype) = (&self.group.form.members, full.form.inputs[0].dtype);
-        let is = |part: &Piece, text: &str| part.form.to_string() == text.replace('T', &dtype.to_string());
+        let is =
+            |part: &form::Part, text: &str| part.form.to_string() == text.replace('T', &dtype.to_string());
         let max = &members[*largest];
         let reads = |m: &&Member| m.args.contains(&Arg::Member(*largest));
         let readers = members.iter().filter(reads).count()

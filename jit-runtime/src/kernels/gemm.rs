@@ -294,7 +294,7 @@ pub(super) unsafe fn gemm<T: Element>(product: &Gemm<T>) {
 /// Columns that are turned together.
 const TURNED: usize = 48;
 
-/// As [`gemm`], for `y` whose rows' neighbours are its columns': some columns of it at a time are turned.
+/// As [`gemm`], for `y` that stands by columns: some of them at a time are turned.
 ///
 /// # Safety
 /// As there.

@@ -1,13 +1,12 @@
 //! Matrix products. Every element is one chain of fused multiply-adds over ascending index in
 //! blocks of `numerics::CHAIN` (integers: wrapping), whatever the layout, kernel or thread count.
 
-use faer::linalg::matmul::matmul as faer_matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{MatMut, MatRef};
 use jit_ir::ops::lanes::Int;
 use jit_ir::{DType, Prim};
 
-use super::arch;
-use super::gemm::{FAR, Gemm, Source, gemm, gemm_turned};
+use super::gemm::Source;
+use super::sequential::sequential;
 use super::vector_product::{self, Float, matrix_times_vector, row_times_matrix};
 use crate::exec::threads;
 use crate::tensor::raw::{RawTensor, Sizes, Strides, row_major};
@@ -238,114 +237,6 @@ fn panels<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
     threads::one_each(all, &|_, (to, x, y)| sequential(to, x, y));
 }
 
-/// Products of at most so many multiply-adds go another way through faer, which depends on the layout: they are all ours.
-const SMALL: usize = 16 * 16 * 16;
-/// Bytes of one that leaves the near caches.
-const NEAR: usize = 2 << 20;
-/// Rows that make up for asking ahead where the matrix is in the cache at last.
-const SOME: usize = 64;
-
-/// From so many rows on faer, which packs, makes up for it where the right matrix is far away.
-fn many() -> usize {
-    match arch() {
-        #[cfg(target_arch = "x86_64")]
-        pulp::Arch::V4(_) => 256,
-        _ => 64,
-    }
-}
-
-/// So it does where rows of the right matrix are multiples of some KiB apart: what a panel reads then finds few places of the
-/// cache, the fewer, the narrower it is.
-fn conflicts(m: usize, stride: usize) -> bool {
-    let apart = stride.is_multiple_of(4 << 10);
-    match arch() {
-        #[cfg(target_arch = "x86_64")]
-        pulp::Arch::V4(_) => m >= 256 && apart,
-        _ => m >= 8 && apart,
-    }
-}
-
-/// Whether our own tiles are faster than faer for `y`, whose rows are `stride` bytes apart.
-fn by_tiles([m, k, n]: [usize; 3], size: usize, stride: usize) -> bool {
-    let far = k * n * size > FAR && m >= many();
-    !far && (k == 1 || !conflicts(m, stride)) && !matches!(arch(), pulp::Arch::Scalar)
-}
-
-/// Whether they are for `y` that stands by columns, and is turned for them.
-fn by_turned_tiles(m: usize) -> bool {
-    m < many() && !matches!(arch(), pulp::Arch::Scalar)
-}
-
-/// Whether the product of so many rows with a matrix is made by tiles that read it where it is, near enough to be read again.
-pub(crate) fn reads_in_place(matrix: &RawTensor, rows: usize) -> bool {
-    let ([k, n], [by_row, by_column]) = (&matrix.shape[..], &matrix.strides[..]) else { return false };
-    let size = matrix.dtype.size();
-    let float = matches!(matrix.dtype, DType::F32 | DType::F64);
-    let near = *k > 0 && *n > 0 && k * n * size <= FAR;
-    float && near && *by_column == 1 && by_tiles([rows, *k, *n], size, by_row.unsigned_abs() * size)
-}
-
-/// By our own tiles, for `y` that stands by rows or by columns.
-fn tiles<T: Float>(to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
-    debug_assert!(to.col_stride() == 1 && (y.col_stride() == 1 || y.row_stride() == 1));
-    let source = |m: MatRef<'_, T>| Source { start: m.as_ptr(), row: m.row_stride(), column: m.col_stride() };
-    let size @ [m, k, n] = [x.nrows(), x.ncols(), y.ncols()];
-    let (stride, bytes) = (to.row_stride(), k * n * size_of::<T>());
-    let far = bytes > FAR || (m >= SOME && bytes > NEAR);
-    let (by_rows, x, y) = (y.col_stride() == 1, source(x), source(y));
-    let product = Gemm { x, y, to: to.as_ptr_mut(), stride, size, far, adds: false };
-    // SAFETY: the views lie in memory, and nobody else uses that of the result.
-    unsafe { if by_rows { gemm(&product) } else { gemm_turned(&product) } };
-}
-
-/// Bytes of a strip's rows: a multiple of what the kernels of all instruction levels take at once, and short enough that
-/// the strip of `y` stays in the cache beside `x`.
-const STRIP: usize = 96 * 4;
-/// From so many elements of `x` on strips are twice as wide: `x` is packed for each.
-const LARGE: usize = 1 << 17;
-/// Columns that are no strip of their own.
-const NARROW: usize = 16;
-/// Multiply-adds from which on there are strips.
-const STRIPED: usize = 1 << 22;
-
-/// A product by strips of columns: up to a fifth faster than at once, and the same chains.
-fn strips<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, mut y: MatRef<'_, T>) {
-    let (m, k) = (x.nrows(), x.ncols());
-    let width = STRIP / size_of::<T>() * if m * k < LARGE { 1 } else { 2 };
-    // Each strip is more than a small product.
-    let striped = m * k * y.ncols() >= STRIPED && m * k * NARROW > SMALL;
-    while striped && y.ncols() > width + NARROW {
-        let (left, right) = to.split_at_col_mut(width);
-        let (first, others) = y.split_at_col(width);
-        faer_matmul(left, Accum::Replace, x, first, T::ONE, Par::Seq);
-        (to, y) = (right, others);
-    }
-    faer_matmul(to, Accum::Replace, x, y, T::ONE, Par::Seq);
-}
-
-/// One product on this thread.
-fn sequential<T: Float>(mut to: MatMut<'_, T>, x: MatRef<'_, T>, y: MatRef<'_, T>) {
-    let size @ [m, k, n] = [x.nrows(), x.ncols(), y.ncols()];
-    if k == 0 {
-        return to.fill(T::ZERO);
-    }
-    let small = m * k * n <= SMALL;
-    let stride = y.row_stride().unsigned_abs() * size_of::<T>();
-    let tiled = match (y.row_stride(), y.col_stride()) {
-        (_, 1) => small || by_tiles(size, size_of::<T>(), stride),
-        (1, _) => by_turned_tiles(m),
-        _ => false,
-    };
-    if tiled {
-        return tiles(to, x, y);
-    }
-    if small {
-        let rows: Vec<T> = (0..k).flat_map(|p| (0..n).map(move |j| y[(p, j)])).collect();
-        return tiles(to, x, MatRef::from_row_major_slice(&rows, k, n));
-    }
-    strips(to, x, y);
-}
-
 /// A row times a matrix, or a matrix times a column, by our own kernels: faer's order of additions
 /// depends on the layout there.
 fn vectors<T: Float>(a: &RawTensor, b: &RawTensor, out: &mut RawTensor) {
@@ -529,6 +420,33 @@ mod tests {
             every(70, 600, 1000, 1);
         }
         super::super::choose_level(None);
+    }
+
+    /// A batch of matrices, as it stands, turned and from its end, times vectors: each entry as it is by itself.
+    #[test]
+    fn batches_of_vectors() {
+        let data: Vec<f32> = values(3 * 90 * 40, 3).iter().map(|v| *v as f32).collect();
+        let all = RawTensor::from_slice(&data, &[3, 90, 40]);
+        let (v, u) = (RawTensor::from_slice(&data[..40], &[40]), RawTensor::from_slice(&data[..90], &[90]));
+        let backwards = all.view(all.shape.clone(), [3600, -40, 1].as_slice().into(), 89 * 40);
+        for (a, b, n) in [
+            (&all, &v, 90),
+            (&swap_last(&all), &u, 40),
+            (&backwards, &v, 90),
+            (&u, &all, 40),
+            (&v, &swap_last(&all), 90),
+        ] {
+            let out = matmul(a, b, &[3, n]).to_vec::<f32>();
+            let (matrix, vector, row) = if a.rank() == 1 { (b, a, true) } else { (a, b, false) };
+            let (numbers, vector) = (matrix.to_vec::<f32>(), vector.to_vec::<f32>());
+            let k = vector.len();
+            for (at, value) in out.iter().enumerate() {
+                let (entry, i) = (at / n * n * k, at % n);
+                let number = |p: usize| numbers[entry + if row { p * n + i } else { i * k + p }];
+                let pairs: Vec<(f32, f32)> = (0..k).map(|p| (number(p), vector[p])).collect();
+                assert_eq!(value.to_bits(), chain(&pairs, 0.0, f32::fma, f32::plus).to_bits(), "{n} at {at}");
+            }
+        }
     }
 
     /// Fails if an update of faer changes the order of additions. Our own kernels run at each instruction level;

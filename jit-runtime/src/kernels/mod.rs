@@ -20,6 +20,7 @@ pub(crate) mod rows;
 #[cfg(test)]
 mod samples;
 pub(crate) mod scalar;
+pub(crate) mod sequential;
 pub(crate) mod table;
 pub(crate) mod tile;
 mod turn;
