@@ -66,7 +66,7 @@ impl<I: Id, T> Arena<I, T> {
     }
 
     /// All ids in order.
-    pub fn ids(&self) -> impl Iterator<Item = I> + use<I, T> {
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = I> + use<I, T> {
         (0..self.items.len()).map(I::from_index)
     }
 }

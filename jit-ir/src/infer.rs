@@ -34,7 +34,8 @@ impl fmt::Display for Misfit {
 /// # Errors
 /// The first element type or kind that does not fit.
 pub fn infer(graph: &mut Graph) -> Result<(), Misfit> {
-    let mut state = Infer { graph, known: HashMap::new(), literals: HashMap::new() };
+    let linked = is_linked(graph);
+    let mut state = Infer { graph, linked, known: HashMap::new(), literals: HashMap::new() };
     let body = state.graph.body;
     state.region(body)?;
     for (i, value) in graph.regions[body].results.clone().into_iter().enumerate() {
@@ -49,8 +50,20 @@ pub fn infer(graph: &mut Graph) -> Result<(), Misfit> {
     Ok(())
 }
 
+/// Whether nothing is left to linking, which knows more than the graph says.
+fn is_linked(graph: &Graph) -> bool {
+    let left = |node: &Node| match node.op {
+        Op::Named | Op::Record | Op::Field | Op::Method | Op::Alike | Op::Tuple => true,
+        Op::Call => node.results.iter().any(|v| *graph.ty(*v) == Type::Hole),
+        _ => false,
+    };
+    graph.nodes.ids().all(|id| !left(&graph.nodes[id]))
+        && graph.params().iter().all(|v| *graph.ty(*v) != Type::Hole)
+}
+
 struct Infer<'a> {
     graph: &'a mut Graph,
+    linked: bool,
     /// Constant host scalars, as integers.
     known: HashMap<ValueId, i64>,
     /// Literals whose type is still open.
@@ -84,7 +97,7 @@ impl Infer<'_> {
                     self.set(*r, self.graph.ty(v).clone());
                 }
             }
-            Op::Guard | Op::Path | Op::Assert | Op::Call | Op::Undef => {}
+            Op::Guard | Op::Path | Op::Assert | Op::Alike | Op::Call | Op::Undef => {}
             // Linking types these.
             Op::Named | Op::Tuple | Op::Record | Op::Field | Op::Some | Op::None | Op::Method => {}
             _ => {
@@ -135,7 +148,7 @@ impl Infer<'_> {
         let skip = usize::from(node.op == Op::Select);
         let others = node.operands.iter().skip(skip).filter(|v| !self.literals.contains_key(v));
         let known = others.clone().filter_map(|v| self.graph.ty(*v).dtype()).next();
-        if known.is_none() && others.clone().next().is_some() {
+        if known.is_none() && (others.clone().next().is_some() || !self.linked) {
             // The result of a call that is not linked yet will tell.
             return Ok(());
         }

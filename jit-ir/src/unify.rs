@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::data::{Const, Scalar, TensorData};
 use crate::graph::Graph;
 use crate::ids::ValueId;
-use crate::ops::{Attrs, Class, Op};
+use crate::ops::{Attrs, Class, Op, types};
 use crate::types::{DType, Type};
 
 /// An element type that may still be open.
@@ -49,19 +49,6 @@ enum State {
     Same(Var),
     Known(DType),
     Open(Fallback),
-    /// Beside the result of a call: settled at linking.
-    Linked,
-}
-
-/// What is known of an element type at the end of a function.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Settled {
-    /// The type.
-    Known(DType),
-    /// Linking will tell.
-    Linked,
-    /// Nothing tells.
-    Unknown,
 }
 
 /// Two types that cannot be one.
@@ -145,29 +132,14 @@ impl Vars {
             }
             (_, State::Known(_)) => self.states[a.0] = State::Same(b),
             (State::Known(_), _) => self.states[b.0] = State::Same(a),
-            (State::Linked, _) => self.states[b.0] = State::Same(a),
-            (State::Open(Fallback::None), _) | (_, State::Linked) => self.states[a.0] = State::Same(b),
+            (State::Open(Fallback::None), _) => self.states[a.0] = State::Same(b),
             (State::Open(Fallback::Int), State::Open(Fallback::Float)) => self.states[a.0] = State::Same(b),
             _ => self.states[b.0] = State::Same(a),
         }
         Ok(())
     }
 
-    /// The element type stands beside the result of a call.
-    pub fn link(&mut self, ty: Ty) {
-        match ty {
-            Ty::Scalar(var) | Ty::Tensor(var) => {
-                let root = self.root(var);
-                if let State::Open(_) = self.states[root.0] {
-                    self.states[root.0] = State::Linked;
-                }
-            }
-            Ty::List(element) => self.link(self.element(element)),
-            Ty::Opaque | Ty::Hole => {}
-        }
-    }
-
-    /// The element type, if it is settled.
+    /// The element type, if it is known.
     pub fn get(&self, var: Var) -> Option<DType> {
         match self.states[self.root(var).0] {
             State::Known(d) => Some(d),
@@ -175,14 +147,22 @@ impl Vars {
         }
     }
 
-    /// The element type at the end of the function.
-    pub fn settle(&self, var: Var) -> Settled {
+    /// The element type that an open one becomes where nothing says otherwise: of literals.
+    pub fn fallback(&self, var: Var) -> Option<DType> {
         match self.states[self.root(var).0] {
-            State::Known(d) => Settled::Known(d),
-            State::Open(Fallback::Int) => Settled::Known(DType::I32),
-            State::Open(Fallback::Float) => Settled::Known(DType::F64),
-            State::Linked => Settled::Linked,
-            State::Open(Fallback::None) | State::Same(_) => Settled::Unknown,
+            State::Open(Fallback::Int) => Some(DType::I32),
+            State::Open(Fallback::Float) => Some(DType::F64),
+            State::Known(_) | State::Open(Fallback::None) | State::Same(_) => None,
+        }
+    }
+
+    /// Whether nothing of a type is open.
+    pub fn is_settled(&self, ty: Ty) -> bool {
+        match ty {
+            Ty::Scalar(var) | Ty::Tensor(var) => self.get(var).is_some(),
+            Ty::List(element) => self.is_settled(self.element(element)),
+            Ty::Opaque => true,
+            Ty::Hole => false,
         }
     }
 
@@ -204,10 +184,7 @@ impl Vars {
                 Ok(a)
             }
             (Ty::Opaque, Ty::Opaque) => Ok(a),
-            (Ty::Hole, other) | (other, Ty::Hole) => {
-                self.link(other);
-                Ok(other)
-            }
+            (Ty::Hole, other) | (other, Ty::Hole) => Ok(other),
             _ => Err(Clash(format!("{} and {}", kind(a), kind(b)))),
         }
     }
@@ -225,7 +202,6 @@ impl Vars {
             }
             (Ty::Hole, Ty::Hole) => Ok(Ty::Hole),
             (Ty::Hole, other) | (other, Ty::Hole) => {
-                self.link(other);
                 Ok(if matches!(other, Ty::Tensor(_)) { other } else { Ty::Hole })
             }
             _ => Err(Clash(format!("{} and {}", kind(a), kind(b)))),
@@ -237,6 +213,12 @@ impl Vars {
     /// # Errors
     /// Operands that cannot stand together.
     pub fn result(&mut self, op: Op, operands: &[Ty], attrs: &Attrs) -> Result<Ty, Clash> {
+        for (i, ty) in operands.iter().enumerate() {
+            if let (Some(dtype), Ty::Scalar(var) | Ty::Tensor(var)) = (types::operand(op, i, operands.len()), ty) {
+                let fixed = self.known(dtype);
+                self.unify(*var, fixed)?;
+            }
+        }
         if op.is_elementwise() {
             return self.elementwise(op, operands, attrs);
         }
@@ -308,7 +290,14 @@ impl Vars {
                 return Ok(self.list(key));
             }
             Op::Full | Op::Arange | Op::Linspace | Op::ToTensor => return self.made_of(op, operands, attrs),
-            Op::Host | Op::Powi => return Ok(operands[0]),
+            Op::Powi => return Ok(operands[0]),
+            Op::Host => {
+                let mut ty = operands[0];
+                for other in &operands[1..] {
+                    ty = self.join(ty, *other)?;
+                }
+                return Ok(ty);
+            }
             _ => {}
         }
         match (op.info().class, var) {
@@ -334,9 +323,14 @@ impl Vars {
         for v in values {
             match (made, *v) {
                 (Ty::Tensor(x), Ty::Scalar(y) | Ty::Tensor(y)) => self.unify(x, y)?,
-                // Sizes in a list say nothing.
-                (_, Ty::List(_)) => {}
-                _ => self.link(made),
+                // A tensor of a list's numbers.
+                (Ty::Tensor(x), Ty::List(list)) => {
+                    if let Ty::Scalar(y) = self.element(list) {
+                        self.unify(x, y)?;
+                    }
+                }
+                // Sizes in a list, and what linking will know, say nothing.
+                _ => {}
             }
         }
         Ok(made)
@@ -350,8 +344,7 @@ impl Vars {
                 self.elements[element.0] = self.join(before, value)?;
             }
             (Ty::Tensor(x), Ty::Scalar(y)) => self.unify(x, y)?,
-            (Ty::Hole, value) => self.link(value),
-            (Ty::Tensor(_), Ty::Hole) => {}
+            (Ty::Hole, _) | (Ty::Tensor(_), Ty::Hole) => {}
             (into, value) => return Err(Clash(format!("{} in {}", kind(value), kind(into)))),
         }
         Ok(into)
@@ -409,8 +402,8 @@ pub struct Typing {
     pub vars: Vars,
     /// The type of each value.
     pub types: HashMap<ValueId, Ty>,
-    /// Float literals read as f32, rounded once, for those that turn out to be.
-    pub singles: HashMap<ValueId, f32>,
+    /// Float literals read as f32, rounded once, for those that turn out to be: one, or those of a tensor.
+    pub singles: HashMap<ValueId, Vec<f32>>,
 }
 
 impl Typing {
@@ -430,7 +423,11 @@ impl Typing {
     fn copied(&mut self, other: &Typing, ty: Ty) -> Ty {
         let mut var = |v: Var| match other.vars.get(v) {
             Some(d) => self.vars.known(d),
-            None => self.vars.open(Fallback::None),
+            None => self.vars.open(match other.vars.fallback(v) {
+                Some(DType::F64) => Fallback::Float,
+                Some(_) => Fallback::Int,
+                None => Fallback::None,
+            }),
         };
         match ty {
             Ty::Scalar(v) => Ty::Scalar(var(v)),
@@ -443,34 +440,34 @@ impl Typing {
         }
     }
 
-    fn settled(&self, ty: Ty, unknown: &mut bool) -> Type {
+    fn settled(&self, ty: Ty, defaults: bool, unknown: &mut bool) -> Type {
         let (var, make): (Var, fn(DType) -> Type) = match ty {
             Ty::Hole => return Type::Hole,
             Ty::Opaque => return Type::Opaque,
             Ty::List(element) => {
                 let mut open = false;
-                let inner = self.settled(self.vars.element(element), &mut open);
+                let inner = self.settled(self.vars.element(element), defaults, &mut open);
                 return Type::List(Box::new(inner));
             }
             Ty::Scalar(var) => (var, Type::Scalar),
             Ty::Tensor(var) => (var, Type::tensor),
         };
-        match self.vars.settle(var) {
-            Settled::Known(d) => make(d),
-            Settled::Linked => Type::Hole,
-            Settled::Unknown => {
+        match self.vars.get(var).or(self.vars.fallback(var).filter(|_| defaults)) {
+            Some(dtype) => make(dtype),
+            None => {
                 *unknown |= matches!(ty, Ty::Tensor(_));
                 Type::Hole
             }
         }
     }
 
-    /// Writes the types into the graph: of values, of literals, of made tensors. Says whether the
-    /// element types of all made tensors are known.
-    pub fn settle(&self, graph: &mut Graph) -> bool {
+    /// Writes the types into the graph: of values, of literals, of made tensors. `defaults`: literals of which nothing
+    /// is known get the types that rustc gives them; else they stay open. Says whether the element types of all
+    /// tensors are known.
+    pub fn settle(&self, graph: &mut Graph, defaults: bool) -> bool {
         let mut unknown = false;
         for (value, ty) in &self.types {
-            let settled = self.settled(*ty, &mut unknown);
+            let settled = self.settled(*ty, defaults, &mut unknown);
             graph.values[*value].ty = settled;
         }
         let nodes: Vec<_> = graph.nodes.ids().collect();
@@ -480,29 +477,21 @@ impl Typing {
             let Some(dtype) = graph.ty(result).dtype() else { continue };
             let node = &mut graph.nodes[id];
             if let (Op::Const, Some(Const::Scalar(s))) = (node.op, &node.attrs.value) {
-                let single = self.singles.get(&result).filter(|_| dtype == DType::F32);
+                let single = self.singles.get(&result).and_then(|v| v.first()).filter(|_| dtype == DType::F32);
                 node.attrs.value = Some(Const::Scalar(single.map_or(s.cast(dtype), |v| Scalar::F32(*v))));
             }
             if let (Op::Const, Some(Const::Tensor(t))) = (node.op, &node.attrs.value)
                 && t.dtype() != dtype
             {
-                let values: Vec<Scalar> = t.scalars().into_iter().map(|s| s.cast(dtype)).collect();
+                let singles = self.singles.get(&result).filter(|_| dtype == DType::F32);
+                let values: Vec<Scalar> = match singles {
+                    Some(singles) => singles.iter().map(|v| Scalar::F32(*v)).collect(),
+                    None => t.scalars().into_iter().map(|s| s.cast(dtype)).collect(),
+                };
                 let data = TensorData::from_scalars(dtype, t.shape.clone(), &values);
                 node.attrs.value = Some(Const::Tensor(Arc::new(data)));
             }
-            let made = matches!(
-                node.op,
-                Op::Zeros
-                    | Op::Ones
-                    | Op::Eye
-                    | Op::Arange
-                    | Op::Linspace
-                    | Op::ToTensor
-                    | Op::Full
-                    | Op::Uniform
-                    | Op::Normal
-            );
-            if made {
+            if types::is_made(node.op) {
                 node.attrs.dtype = Some(dtype);
             }
             if node.op == Op::Cast {

@@ -3,7 +3,7 @@
 //! * Every operand is defined before its use, in the same region or in one around it.
 //! * Every value is defined once.
 //! * Each op has as many operands as its row says, one result (`if`, `loop`, `call`, `fused`: any
-//!   number; `guard`, `path`, `assert`: none), and as many regions as its kind.
+//!   number; `guard`, `path`, `assert`, `alike`: none), and as many regions as its kind.
 //! * The first operand of an `assert` is a bool.
 //! * `const`, `guard` and `path` carry a value, `cast`, `zeros`, `ones` an element type, ops along an axis their axes.
 //! * An `if` takes one bool; both its regions have no arguments and yield one value for each result.
@@ -100,10 +100,15 @@ impl Check<'_> {
             Op::Fused => self.fused(node),
             Op::Call if node.attrs.text.is_none() => Err("has no name".into()),
             Op::Call => Ok(()),
-            Op::Guard | Op::Path | Op::Assert if !node.results.is_empty() => Err("has a result".into()),
+            Op::Guard | Op::Path | Op::Assert | Op::Alike if !node.results.is_empty() => {
+                Err("has a result".into())
+            }
+            Op::Alike if (node.operands.len() == 1) != node.attrs.text.is_some() => {
+                Err("takes another value, or the name of a type".into())
+            }
             Op::Guard if node.attrs.value.is_none() => Err("has no expected value".into()),
             Op::Path if !matches!(node.attrs.value, Some(Const::Scalar(_))) => Err("has no number".into()),
-            Op::Guard | Op::Path | Op::Assert => Ok(()),
+            Op::Guard | Op::Path | Op::Assert | Op::Alike => Ok(()),
             _ => self.plain(node),
         }
     }
@@ -183,7 +188,9 @@ impl Check<'_> {
             Op::Item | Op::ToTensor | Op::Same => return Ok(()),
             _ if op.joins() && matches!(operands, [Type::List(_)]) => return Ok(()),
             Op::List => return Ok(()),
-            Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal if operands[0].element().is_some() => {
+            Op::Push | Op::Index | Op::SetIndex | Op::Len | Op::Equal
+                if operands[0].element().is_some() || operands[0] == Type::Hole =>
+            {
                 return Ok(());
             }
             Op::Uniform | Op::Normal if operands[1..].iter().any(|t| t.element().is_some()) => return Ok(()),

@@ -180,6 +180,8 @@ fn grown(shape: &Tree<ValueId>, other: &Tree<ValueId>) -> Tree<ValueId> {
             Tree::Record(a.iter().map(field).collect())
         }
         (Tree::List(a), Tree::List(b)) => Tree::List(Box::new(grown(a, b))),
+        // An array whose elements a trip writes is a list.
+        (Tree::Tuple(_), list @ Tree::List(_)) => list.clone(),
         (Tree::Option(flag, a), Tree::Option(_, b)) => Tree::Option(*flag, Box::new(grown(a, b))),
         (shape, _) => shape.clone(),
     }

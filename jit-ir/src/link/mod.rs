@@ -6,6 +6,7 @@
 //! structured value becomes its leaves, calls of scripts become their bodies, named constants
 //! their values, and element types that depended on any of these are settled.
 
+mod agree;
 mod control;
 mod structure;
 
@@ -26,6 +27,11 @@ pub trait Library {
     fn callee(&self, name: &str) -> Option<Callee<'_>>;
     /// The value of a constant of the user's.
     fn constant(&self, name: &str) -> Option<Tree<Const>>;
+    /// The structure of a type that rustc knows.
+    fn structure(&self, name: &str) -> Option<Tree<Type>> {
+        let _ = name;
+        None
+    }
 }
 
 /// A library without names.
@@ -44,8 +50,15 @@ impl Library for Empty {
 pub enum Callee<'a> {
     /// A function whose body replaces the call: one graph, or one for each element type.
     Function(Vec<&'a Graph>, &'a dyn Library),
-    /// A call that stays, by a name of its own, with results of this structure.
-    Step(String, Tree<Type>),
+    /// A call that stays.
+    Step {
+        /// Its name.
+        name: String,
+        /// The structures of its arguments; empty if they are not known.
+        params: Vec<Tree<Type>>,
+        /// The structure of its result.
+        result: Tree<Type>,
+    },
 }
 
 /// Why a graph cannot be linked.
@@ -97,7 +110,7 @@ pub fn link(
     }
     let results = value.leaves();
     linker.graph.regions[body].results = results;
-    if !linker.typing.settle(&mut linker.graph) {
+    if !linker.typing.settle(&mut linker.graph, true) {
         return Err(linker.error("the element type of a tensor made here is not known".into()));
     }
     let types = linker.graph.regions[body].results.iter().map(|v| linker.graph.ty(*v).clone()).collect();
@@ -213,19 +226,11 @@ impl Linker {
 
     /// Gives a value the type that its function declares: settles literals, completes `None`.
     fn declared(&mut self, value: Tree<ValueId>, ty: &Type, region: RegionId) -> Linked<Tree<ValueId>> {
-        match (&value, ty) {
-            (Tree::Leaf(v), Type::Scalar(_) | Type::Tensor(..)) => {
-                let (a, b) = (self.typing.ty(*v), self.typing.vars.ty(ty));
-                let joined = self.typing.vars.join(a, b);
-                let joined = joined.map_err(|Clash(what)| self.error(format!("types differ: {what}")))?;
-                self.typing.types.insert(*v, joined);
-                Ok(value)
-            }
-            (_, Type::Tuple(_) | Type::Option(_)) if Tree::of(ty).is_known() => {
-                self.conform(value, &Tree::of(ty), region)
-            }
-            _ => Ok(value),
+        if Tree::of(ty).is_known() {
+            return self.conform(value, &Tree::of(ty), region);
         }
+        self.annotate(&value, ty, 0, Op::Call)?;
+        Ok(value)
     }
 
     /// Copies the nodes of a region; gives its results.
@@ -249,6 +254,7 @@ impl Linker {
                     let results = self.region(frame, node.regions[0], into)?;
                     frame.env.extend(node.results.iter().copied().zip(results));
                 }
+                Op::Alike => self.alike(frame, node)?,
                 Op::Guard | Op::Path | Op::Assert => {
                     let operands = self.leaves(frame, node, into)?;
                     self.graph.push(
@@ -262,6 +268,7 @@ impl Linker {
                 }
                 _ => {
                     let value = self.value(frame, node, into)?;
+                    self.annotate(&value, source.ty(node.results[0]), 0, node.op)?;
                     if let Tree::Leaf(v) = value {
                         let name = &source.values[node.results[0]].name;
                         let slot = &mut self.graph.values[v].name;
@@ -292,6 +299,11 @@ impl Linker {
                 _ => Err(self.error(format!("{}: takes no list of structs or tuples", op.name()))),
             },
             Tree::Unset => Ok(self.node(region, Op::Undef, vec![], Attrs::default(), Ty::Hole)),
+            // An array is a list where lists are taken.
+            Tree::Tuple(parts) if op.joins() || op.takes_sizes() => {
+                let list = self.list(parts.clone(), &Type::Hole, region)?;
+                self.leaf(&list, op, region)
+            }
             other => Err(self.error(format!("{}: takes no {}", op.name(), other.kind()))),
         }
     }
@@ -315,13 +327,8 @@ impl Linker {
             return Ok(value);
         }
         let operands = self.leaves(frame, node, into)?;
+        let operands = self.converted(node.op, operands, into);
         let value = self.op(into, node.op, operands, node.attrs.clone())?;
-        if result_ty.is_linked() && matches!(result_ty, Type::Scalar(_) | Type::Tensor(..)) {
-            let (found, known) = (self.typing.ty(value), self.typing.vars.ty(&result_ty));
-            let joined = self.typing.vars.join(found, known);
-            let joined = self.fits(joined, node.op)?;
-            self.typing.types.insert(value, joined);
-        }
         let mut tree = Tree::Leaf(value);
         let mut ty = self.typing.ty(value);
         while let Ty::List(element) = ty {
@@ -332,19 +339,21 @@ impl Linker {
     }
 
     fn constant(&mut self, node: &Node, ty: &Type, into: RegionId) -> ValueId {
+        let mut open = |dtype: DType| {
+            self.typing.vars.open(if dtype.is_float() { Fallback::Float } else { Fallback::Int })
+        };
         let ty = match (&node.attrs.value, ty) {
-            (Some(Const::Scalar(s)), Type::Hole) => {
-                let fallback = if s.dtype().is_float() { Fallback::Float } else { Fallback::Int };
-                Ty::Scalar(self.typing.vars.open(fallback))
-            }
+            (Some(Const::Scalar(s)), Type::Hole) if s.dtype() != DType::Bool => Ty::Scalar(open(s.dtype())),
+            (Some(Const::Tensor(t)), Type::Hole) if t.dtype() != DType::Bool => Ty::Tensor(open(t.dtype())),
             (Some(value), _) => self.typing.vars.ty(&value.ty()),
             (None, _) => Ty::Hole,
         };
         let mut attrs = node.attrs.clone();
         let digits = attrs.text.take();
         let value = self.node(into, Op::Const, vec![], attrs, ty);
-        if let Some(single) = digits.and_then(|d| d.parse().ok()) {
-            self.typing.singles.insert(value, single);
+        let singles = digits.map(|d| d.split(", ").map(|d| d.parse().ok()).collect::<Option<Vec<f32>>>());
+        if let Some(Some(singles)) = singles {
+            self.typing.singles.insert(value, singles);
         }
         value
     }
@@ -355,7 +364,11 @@ impl Linker {
             (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
         match frame.library.callee(&name) {
             None => Err(self.error(format!("`{name}` is called but not known"))),
-            Some(Callee::Step(name, result)) => {
+            Some(Callee::Step { name, params, result }) => {
+                for (arg, param) in args.iter().zip(&params) {
+                    let stand_in = self.stand_in(param);
+                    self.agree(arg, &stand_in, Op::Call)?;
+                }
                 let operands = args.iter().flat_map(Tree::leaves).collect();
                 let types = result.leaves();
                 let at = self.at.clone();
@@ -371,7 +384,8 @@ impl Linker {
                     .map(&mut |_| next.next().unwrap_or_else(|| unreachable!("one result for each leaf"))))
             }
             Some(Callee::Function(graphs, library)) => {
-                let Some(graph) = graphs.into_iter().find(|g| self.accepts(g, &args)) else {
+                let accepting = |open| graphs.iter().find(|g| self.accepts(g, &args, open));
+                let Some(graph) = accepting(false).or_else(|| accepting(true)).copied() else {
                     let message = format!("`{name}` does not take these arguments");
                     return Err(self.error(message));
                 };
@@ -384,12 +398,17 @@ impl Linker {
         }
     }
 
-    /// Whether a graph's parameters have the types of the arguments, as far as both are known.
-    fn accepts(&self, graph: &Graph, args: &[Tree<ValueId>]) -> bool {
+    /// Whether a graph's parameters have the types of the arguments, as far as both are known; of literals the types that
+    /// rustc gives them, or with `open` any.
+    fn accepts(&self, graph: &Graph, args: &[Tree<ValueId>], open: bool) -> bool {
+        let vars = &self.typing.vars;
         let fits = |declared: &Type, arg: &Tree<ValueId>| match (declared, arg) {
             (Type::Scalar(d), Tree::Leaf(v)) | (Type::Tensor(d, _), Tree::Leaf(v)) => {
                 match self.typing.ty(*v) {
-                    Ty::Scalar(var) | Ty::Tensor(var) => self.typing.vars.get(var).is_none_or(|k| k == *d),
+                    Ty::Scalar(var) | Ty::Tensor(var) => match vars.get(var) {
+                        Some(known) => known == *d,
+                        None => open || vars.fallback(var).is_none_or(|fallback| fallback == *d),
+                    },
                     _ => true,
                 }
             }
@@ -409,8 +428,7 @@ impl Linker {
             ("is_some" | "unwrap", other) => Err(self.error(format!("a {} is no option", other.kind()))),
             ("like", _) => {
                 let operands = self.leaves(frame, node, into)?;
-                let ty = self.typing.ty(operands[1]);
-                Ok(Tree::Leaf(self.node(into, Op::Cast, vec![operands[0]], Attrs::default(), ty)))
+                Ok(Tree::Leaf(self.cast_like(operands[0], operands[1], into)))
             }
             ("powi", _) => {
                 let operands = self.leaves(frame, node, into)?;
@@ -435,9 +453,7 @@ impl Linker {
         if !matches!(ty, Ty::Tensor(_)) {
             return self.op(into, Op::Powi, operands, Attrs::default());
         }
-        let definition = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [n]);
-        let Some(Const::Scalar(n)) = definition.and_then(|id| self.graph.nodes[id].attrs.value.clone())
-        else {
+        let Some(n) = self.literal(n) else {
             return Err(self.error("powi: the exponent of a tensor is an integer literal".into()));
         };
         let cell = std::cell::RefCell::new(self);

@@ -7,7 +7,7 @@ use crate::ids::{RegionId, ValueId};
 use crate::ops::{Attrs, Op};
 use crate::tree::Tree;
 use crate::types::Type;
-use crate::unify::{Clash, Ty};
+use crate::unify::Clash;
 
 impl Linker {
     /// The result of an op on structured values; `None` for one on single values.
@@ -54,11 +54,22 @@ impl Linker {
                         self.elements(list, at, into)?
                     }
                     (Op::Index, Tree::Tuple(parts)) => {
-                        let list = self.list(parts.clone(), &Type::Hole, into)?;
                         let at = self.leaf(&operands[1], Op::Index, into)?;
-                        self.elements(&list, at, into)?
+                        match self.literal(at).and_then(|i| parts.get(usize::try_from(i.as_i64()).ok()?)) {
+                            Some(part) => part.clone(),
+                            None => {
+                                let list = self.list(parts.clone(), &Type::Hole, into)?;
+                                self.elements(&list, at, into)?
+                            }
+                        }
                     }
                     (Op::SetIndex, Tree::List(_)) => self.replaced(operands, into)?,
+                    // An array whose elements are written is a list from there on.
+                    (Op::SetIndex, Tree::Tuple(parts)) => {
+                        let list = self.list(parts.clone(), &Type::Hole, into)?;
+                        self.replaced([vec![list], operands[1..].to_vec()].concat(), into)?
+                    }
+                    (Op::Len, Tree::Tuple(parts)) => Tree::Leaf(self.scalar(into, Scalar::Usize(parts.len()))),
                     (Op::Len, Tree::List(inner)) => match inner.leaves().first() {
                         Some(list) => Tree::Leaf(self.op(into, Op::Len, vec![*list], Attrs::default())?),
                         None => Tree::Leaf(self.scalar(into, Scalar::Usize(0))),
@@ -66,8 +77,39 @@ impl Linker {
                     _ => return Ok(None),
                 }
             }
+            Op::ToTensor => match self.operand(frame, node, 0) {
+                Tree::Leaf(_) => return Ok(None),
+                listed => Tree::Leaf(self.stacked(&listed, &node.attrs, into)?),
+            },
             _ => return Ok(None),
         }))
+    }
+
+    /// A tensor of the host numbers in a list or an array, with an axis for each.
+    fn stacked(&mut self, value: &Tree<ValueId>, attrs: &Attrs, into: RegionId) -> Linked<ValueId> {
+        match value {
+            Tree::Tuple(parts) => {
+                let parts = parts.iter().map(|part| self.stacked(part, attrs, into));
+                let parts = parts.collect::<Linked<Vec<_>>>()?;
+                self.op(into, Op::Stack, parts, Attrs::axes([0]))
+            }
+            Tree::List(inner) => match &**inner {
+                // Elements that are arrays: one list for each of their places.
+                Tree::Tuple(parts) => {
+                    let columns = parts.iter().map(|part| self.stacked(&Tree::List(Box::new(part.clone())), attrs, into));
+                    let columns = columns.collect::<Linked<Vec<_>>>()?;
+                    self.op(into, Op::Stack, columns, Attrs::axes([1]))
+                }
+                _ => {
+                    let list = self.leaf(value, Op::ToTensor, into)?;
+                    self.op(into, Op::ToTensor, vec![list], attrs.clone())
+                }
+            },
+            other => {
+                let leaf = self.leaf(other, Op::ToTensor, into)?;
+                self.op(into, Op::ToTensor, vec![leaf], attrs.clone())
+            }
+        }
     }
 
     /// The element of a list at a position: of each of its leaves.
@@ -95,8 +137,9 @@ impl Linker {
                 return Err(self.error(format!("`..` takes a struct, got a {}", value.kind())));
             };
             for (name, value) in base {
-                if !fields.iter().any(|(n, _)| *n == name) {
-                    fields.push((name, value));
+                match fields.iter().find(|(n, _)| *n == name).map(|(_, given)| given.clone()) {
+                    Some(given) => self.agree(&given, &value, Op::Record)?,
+                    None => fields.push((name, value)),
                 }
             }
         }
@@ -119,7 +162,7 @@ impl Linker {
         })
     }
 
-    fn list(&mut self, values: Vec<Tree<ValueId>>, ty: &Type, into: RegionId) -> Linked<Tree<ValueId>> {
+    pub(super) fn list(&mut self, values: Vec<Tree<ValueId>>, ty: &Type, into: RegionId) -> Linked<Tree<ValueId>> {
         let mut list = Tree::List(Box::new(Tree::Unset));
         if let (Type::List(element), []) = (ty, &values[..])
             && element.is_linked()
@@ -227,6 +270,20 @@ impl Linker {
                 }),
                 (inner, shape) => self.like(inner, shape, region)?,
             })),
+            // An array whose elements are found by index is a list in one place and a tuple in another.
+            (list @ Tree::List(_), Tree::Tuple(shapes)) => {
+                let mut parts = Vec::new();
+                for (i, shape) in shapes.iter().enumerate() {
+                    let at = self.scalar(region, Scalar::Usize(i));
+                    let part = self.elements(&list, at, region)?;
+                    parts.push(self.like(part, shape, region)?);
+                }
+                Tree::Tuple(parts)
+            }
+            (Tree::Tuple(parts), shape @ Tree::List(_)) => {
+                let list = self.list(parts, &Type::Hole, region)?;
+                self.like(list, shape, region)?
+            }
             (Tree::Option(flag, inner), Tree::Option(_, shape)) => {
                 Tree::Option(flag, Box::new(self.like(*inner, shape, region)?))
             }
@@ -243,20 +300,11 @@ impl Linker {
         expected: &Tree<Type>,
         region: RegionId,
     ) -> Linked<Tree<ValueId>> {
-        let mut types: Vec<Ty> = Vec::new();
-        expected.each(&mut |ty| types.push(self.typing.vars.ty(ty)));
         // Stand-ins with the expected types, so that one rule serves for both.
-        let mut next = types.iter();
-        let stand_ins = expected.map(&mut |_| {
-            let value = self.graph.value(Type::Hole);
-            if let Some(ty) = next.next() {
-                self.typing.types.insert(value, *ty);
-            }
-            value
-        });
+        let stand_ins = self.stand_in(expected);
         let value = self.like(value, &stand_ins, region)?;
-        for (leaf, ty) in value.leaves().into_iter().zip(types) {
-            let joined = self.typing.vars.join(self.typing.ty(leaf), ty);
+        for (leaf, stand_in) in value.leaves().into_iter().zip(stand_ins.leaves()) {
+            let joined = self.typing.vars.join(self.typing.ty(leaf), self.typing.ty(stand_in));
             let joined = joined.map_err(|Clash(what)| self.error(format!("types differ: {what}")))?;
             self.typing.types.insert(leaf, joined);
         }

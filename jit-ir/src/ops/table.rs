@@ -180,6 +180,7 @@ macro_rules! table {
             Some some Structure (2, 2) Never false "An option: a value, and whether there is one.";
             None none Structure (0, 0) Never false "An option without a value.";
             Method method Structure (1, MANY) Value false "What linking decides by the types of the operands.";
+            Alike alike Structure (1, 2) Never false "Says that a value has the type of another one, or the one that `text` names: linking asks.";
             Undef undef Structure (0, 0) Never false "A value on a path where it is never read.";
             If if Structure (1, 1) Never false "One of two regions.";
             Loop loop Structure (0, MANY) Never false "A body repeated while a region says so, or a counted number of times.";

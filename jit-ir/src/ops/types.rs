@@ -78,6 +78,8 @@ fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, Stri
             Type::Tensor(*d, shape::infer(op, operands, &[], attrs)?.dims)
         }
         (op, Some(Type::Hole)) if op.joins() => Type::Hole,
+        (Op::ToTensor, Some(Type::Scalar(d))) => Type::Tensor(*d, Some(vec![Dim::Unknown])),
+        (Op::ToTensor, Some(Type::Hole)) => attrs.dtype.map_or(Type::Hole, |d| Type::ranked(d, 1)),
         (_, Some(_)) => return Err(format!("takes no {}", operands[0])),
         _ => return Ok(None),
     }))
@@ -163,6 +165,38 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
         }
         Op::Host => common(operands),
         _ => Ok(first),
+    }
+}
+
+/// Whether an op makes a tensor of the element type in its attributes.
+pub fn is_made(op: Op) -> bool {
+    matches!(op, Op::Zeros | Op::Ones | Op::Eye | Op::Arange | Op::Linspace | Op::ToTensor | Op::Full)
+        || matches!(op, Op::Uniform | Op::Normal)
+}
+
+/// The element type of operand `i` of `count` where the op has room for that one alone: of sizes, positions, masks.
+pub fn operand(op: Op, i: usize, count: usize) -> Option<DType> {
+    use DType::{Bool, I32, I64, Usize};
+    match op {
+        Op::Select if i == 0 => Some(Bool),
+        Op::All | Op::Any | Op::Assert => (i == 0).then_some(Bool),
+        Op::Attention => (i == 3).then_some(Bool),
+        Op::Take | Op::Gather | Op::ScatterAdd => (i == 1).then_some(I64),
+        Op::OneHot => Some(if i == 0 { I64 } else { Usize }),
+        Op::Roll | Op::Triu | Op::Tril => (i == 1).then_some(I64),
+        Op::IndexAxis | Op::SliceAxis | Op::SliceStep | Op::PartOf | Op::PartSized | Op::TopK | Op::Index => {
+            (i > 0).then_some(Usize)
+        }
+        Op::BroadcastTo | Op::Repeat | Op::MaxPool2d | Op::AvgPool2d => (i > 0).then_some(Usize),
+        Op::Pad | Op::Conv2d => (i > 1).then_some(Usize),
+        Op::SetAxis | Op::SetSlice => (i == 1).then_some(Usize),
+        Op::SetIndex => (i > 0 && i + 1 < count).then_some(Usize),
+        Op::Zeros | Op::Ones | Op::Eye => Some(Usize),
+        Op::Full => (i + 1 < count).then_some(Usize),
+        Op::Linspace => (i == 2).then_some(Usize),
+        Op::Uniform | Op::Normal | Op::SplitKey | Op::Split => Some(if i == 0 { I64 } else { Usize }),
+        Op::Powi => (i == 1).then_some(I32),
+        _ => None,
     }
 }
 

@@ -479,6 +479,6 @@ fn literal(word: &str) -> Option<(Scalar, bool)> {
     match word.split_once('_') {
         Some((text, suffix)) => Some((digits(text, suffix.parse().ok()?)?, false)),
         None if word.contains(['.', 'e', 'n']) => Some((digits(word, DType::F64)?, true)),
-        None => Some((digits(word, DType::I64)?, true)),
+        None => Some((digits(word, DType::I64).or_else(|| digits(word, DType::Usize))?, true)),
     }
 }

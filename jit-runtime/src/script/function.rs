@@ -32,6 +32,8 @@ pub enum Link {
     Callee(Callee),
     /// A constant.
     Constant(Tree<Const>),
+    /// A type.
+    Structure(Tree<Type>),
 }
 
 impl Link {
@@ -77,16 +79,24 @@ impl Library for Script {
                 Some(link::Callee::Function(graphs, script))
             }
             Link::Callee(Callee::Trace(step)) => {
-                Some(link::Callee::Step(trace::step_name(step), step.trees().1))
+                let (params, result) = step.trees();
+                Some(link::Callee::Step { name: trace::step_name(step), params, result })
             }
-            Link::Constant(_) => None,
+            Link::Constant(_) | Link::Structure(_) => None,
         }
     }
 
     fn constant(&self, name: &str) -> Option<Tree<Const>> {
         match self.link(name)? {
             Link::Constant(value) => Some(value),
-            Link::Callee(_) => None,
+            Link::Callee(_) | Link::Structure(_) => None,
+        }
+    }
+
+    fn structure(&self, name: &str) -> Option<Tree<Type>> {
+        match self.link(name)? {
+            Link::Structure(tree) => Some(tree),
+            Link::Callee(_) | Link::Constant(_) => None,
         }
     }
 }
