@@ -145,6 +145,15 @@ impl Infer<'_> {
 
     /// An open literal takes the element type of what it stands beside.
     fn literals(&mut self, node: &Node) -> Result<(), String> {
+        for (i, value) in node.operands.iter().enumerate() {
+            if let Some(dtype) = types::operand(node.op, i, node.operands.len()) {
+                self.settle(*value, dtype)?;
+            }
+        }
+        let shift = matches!(node.op, Op::Shl | Op::Shr);
+        if shift || !(node.op.is_elementwise() || node.op == Op::Host) {
+            return Ok(());
+        }
         let skip = usize::from(node.op == Op::Select);
         let others = node.operands.iter().skip(skip).filter(|v| !self.literals.contains_key(v));
         let known = others.clone().filter_map(|v| self.graph.ty(*v).dtype()).next();
@@ -156,14 +165,21 @@ impl Infer<'_> {
             let Some(literal) = self.literals.get(value).copied() else { continue };
             let Some(Const::Scalar(s)) = self.graph.nodes[literal].attrs.value else { continue };
             let fallback = if s.dtype().is_float() { DType::F64 } else { DType::I32 };
-            let dtype = known.unwrap_or(fallback);
-            if s.dtype().is_float() && !dtype.is_float() {
-                return Err(format!("the literal {s} stands beside {dtype}"));
-            }
-            self.graph.nodes[literal].attrs.value = Some(Const::Scalar(s.cast(dtype)));
-            self.set(*value, Type::Scalar(dtype));
-            self.literals.remove(value);
+            self.settle(*value, known.unwrap_or(fallback))?;
         }
+        Ok(())
+    }
+
+    /// Gives a literal whose type is open an element type.
+    fn settle(&mut self, value: ValueId, dtype: DType) -> Result<(), String> {
+        let Some(literal) = self.literals.get(&value).copied() else { return Ok(()) };
+        let Some(Const::Scalar(s)) = self.graph.nodes[literal].attrs.value else { return Ok(()) };
+        if s.dtype().is_float() && !dtype.is_float() {
+            return Err(format!("the literal {s} stands beside {dtype}"));
+        }
+        self.graph.nodes[literal].attrs.value = Some(Const::Scalar(s.cast(dtype)));
+        self.set(value, Type::Scalar(dtype));
+        self.literals.remove(&value);
         Ok(())
     }
 

@@ -214,7 +214,9 @@ impl Vars {
     /// Operands that cannot stand together.
     pub fn result(&mut self, op: Op, operands: &[Ty], attrs: &Attrs) -> Result<Ty, Clash> {
         for (i, ty) in operands.iter().enumerate() {
-            if let (Some(dtype), Ty::Scalar(var) | Ty::Tensor(var)) = (types::operand(op, i, operands.len()), ty) {
+            if let (Some(dtype), Ty::Scalar(var) | Ty::Tensor(var)) =
+                (types::operand(op, i, operands.len()), ty)
+            {
                 let fixed = self.known(dtype);
                 self.unify(*var, fixed)?;
             }
@@ -477,7 +479,8 @@ impl Typing {
             let Some(dtype) = graph.ty(result).dtype() else { continue };
             let node = &mut graph.nodes[id];
             if let (Op::Const, Some(Const::Scalar(s))) = (node.op, &node.attrs.value) {
-                let single = self.singles.get(&result).and_then(|v| v.first()).filter(|_| dtype == DType::F32);
+                let single =
+                    self.singles.get(&result).and_then(|v| v.first()).filter(|_| dtype == DType::F32);
                 node.attrs.value = Some(Const::Scalar(single.map_or(s.cast(dtype), |v| Scalar::F32(*v))));
             }
             if let (Op::Const, Some(Const::Tensor(t))) = (node.op, &node.attrs.value)

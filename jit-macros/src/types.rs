@@ -13,6 +13,8 @@ pub(crate) enum Declared {
     Scalar(DType),
     Tensor(DType),
     Tuple(Vec<Declared>),
+    /// So many elements.
+    Array(Box<Declared>, usize),
     List(Box<Declared>),
     Option(Box<Declared>),
     /// `Result<T>`: errors end the run, so that the value is a `T`.
@@ -28,6 +30,9 @@ pub(crate) const FOREIGN: &[&str] = &[
     "Path", "PathBuf", "Instant", "Duration",
 ];
 
+/// An array of more elements is taken apart when it is linked.
+pub(crate) const MAX_ARRAY: usize = 64;
+
 impl Declared {
     /// Reads a type; `None` for one that scripts do not know.
     pub(crate) fn read(ty: &syn::Type, generics: &Generics) -> Option<Declared> {
@@ -39,11 +44,12 @@ impl Declared {
             syn::Type::Tuple(t) => Some(Declared::Tuple(t.elems.iter().map(read).collect::<Option<_>>()?)),
             syn::Type::Slice(s) => read(&s.elem).map(|e| Declared::List(Box::new(e))),
             syn::Type::Array(a) => {
+                let element = read(&a.elem)?;
                 let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(n), .. }) = &a.len else {
                     return Some(Declared::Open);
                 };
-                let element = read(&a.elem)?;
-                Some(Declared::Tuple(vec![element; n.base10_parse().ok().filter(|n| *n <= 64)?]))
+                let count = n.base10_parse().ok().filter(|n| *n <= MAX_ARRAY);
+                Some(count.map_or(Declared::Open, |n| Declared::Array(Box::new(element), n)))
             }
             syn::Type::Infer(_) => Some(Declared::Open),
             syn::Type::Path(p) if p.qself.is_none() => {
@@ -76,6 +82,7 @@ impl Declared {
             Declared::Scalar(d) => Type::Scalar(*d),
             Declared::Tensor(d) => Type::tensor(*d),
             Declared::Tuple(parts) => Type::Tuple(parts.iter().map(Declared::ty).collect()),
+            Declared::Array(element, n) => Type::Tuple(vec![element.ty(); *n]),
             Declared::List(element) => Type::List(Box::new(element.ty())),
             Declared::Option(inner) => Type::Option(Box::new(inner.ty())),
             Declared::Result(inner) => inner.ty(),

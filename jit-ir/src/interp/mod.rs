@@ -223,6 +223,11 @@ impl Machine<'_> {
         }
         match (op, operands) {
             (Op::Item, [Value::Scalar(s)]) => return Ok(Value::Scalar(*s)),
+            (Op::ToTensor, [Value::List(list)]) => {
+                let values: Vec<Scalar> = list.iter().map(Value::scalar).collect::<Result<_, _>>()?;
+                let dtype = attrs.dtype.or(values.first().map(|s| s.dtype())).unwrap_or(DType::F32);
+                return Ok(made(dtype, &[values.len()], &values));
+            }
             (Op::Same, [a, b]) => return Ok(Value::Scalar(Scalar::Bool(same(a, b)))),
             _ => {}
         }

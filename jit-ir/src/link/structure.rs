@@ -33,7 +33,14 @@ impl Linker {
             }
             Op::Tuple => Tree::Tuple(all(self)),
             Op::Record => self.record(text, all(self))?,
-            Op::Field => self.field(&self.operand(frame, node, 0), text)?,
+            Op::Field => match (self.operand(frame, node, 0), text.parse::<usize>()) {
+                // A part of an array whose elements were written.
+                (list @ Tree::List(_), Ok(i)) => {
+                    let at = self.scalar(into, Scalar::Usize(i));
+                    self.elements(&list, at, into)?
+                }
+                (value, _) => self.field(&value, text)?,
+            },
             Op::Some => {
                 let flag = self.leaf(&self.operand(frame, node, 1), Op::Some, into)?;
                 Tree::Option(flag, Box::new(self.operand(frame, node, 0)))
@@ -69,7 +76,9 @@ impl Linker {
                         let list = self.list(parts.clone(), &Type::Hole, into)?;
                         self.replaced([vec![list], operands[1..].to_vec()].concat(), into)?
                     }
-                    (Op::Len, Tree::Tuple(parts)) => Tree::Leaf(self.scalar(into, Scalar::Usize(parts.len()))),
+                    (Op::Len, Tree::Tuple(parts)) => {
+                        Tree::Leaf(self.scalar(into, Scalar::Usize(parts.len())))
+                    }
                     (Op::Len, Tree::List(inner)) => match inner.leaves().first() {
                         Some(list) => Tree::Leaf(self.op(into, Op::Len, vec![*list], Attrs::default())?),
                         None => Tree::Leaf(self.scalar(into, Scalar::Usize(0))),
@@ -96,7 +105,9 @@ impl Linker {
             Tree::List(inner) => match &**inner {
                 // Elements that are arrays: one list for each of their places.
                 Tree::Tuple(parts) => {
-                    let columns = parts.iter().map(|part| self.stacked(&Tree::List(Box::new(part.clone())), attrs, into));
+                    let columns = parts
+                        .iter()
+                        .map(|part| self.stacked(&Tree::List(Box::new(part.clone())), attrs, into));
                     let columns = columns.collect::<Linked<Vec<_>>>()?;
                     self.op(into, Op::Stack, columns, Attrs::axes([1]))
                 }
@@ -133,8 +144,11 @@ impl Linker {
                 fields.push((name.to_string(), value));
                 continue;
             }
-            let Tree::Record(base) = value else {
-                return Err(self.error(format!("`..` takes a struct, got a {}", value.kind())));
+            let base = match value {
+                Tree::Record(base) => base,
+                // `t.0 = x` of a tuple.
+                Tree::Tuple(parts) => return self.replaced_part(parts, fields),
+                other => return Err(self.error(format!("`..` takes a struct, got a {}", other.kind()))),
             };
             for (name, value) in base {
                 match fields.iter().find(|(n, _)| *n == name).map(|(_, given)| given.clone()) {
@@ -144,6 +158,22 @@ impl Linker {
             }
         }
         Ok(Tree::Record(fields))
+    }
+
+    /// A tuple with parts replaced, which are named by their positions.
+    fn replaced_part(
+        &mut self,
+        mut parts: Vec<Tree<ValueId>>,
+        fields: Vec<(String, Tree<ValueId>)>,
+    ) -> Linked<Tree<ValueId>> {
+        for (name, value) in fields {
+            let Some(part) = name.parse().ok().and_then(|i: usize| parts.get_mut(i)) else {
+                return Err(self.error(format!("a tuple has no field `{name}`")));
+            };
+            let before = std::mem::replace(part, value.clone());
+            self.agree(&value, &before, Op::Record)?;
+        }
+        Ok(Tree::Tuple(parts))
     }
 
     fn field(&mut self, value: &Tree<ValueId>, name: &str) -> Linked<Tree<ValueId>> {
@@ -162,7 +192,12 @@ impl Linker {
         })
     }
 
-    pub(super) fn list(&mut self, values: Vec<Tree<ValueId>>, ty: &Type, into: RegionId) -> Linked<Tree<ValueId>> {
+    pub(super) fn list(
+        &mut self,
+        values: Vec<Tree<ValueId>>,
+        ty: &Type,
+        into: RegionId,
+    ) -> Linked<Tree<ValueId>> {
         let mut list = Tree::List(Box::new(Tree::Unset));
         if let (Type::List(element), []) = (ty, &values[..])
             && element.is_linked()

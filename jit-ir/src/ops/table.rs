@@ -150,7 +150,7 @@ macro_rules! table {
             Normal normal Make (1, MANY) Value false "Normal numbers from a key, of the given sizes.";
             SplitKey split_key Make (2, 2) Never false "One of the keys that a key is split into, by its number.";
             Split split_keys List (2, 2) Never false "The keys that a key is split into, as a list.";
-            ToTensor scalar Make (1, 1) Never false "A rank-0 tensor of a host scalar.";
+            ToTensor scalar Make (1, 1) Never false "A rank-0 tensor of a host scalar; of a list of them a vector.";
             ZerosLike zeros_like Shape (1, 1) Never false "Zeros of the operand's shape.";
             OnesLike ones_like Shape (1, 1) Never false "Ones of the operand's shape.";
 

@@ -105,9 +105,7 @@ impl Live {
 }
 
 fn must_stay(graph: &Graph, id: NodeId) -> bool {
-    graph.nodes[id].op.is_effect()
-        || graph.nodes[id].op == Op::Alike
-        || node_fails(graph, id) != Fails::Never
+    graph.nodes[id].op.is_effect() || graph.nodes[id].op == Op::Alike || node_fails(graph, id) != Fails::Never
 }
 
 /// Whether a region holds a node that must stay.

@@ -74,7 +74,8 @@ pub(super) struct Names {
 
 impl Library for Names {
     fn callee(&self, name: &str) -> Option<Callee<'_>> {
-        let step = |result: &Tree<Type>| Callee::Step { name: name.into(), params: vec![], result: result.clone() };
+        let step =
+            |result: &Tree<Type>| Callee::Step { name: name.into(), params: vec![], result: result.clone() };
         self.results.get(name).map(step)
     }
     fn constant(&self, name: &str) -> Option<Tree<Const>> {

@@ -347,6 +347,18 @@ impl<'a> Parts<'a> {
                 let (args, types) = (&self.args, self.concrete_types());
                 quote! { #PRIVATE::callee_of(|(#(#args,)*): (#(#types,)*)| #handle) }
             }
+            Link::Structure(value) => {
+                let (args, types) = (&self.args, self.concrete_types());
+                quote! {
+                    {
+                        #[allow(unused_imports)]
+                        use #PRIVATE::{FieldOfPytree as _, FieldOfOther as _};
+                        #PRIVATE::Link::Structure(
+                            (&&#PRIVATE::type_of(|(#(#args,)*): (#(#types,)*)| #value)).tree(),
+                        )
+                    }
+                }
+            }
             Link::Constant(value) => quote! { #PRIVATE::Link::constant(&(#value)) },
         };
         let entry = quote! { (#name, || #expression) };

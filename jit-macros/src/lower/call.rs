@@ -345,7 +345,7 @@ impl Lowerer<'_> {
             Arg::Operand | Arg::Indices => operands.push(self.value(expr)?),
             Arg::Count => operands.push(self.scalar_of(expr, DType::Usize)?),
             Arg::Pair => match self.expr(expr)? {
-                Item::Array(both) if both.len() == 2 => {
+                Item::Array(both) | Item::Tuple(both) if both.len() == 2 => {
                     for item in both {
                         let Item::Value(v) = item else { return Err(Stop::Error) };
                         self.is_size(v)?;
@@ -375,7 +375,7 @@ impl Lowerer<'_> {
                 }
             }
             Arg::Sizes => match self.expr(expr)? {
-                Item::Array(items) => {
+                Item::Array(items) | Item::Tuple(items) => {
                     for item in items {
                         let Item::Value(v) = item else { return Err(Stop::Error) };
                         operands.push(v);
@@ -460,7 +460,7 @@ impl Lowerer<'_> {
                 (name, n) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
                     // A tuple struct: its fields are numbered.
                     let items = self.items(e.args.iter())?;
-                    let operands = items.into_iter().map(|i| self.packed_part(i)).collect();
+                    let operands = items.into_iter().map(|i| self.packed(i)).collect();
                     let names: Vec<String> = (0..n).map(|i| i.to_string()).collect();
                     let attrs = Attrs { text: Some(names.join(" ")), ..Attrs::default() };
                     return Ok(Item::Value(self.node(Op::Record, operands, attrs, Ty::Hole, Some(e.span()))));

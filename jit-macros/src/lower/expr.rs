@@ -145,7 +145,7 @@ impl Lowerer<'_> {
                 return self.unsupported(&field.expr);
             }
             match self.expr(&field.expr) {
-                Ok(item) => operands.push(self.packed_part(item)),
+                Ok(item) => operands.push(self.packed(item)),
                 Err(stop) => failed = Some(stop),
             }
             names.push(field.member.to_token_stream().to_string());
@@ -159,7 +159,14 @@ impl Lowerer<'_> {
             return Err(stop);
         }
         let attrs = Attrs { text: Some(names.join(" ")), ..Attrs::default() };
-        Ok(Item::Value(self.node(Op::Record, operands, attrs, Ty::Hole, Some(e.span()))))
+        let record = self.node(Op::Record, operands, attrs, Ty::Hole, Some(e.span()));
+        if e.rest.is_none()
+            && self.signature.generics.is_empty()
+            && let Some(place) = self.place_of(&Expr::Struct(e.clone()))
+        {
+            self.typed_as(record, place);
+        }
+        Ok(Item::Value(record))
     }
 
     /// An expression that gives one value.
@@ -225,7 +232,11 @@ impl Lowerer<'_> {
         };
         let left = self.value(&e.left);
         let right = self.value(&e.right);
-        let value = self.elementwise(op, vec![left?, right?], e.span())?;
+        let (left, mut right) = (left?, right?);
+        if matches!(op, Op::Shl | Op::Shr) {
+            right = self.shift_count(left, right, scalar_literal(&e.right).is_some(), e.span())?;
+        }
+        let value = self.elementwise(op, vec![left, right], e.span())?;
         if !assigns {
             return Ok(Item::Value(value));
         }
@@ -237,21 +248,35 @@ impl Lowerer<'_> {
     pub(super) fn elementwise(
         &mut self,
         op: Op,
-        mut operands: Vec<ValueId>,
+        operands: Vec<ValueId>,
         at: proc_macro2::Span,
     ) -> Lowered<ValueId> {
-        if matches!(op, Op::Shl | Op::Shr)
-            && let (Ty::Scalar(a), Ty::Scalar(b)) = (self.ty(operands[0]), self.ty(operands[1]))
-        {
-            // Rust shifts by any integer type; the graph by the operand's own.
-            if self.typing.vars.get(b).is_none() {
-                self.join_types(Ty::Scalar(b), Ty::Scalar(a))?;
-            } else if self.typing.vars.get(a) != self.typing.vars.get(b) {
-                operands[1] =
-                    self.node(Op::Cast, vec![operands[1]], Attrs::default(), Ty::Scalar(a), Some(at));
-            }
-        }
         self.op(op, operands, Attrs::default(), Some(at))
+    }
+
+    /// How far to shift: Rust takes any integer type, the graph that of the value.
+    fn shift_count(
+        &mut self,
+        value: ValueId,
+        count: ValueId,
+        literal: bool,
+        at: proc_macro2::Span,
+    ) -> Lowered<ValueId> {
+        let (Ty::Scalar(a), Ty::Scalar(b)) = (self.ty(value), self.ty(count)) else { return Ok(count) };
+        if literal && self.typing.vars.get(b).is_none() {
+            self.join_types(Ty::Scalar(a), Ty::Scalar(b))?;
+            return Ok(count);
+        }
+        let (a, b) = (self.typing.vars.get(a), self.typing.vars.get(b));
+        Ok(if a.is_some() && a == b { count } else { self.as_type_of(value, count, at) })
+    }
+
+    /// A host number as one of the type of another, which linking may have to find out.
+    pub(super) fn as_type_of(&mut self, like: ValueId, value: ValueId, at: proc_macro2::Span) -> ValueId {
+        let converted = self.method_node("like", vec![value, like], Some(at));
+        let ty = self.ty(like);
+        self.typing.types.insert(converted, ty);
+        converted
     }
 
     /// A comparison by an operator: one bool, of host scalars or of rank-0 tensors.
@@ -316,9 +341,6 @@ impl Lowerer<'_> {
         if equality && (hole(self, left) || hole(self, right)) {
             // Of two tensors or of two scalars: linking knows.
             let found = self.method_node(op.name(), vec![left, right], Some(at));
-            for v in [left, right] {
-                self.typing.vars.link(self.typing.ty(v));
-            }
             self.typing.types.insert(found, bool_ty);
             return Ok(found);
         }
@@ -368,8 +390,11 @@ impl Lowerer<'_> {
                     Some(old) => self.shaped(item.clone(), &old).unwrap_or(item),
                     None => item,
                 };
-                if let (Some(Item::Value(old)), Item::Value(new)) = (self.env[var].clone(), &item) {
-                    self.join_types(self.ty(old), self.ty(*new))?;
+                if let Some(old) = self.env[var].clone() {
+                    if let (Item::Value(old), Item::Value(new)) = (&old, &item) {
+                        self.join_types(self.ty(*old), self.ty(*new))?;
+                    }
+                    self.alike(&old, &item);
                 }
                 if let Item::Value(v) = &item {
                     let name = p.path.get_ident().map(|i| i.to_string());
@@ -406,9 +431,10 @@ impl Lowerer<'_> {
                 parts[i.index as usize] = item;
                 self.assign_to(&e.base, Item::Tuple(parts))
             }
-            (Item::Value(base), syn::Member::Named(name)) if self.ty(base) == Ty::Hole => {
+            (Item::Value(base), member) if self.ty(base) == Ty::Hole => {
+                let name = member.to_token_stream();
                 let attrs = Attrs { text: Some(format!("{name} ..")), ..Attrs::default() };
-                let value = self.packed_part(item);
+                let value = self.packed(item);
                 let changed = self.node(Op::Record, vec![value, base], attrs, Ty::Hole, Some(e.span()));
                 self.assign_to(&e.base, Item::Value(changed))
             }

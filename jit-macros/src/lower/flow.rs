@@ -163,6 +163,19 @@ impl Lowerer<'_> {
                 }
             }
             (item, Item::Value(v)) if self.ty(*v) == Ty::Hole => Some(Item::Value(self.packed(item))),
+            // An array whose elements are written is a list.
+            (Item::Array(parts), Item::Value(v)) if matches!(self.ty(*v), Ty::List(_)) => {
+                self.list_of(parts).ok().map(Item::Value)
+            }
+            (Item::Value(v), Item::Array(parts)) if self.may_be_list(v) => {
+                let items = self.elements_of(v, parts.len(), None).ok()?;
+                let items = items.into_iter().zip(parts).map(|(i, p)| self.shaped(i, p));
+                items.collect::<Option<_>>().map(Item::Array)
+            }
+            (Item::Array(items), Item::Array(parts)) if items.len() == parts.len() => {
+                let items = items.into_iter().zip(parts).map(|(i, p)| self.shaped(i, p));
+                items.collect::<Option<_>>().map(Item::Array)
+            }
             (Item::Tuple(items), Item::Tuple(parts)) if items.len() == parts.len() => {
                 let items = items.into_iter().zip(parts).map(|(i, p)| self.shaped(i, p));
                 items.collect::<Option<_>>().map(Item::Tuple)

@@ -10,9 +10,7 @@ use syn::spanned::Spanned;
 use super::literal::scalar_literal;
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::Code;
-
-/// An array of more elements is a list.
-const MAX_ARRAY: usize = 64;
+use crate::types::MAX_ARRAY;
 
 impl Lowerer<'_> {
     /// A list of values.
@@ -42,16 +40,28 @@ impl Lowerer<'_> {
         use syn::parse::Parser;
         let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
         let Ok(elements) = parser.parse2(m.tokens.clone()) else {
-            return self.error(
-                m,
-                Code::Macro,
-                "`vec![value; n]` is not supported in a script",
-                "list the elements, or `push` them in a loop",
-            );
+            return self.repeated(m);
         };
         let items: Vec<Lowered> = elements.iter().map(|e| self.expr(e)).collect();
         let items: Vec<Item> = items.into_iter().collect::<Lowered<_>>()?;
         self.list_of(items).map(Item::Value)
+    }
+
+    /// `vec![value; n]`: the value is pushed so many times.
+    fn repeated(&mut self, m: &syn::Macro) -> Lowered {
+        // What cannot be parsed is left to rustc.
+        let Ok(syn::ExprRepeat { expr, len, .. }) = syn::parse2(bracketed(&m.tokens)) else {
+            return self.left_to_rustc("this is no list");
+        };
+        let pushed: Expr = syn::parse_quote_spanned! { m.span() => {
+            let jit_value = #expr;
+            let mut jit_list = ::std::vec::Vec::new();
+            for _ in 0..(#len) {
+                jit_list.push(jit_value.clone());
+            }
+            jit_list
+        }};
+        self.expr(&pushed)
     }
 
     /// A method of a list; `None` for one that lists do not have.
@@ -139,6 +149,13 @@ impl Lowerer<'_> {
             let x = self.value(&m.receiver)?;
             return self.op(Op::Dim, vec![x], Attrs::axes([axis.as_i64()]), Some(e.span())).map(Item::Value);
         }
+        if let Expr::Range(r) = &*e.index
+            && r.start.is_none()
+            && r.end.is_none()
+        {
+            // `xs[..]` is all of the list.
+            return self.expr(&e.expr);
+        }
         let base = self.expr(&e.expr);
         let places = self.positions(&e.index);
         let x = match base? {
@@ -213,8 +230,27 @@ impl Lowerer<'_> {
         matches!(self.ty(value), Ty::List(_) | Ty::Hole)
     }
 
+    /// The first elements of a list.
+    pub(super) fn elements_of(
+        &mut self,
+        list: ValueId,
+        count: usize,
+        at: Option<Span>,
+    ) -> Lowered<Vec<Item>> {
+        let element = |l: &mut Self, i: usize| {
+            let i = l.known(Scalar::Usize(i));
+            l.op(Op::Index, vec![list, i], Attrs::default(), at).map(Item::Value)
+        };
+        (0..count).map(|i| element(self, i)).collect()
+    }
+
     /// The element of a list at a position.
     pub(super) fn element(&mut self, list: ValueId, index: ValueId, at: Span) -> Lowered<ValueId> {
         self.op(Op::Index, vec![list, index], Attrs::default(), Some(at))
     }
+}
+
+/// Tokens between brackets.
+fn bracketed(tokens: &proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    quote::quote! { [#tokens] }
 }

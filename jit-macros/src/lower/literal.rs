@@ -30,7 +30,7 @@ pub(super) fn scalar_literal(expr: &Expr) -> Option<(Scalar, Option<DType>)> {
         },
         Expr::Unary(u) if matches!(u.op, syn::UnOp::Neg(_)) => {
             let (value, dtype) = scalar_literal(&u.expr)?;
-            Some((negative(value)?, dtype))
+            Some((negative(value, dtype)?, dtype))
         }
         Expr::Paren(p) => scalar_literal(&p.expr),
         Expr::Group(g) => scalar_literal(&g.expr),
@@ -57,8 +57,14 @@ pub(super) fn as_f32(expr: &Expr) -> Option<f32> {
     float_digits(expr).and_then(|digits| digits.replace("--", "").parse().ok())
 }
 
-fn negative(value: Scalar) -> Option<Scalar> {
+/// The smallest integer without its sign is too large for its own type: only with the sign it is one.
+fn negative(value: Scalar, dtype: Option<DType>) -> Option<Scalar> {
     match value {
+        Scalar::Usize(v)
+            if dtype.is_none_or(|d| d == DType::I64) && v == i64::MIN.unsigned_abs() as usize =>
+        {
+            Some(Scalar::I64(i64::MIN))
+        }
         Scalar::I64(v) => v.checked_neg().map(Scalar::I64),
         Scalar::F64(v) => Some(Scalar::F64(-v)),
         Scalar::F32(v) => Some(Scalar::F32(-v)),
@@ -125,7 +131,7 @@ impl Lowerer<'_> {
     pub(super) fn single(&mut self, literal: ValueId, digits: &str, value: Scalar) {
         let digits = digits.replace("--", "");
         let Ok(single) = digits.parse() else { return };
-        self.typing.singles.insert(literal, single);
+        self.typing.singles.insert(literal, vec![single]);
         if jit_ir::text::rounds_twice(&digits, value)
             && let Some(id) = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [literal])
         {
@@ -191,12 +197,12 @@ impl Lowerer<'_> {
         let Expr::Array(array) = expr else {
             return Ok(scalar_literal(expr).map(|(value, dtype)| {
                 let single = as_f32(expr);
-                let exact = single.is_none_or(|s| Scalar::F32(s).same_bits(value.cast(DType::F32)));
                 let value = single.filter(|_| wanted == Some(DType::F32)).map_or(value, Scalar::F32);
-                Literals { shape: vec![], values: vec![value], dtype, exact }
+                let digits = float_digits(expr).map_or(value.to_string(), |digits| digits.replace("--", ""));
+                Literals { shape: vec![], values: vec![value], dtype, digits: vec![digits] }
             }));
         };
-        let mut all = Literals { shape: vec![], values: Vec::new(), dtype: None, exact: true };
+        let mut all = Literals { shape: vec![], values: Vec::new(), dtype: None, digits: Vec::new() };
         let mut inner_shape = None;
         for element in &array.elems {
             let Some(inner) = self.literal_tensor(element, wanted)? else { return Ok(None) };
@@ -206,7 +212,7 @@ impl Lowerer<'_> {
             }
             all.values.extend(inner.values);
             all.dtype = all.dtype.or(inner.dtype);
-            all.exact &= inner.exact;
+            all.digits.extend(inner.digits);
         }
         all.shape = inner_shape.unwrap_or_default();
         all.shape.insert(0, array.elems.len());
@@ -220,6 +226,15 @@ pub(super) struct Literals {
     pub(super) values: Vec<Scalar>,
     /// The type that a suffix names.
     pub(super) dtype: Option<DType>,
-    /// Whether their f32 values are those of f64, rounded.
-    pub(super) exact: bool,
+    /// As they are written: read as f32 they may be others than by way of f64.
+    pub(super) digits: Vec<String>,
+}
+
+impl Literals {
+    /// Their f32 values, and the digits if these are not those of f64, rounded.
+    pub(super) fn singles(&self) -> Option<(Vec<f32>, Option<String>)> {
+        let singles: Vec<f32> = self.digits.iter().map(|d| d.parse().ok()).collect::<Option<_>>()?;
+        let twice = self.digits.iter().zip(&self.values).any(|(d, v)| jit_ir::text::rounds_twice(d, *v));
+        Some((singles, twice.then(|| self.digits.join(", "))))
+    }
 }

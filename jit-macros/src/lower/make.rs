@@ -102,9 +102,11 @@ impl Lowerer<'_> {
     fn tensor_from(&mut self, e: &syn::ExprCall, dtype: Option<DType>) -> Lowered {
         self.count("from", 1, e.args.len())?;
         let Some(arg) = e.args.first() else { return Err(Stop::Error) };
-        let Some(Literals { shape, values, dtype: found, exact }) = self.literal_tensor(arg, dtype)? else {
+        let Some(literals) = self.literal_tensor(arg, dtype)? else {
             return self.tensor_of(arg, dtype).map(Item::Value);
         };
+        let singles = literals.singles();
+        let Literals { shape, values, dtype: found, .. } = literals;
         if shape.is_empty() {
             return self.error(
                 arg,
@@ -121,24 +123,22 @@ impl Lowerer<'_> {
             _ => (DType::I64, Fallback::Int),
         };
         let known = dtype.or(found).or(boolean.then_some(DType::Bool));
-        if known.is_none() && !exact {
-            return self.error(
-                &e.func,
-                Code::OpenType,
-                "the element type of this tensor is not known to the script, and its digits round differently by type",
-                "write it: `Tensor::<f32>::from(..)`",
-            );
-        }
         let var = match known {
             Some(d) => self.typing.vars.known(d),
             None => self.typing.vars.open(fallback),
         };
         let data = TensorData::from_scalars(known.unwrap_or(guess), shape, &values);
-        let attrs = Attrs { value: Some(Const::Tensor(std::sync::Arc::new(data))), ..Attrs::default() };
-        Ok(Item::Value(self.node(Op::Const, vec![], attrs, Ty::Tensor(var), Some(e.span()))))
+        let (singles, text) = singles.filter(|_| float && known.is_none()).unzip();
+        let value = Some(Const::Tensor(std::sync::Arc::new(data)));
+        let attrs = Attrs { value, text: text.flatten(), ..Attrs::default() };
+        let value = self.node(Op::Const, vec![], attrs, Ty::Tensor(var), Some(e.span()));
+        if let Some(singles) = singles {
+            self.typing.singles.insert(value, singles);
+        }
+        Ok(Item::Value(value))
     }
 
-    /// A tensor of host scalars: `Tensor::from([x, y * 2.0])`.
+    /// A tensor of host scalars in an array or a list: `Tensor::from([x, y * 2.0])`, `Tensor::from(list)`.
     fn tensor_of(&mut self, expr: &Expr, dtype: Option<DType>) -> Lowered<ValueId> {
         let at = expr.span();
         let item = self.expr(expr)?;
@@ -148,7 +148,7 @@ impl Lowerer<'_> {
     fn stacked(&mut self, item: Item, dtype: Option<DType>, at: Span) -> Lowered<ValueId> {
         let parts = match item {
             Item::Array(parts) => parts,
-            Item::Value(v) if matches!(self.ty(v), Ty::Scalar(_) | Ty::Hole) => {
+            Item::Value(v) if matches!(self.ty(v), Ty::Scalar(_) | Ty::List(_) | Ty::Hole) => {
                 let attrs = Attrs { dtype, ..Attrs::default() };
                 return self.op(Op::ToTensor, vec![v], attrs, Some(at));
             }

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 use jit_ir::ops::Attrs;
 use jit_ir::unify::{Clash, Fallback, Ty, Typing};
-use jit_ir::{Const, Dim, Graph, Location, NodeId, Op, RegionId, Scalar, Type, ValueId};
+use jit_ir::{Const, DType, Dim, Graph, Location, NodeId, Op, RegionId, Scalar, Type, ValueId};
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 
@@ -114,6 +114,8 @@ pub(crate) enum Link {
     Method(TokenStream),
     /// A constant: an expression for it.
     Constant(TokenStream),
+    /// A type: an expression of it, in terms of the parameters.
+    Structure(TokenStream),
 }
 
 /// The state of the walk.
@@ -143,6 +145,8 @@ pub(crate) struct Lowerer<'a> {
     spans: HashMap<NodeId, Span>,
     /// Sizes of parameters.
     declared_dims: Vec<(ValueId, Vec<Dim>)>,
+    /// Declared types with tuples or options in them.
+    annotations: HashMap<ValueId, Type>,
 }
 
 /// What the walk gives.
@@ -178,6 +182,7 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
         reason: None,
         spans: HashMap::new(),
         declared_dims: Vec::new(),
+        annotations: HashMap::new(),
     };
     l.parameters();
     l.declared_shapes();
@@ -216,6 +221,7 @@ impl Lowerer<'_> {
             let value = self.graph.arg(body, declared.ty(), name.as_deref());
             let ty = self.typing.vars.ty(&declared.ty());
             self.typing.types.insert(value, ty);
+            self.annotate(value, &declared);
             let item = self.taken_apart(value, &declared);
             if self.bind(&pattern, item).is_ok()
                 && let syn::Pat::Ident(p) = &pattern
@@ -242,6 +248,13 @@ impl Lowerer<'_> {
                 };
                 Item::Tuple(parts.iter().enumerate().map(|(i, p)| part(self, i, p)).collect())
             }
+            Declared::Array(element, n) => {
+                let part = |l: &mut Self, i: usize| {
+                    let part = l.part(value, &i.to_string(), element);
+                    l.taken_apart(part, element)
+                };
+                Item::Array((0..*n).map(|i| part(self, i)).collect())
+            }
             Declared::Option(inner) => {
                 let flag = self.method_node("is_some", vec![value], None);
                 let bool_ty = self.typing.vars.scalar(jit_ir::DType::Bool);
@@ -260,7 +273,17 @@ impl Lowerer<'_> {
     fn part(&mut self, value: ValueId, name: &str, declared: &Declared) -> ValueId {
         let attrs = Attrs { text: Some(name.to_string()), ..Attrs::default() };
         let ty = self.typing.vars.ty(&declared.ty());
-        self.node(Op::Field, vec![value], attrs, ty, None)
+        let part = self.node(Op::Field, vec![value], attrs, ty, None);
+        self.annotate(part, declared);
+        part
+    }
+
+    /// Keeps what is declared of a value beyond what unification knows: tuples and options in it.
+    pub(super) fn annotate(&mut self, value: ValueId, declared: &Declared) {
+        let ty = declared.ty();
+        if has_parts(&ty) {
+            self.annotations.insert(value, ty);
+        }
     }
 
     /// What depends on the kind of a value that linking will know.
@@ -274,27 +297,21 @@ impl Lowerer<'_> {
         match item {
             Item::Value(v) => v,
             Item::Tuple(parts) | Item::Array(parts) => {
-                let parts = parts.into_iter().map(|p| self.packed_part(p)).collect();
+                let parts = parts.into_iter().map(|p| self.packed(p)).collect();
                 self.node(Op::Tuple, parts, Attrs::default(), Ty::Hole, None)
             }
             Item::Option(flag, inner) => {
-                let inner = self.packed_part(*inner);
+                let inner = self.packed(*inner);
                 self.node(Op::Some, vec![inner, flag], Attrs::default(), Ty::Hole, None)
             }
         }
-    }
-
-    /// A part of a value whose type linking will know: so are the types of literals in it.
-    pub(super) fn packed_part(&mut self, item: Item) -> ValueId {
-        let value = self.packed(item);
-        self.typing.vars.link(self.typing.ty(value));
-        value
     }
 
     /// Values that are never read, in the structure of a declared type.
     fn undefined(&mut self, declared: &Declared) -> Item {
         match declared {
             Declared::Tuple(parts) => Item::Tuple(parts.iter().map(|p| self.undefined(p)).collect()),
+            Declared::Array(element, n) => Item::Array((0..*n).map(|_| self.undefined(element)).collect()),
             leaf => {
                 let ty = self.typing.vars.ty(&leaf.ty());
                 Item::Value(self.undef(ty))
@@ -307,7 +324,15 @@ impl Lowerer<'_> {
     }
 
     /// Appends a node with one result, typed by the op's rule. What does not fit is left to rustc.
-    fn op(&mut self, op: Op, operands: Vec<ValueId>, attrs: Attrs, at: Option<Span>) -> Lowered<ValueId> {
+    fn op(&mut self, op: Op, mut operands: Vec<ValueId>, attrs: Attrs, at: Option<Span>) -> Lowered<ValueId> {
+        if let (Op::Sum | Op::Mean, [x]) = (op, &operands[..])
+            && matches!(self.ty(*x), Ty::Tensor(var) if self.typing.vars.get(var) == Some(DType::Bool))
+        {
+            // Bools are counted.
+            let dtype = if op == Op::Sum { DType::I64 } else { DType::F32 };
+            let ty = Ty::Tensor(self.typing.vars.known(dtype));
+            operands = vec![self.node(Op::Cast, operands, Attrs::dtype(dtype), ty, at)];
+        }
         let types: Vec<Ty> = operands.iter().map(|v| self.ty(*v)).collect();
         match self.typing.vars.result(op, &types, &attrs) {
             Ok(ty) => Ok(self.node(op, operands, attrs, ty, at)),
@@ -398,7 +423,9 @@ impl Lowerer<'_> {
             self.graph.regions[body_region].results = vec![value];
             self.graph.result_types = vec![declared.ty()];
         }
-        let settled = self.typing.settle(&mut self.graph) || self.is_generic();
+        let closed = self.is_closed();
+        let settled = self.typing.settle(&mut self.graph, closed) || !closed;
+        self.settle_open();
         if !settled {
             self.reason.get_or_insert("the element type of a tensor made here is not known".into());
         }
@@ -428,6 +455,74 @@ impl Lowerer<'_> {
         Ok(Captured { text: self.graph.to_text_with_locations(), links: self.links })
     }
 
+    /// Whether linking will know no more of types than this walk: then literals get the types that they have where
+    /// nothing says otherwise.
+    fn is_closed(&self) -> bool {
+        let open = |ty: Ty| match ty {
+            Ty::Hole => true,
+            Ty::List(element) => self.typing.vars.element(element) == Ty::Hole,
+            _ => false,
+        };
+        let linked = |op| {
+            matches!(op, Op::Field | Op::Call | Op::Method | Op::Named | Op::Record | Op::None | Op::Index)
+        };
+        let nodes = self.graph.nodes.ids().map(|id| &self.graph.nodes[id]);
+        !self.is_generic()
+            && !self.graph.params().iter().any(|v| open(self.ty(*v)))
+            && !nodes.filter(|n| linked(n.op)).flat_map(|n| &n.results).any(|v| open(self.ty(*v)))
+    }
+
+    /// Turns what waited for types into ops where they are known by now.
+    fn settle_open(&mut self) {
+        for (value, ty) in std::mem::take(&mut self.annotations) {
+            self.graph.values[value].ty = ty;
+        }
+        let settled = |graph: &Graph, v: &ValueId| graph.ty(*v).is_linked();
+        let nodes: Vec<NodeId> = self.graph.nodes.ids().collect();
+        let mut gone = Vec::new();
+        for id in nodes {
+            let node = &self.graph.nodes[id];
+            match node.op {
+                Op::Method if node.attrs.text.as_deref() == Some("like") => {
+                    let Type::Scalar(dtype) = *self.graph.ty(node.results[0]) else { continue };
+                    let node = &mut self.graph.nodes[id];
+                    node.op = Op::Cast;
+                    node.operands.truncate(1);
+                    node.attrs = Attrs::dtype(dtype);
+                }
+                Op::Alike if node.operands.iter().all(|v| settled(&self.graph, v)) => gone.push(id),
+                Op::Alike if node.attrs.text.is_some() && !self.has_open(node.operands[0]) => {
+                    self.links.retain(|(name, _)| Some(name) != node.attrs.text.as_ref());
+                    gone.push(id);
+                }
+                _ => {}
+            }
+        }
+        self.remove(&gone);
+    }
+
+    /// Whether a value holds literals whose types are open.
+    fn has_open(&self, value: ValueId) -> bool {
+        let open = |ty: Ty| match ty {
+            Ty::Scalar(_) | Ty::Tensor(_) | Ty::List(_) => !self.typing.vars.is_settled(ty),
+            Ty::Opaque | Ty::Hole => false,
+        };
+        let nodes = &self.graph.nodes;
+        let made = nodes.ids().map(|id| &nodes[id]).find(|n| n.results.contains(&value));
+        open(self.ty(value))
+            || made.is_some_and(|n| {
+                matches!(n.op, Op::Record | Op::Tuple | Op::Some)
+                    && n.operands.iter().any(|v| self.has_open(*v))
+            })
+    }
+
+    fn remove(&mut self, gone: &[NodeId]) {
+        let regions: Vec<RegionId> = self.graph.regions.ids().collect();
+        for region in regions {
+            self.graph.regions[region].nodes.retain(|id| !gone.contains(id));
+        }
+    }
+
     /// Whether an element type is left open.
     fn is_generic(&self) -> bool {
         self.signature.generics.values().any(Option::is_none)
@@ -436,6 +531,15 @@ impl Lowerer<'_> {
     /// The fallback of a literal.
     fn literal_ty(&mut self, fallback: Fallback) -> Ty {
         Ty::Scalar(self.typing.vars.open(fallback))
+    }
+}
+
+/// Whether a type has parts that linking takes apart.
+fn has_parts(ty: &Type) -> bool {
+    match ty {
+        Type::Tuple(_) | Type::Option(_) => true,
+        Type::List(element) => has_parts(element),
+        _ => false,
     }
 }
 

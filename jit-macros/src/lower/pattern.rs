@@ -225,6 +225,7 @@ impl Lowerer<'_> {
             }
             (Pat::Tuple(t), Item::Tuple(parts)) => self.all_match(t.elems.iter(), parts, t.span()),
             (Pat::Slice(s), Item::Array(parts)) => self.all_match(s.elems.iter(), parts, s.span()),
+            (Pat::Slice(s), Item::Value(v)) if self.may_be_list(*v) && !has_rest(s) => self.listed(s, *v),
             (Pat::Tuple(t), Item::Value(v)) if self.ty(*v) == Ty::Hole => {
                 let parts = self.parts_of(*v, t.elems.len());
                 self.all_match(t.elems.iter(), &parts, t.span())
@@ -242,6 +243,7 @@ impl Lowerer<'_> {
                 }
                 Ok(found)
             }
+            (Pat::Slice(s), _) if has_rest(s) => self.unknown_pattern(pattern),
             (Pat::Tuple(_) | Pat::Range(_) | Pat::Slice(_), _) => Err(Stop::Error),
             (other, _) => self.unknown_pattern(other),
         }
@@ -270,6 +272,30 @@ impl Lowerer<'_> {
         match (a, b) {
             (Some(a), Some(b)) => self.op(Op::And, vec![a, b], Attrs::default(), Some(at)).map(Some),
             (a, b) => Ok(a.or(b)),
+        }
+    }
+
+    /// Whether a list has as many elements as a pattern, and they match.
+    fn listed(&mut self, pattern: &syn::PatSlice, list: ValueId) -> Lowered<Option<ValueId>> {
+        let (n, at) = (pattern.elems.len(), pattern.span());
+        let len = self.op(Op::Len, vec![list], Attrs::default(), Some(at))?;
+        let wanted = self.known(Scalar::Usize(n));
+        let fits = self.tested(Op::Eq, len, wanted, at)?;
+        let mut always = false;
+        // Of a list of another length nothing is asked.
+        let asked = self.branch(|l| {
+            let parts = l.elements_of(list, n, Some(at))?;
+            let found = l.all_match(pattern.elems.iter(), &parts, at)?;
+            always = found.is_none();
+            Ok(Item::Value(found.unwrap_or_else(|| l.known(Scalar::Bool(true)))))
+        });
+        if always {
+            return Ok(Some(fits));
+        }
+        let other = self.branch(|l| Ok(Item::Value(l.known(Scalar::Bool(false)))));
+        match self.join(fits, asked, other, at)? {
+            Item::Value(found) => Ok(Some(found)),
+            _ => Err(Stop::Error),
         }
     }
 
@@ -350,6 +376,10 @@ impl Lowerer<'_> {
             (Pat::Reference(r), item) => self.bind(&r.pat, item),
             (Pat::Tuple(t), Item::Tuple(parts)) => self.bind_all(t.elems.iter(), parts),
             (Pat::Slice(s), Item::Array(parts)) => self.bind_all(s.elems.iter(), parts),
+            (Pat::Slice(s), Item::Value(v)) if self.may_be_list(v) && !has_rest(s) => {
+                let parts = self.elements_of(v, s.elems.len(), Some(s.span()))?;
+                self.bind_all(s.elems.iter(), parts)
+            }
             (Pat::Tuple(t), Item::Value(v)) if self.ty(v) == Ty::Hole => {
                 let parts = self.parts_of(v, t.elems.len());
                 self.bind_all(t.elems.iter(), parts)
@@ -370,6 +400,10 @@ impl Lowerer<'_> {
             }
             // Alternatives with names would have to be told apart where they are used.
             (Pat::Or(p), _) if p.cases.iter().all(binds_nothing) => Ok(()),
+            (Pat::Slice(s), _) if has_rest(s) => {
+                self.declare_names(pattern);
+                self.unknown_pattern(pattern)
+            }
             (Pat::Tuple(_) | Pat::Slice(_), _) => {
                 self.declare_names(pattern);
                 Err(Stop::Error)
@@ -393,6 +427,10 @@ impl Lowerer<'_> {
             Pat::TupleStruct(_) => (
                 "of enums a script knows `Option` alone",
                 "pass an integer or a bool that says which case it is",
+            ),
+            Pat::Slice(_) => (
+                "`..` among the elements of a list is not supported in a script",
+                "read the elements by index: `xs[0]`, `xs[xs.len() - 1]`",
             ),
             Pat::Macro(_) => ("macros in patterns are not supported in a script", "write the pattern out"),
             _ => ("this pattern is not supported in a script", "bind names, `_`, tuples and structs of them"),
@@ -435,6 +473,15 @@ impl Lowerer<'_> {
         };
         self.part(value, &name, &Declared::Open)
     }
+}
+
+/// Whether a pattern has `..` in it.
+fn has_rest(pattern: &syn::PatSlice) -> bool {
+    pattern.elems.iter().any(|p| match p {
+        Pat::Rest(_) => true,
+        Pat::Ident(p) => p.subpat.as_ref().is_some_and(|(_, p)| matches!(**p, Pat::Rest(_))),
+        _ => false,
+    })
 }
 
 struct Names(Vec<String>);

@@ -40,6 +40,27 @@ impl Lowerer<'_> {
         self.node(Op::Named, vec![], attrs, ty, None)
     }
 
+    /// Says that two values are of one type, for what linking has to find out: the types of parts, results, literals.
+    pub(super) fn alike(&mut self, a: &Item, b: &Item) {
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        a.leaves(&mut x);
+        b.leaves(&mut y);
+        if !a.same_structure(b) || a == b {
+            return;
+        }
+        for (x, y) in x.into_iter().zip(y) {
+            self.graph.push(self.region, Op::Alike, vec![x, y], Attrs::default(), vec![], None);
+        }
+    }
+
+    /// Says that a value is of the type of an expression, which rustc knows.
+    pub(super) fn typed_as(&mut self, value: ValueId, place: TokenStream) {
+        let name = format!("typeof {}", self.links.len());
+        self.links.push((name.clone(), Link::Structure(place)));
+        let attrs = Attrs { text: Some(name), ..Attrs::default() };
+        self.graph.push(self.region, Op::Alike, vec![value], attrs, vec![], None);
+    }
+
     /// A call of another function. Each argument is one value.
     pub(super) fn call_linked(
         &mut self,
@@ -50,10 +71,7 @@ impl Lowerer<'_> {
     ) -> Lowered {
         let mut operands = Vec::new();
         for item in args {
-            let value = self.packed(item);
-            // A literal's type is that of the callee's parameter.
-            self.typing.vars.link(self.typing.ty(value));
-            operands.push(value);
+            operands.push(self.packed(item));
         }
         self.linked(&name, link);
         let attrs = Attrs { text: Some(name), ..Attrs::default() };
@@ -122,6 +140,11 @@ impl Lowerer<'_> {
                 let path = &s.path;
                 Some(quote! { { let jit_value: #path = ::core::unreachable!(); jit_value } })
             }
+            Expr::Tuple(t) => {
+                let unknown = || quote! { () };
+                let parts = t.elems.iter().map(|e| self.place_of(e).unwrap_or_else(unknown));
+                Some(quote! { (#(#parts,)*) })
+            }
             Expr::Macro(m) if m.mac.path.is_ident("vec") => {
                 let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
                 let elements = syn::parse::Parser::parse2(parser, m.mac.tokens.clone()).ok()?;
@@ -145,6 +168,7 @@ impl Lowerer<'_> {
                 let named = quote! { { let jit_value: #ty = ::core::unreachable!(); jit_value } };
                 self.remember_place(&t.pat, place.or(Some(named)));
             }
+            (syn::Pat::Reference(r), Some(place)) => self.remember_place(&r.pat, Some(quote! { *(#place) })),
             (syn::Pat::Tuple(t), Some(place)) => {
                 for (i, part) in t.elems.iter().enumerate() {
                     let i = syn::Index::from(i);

@@ -83,9 +83,21 @@ impl Lowerer<'_> {
             None => item,
         };
         self.bind(pattern, item)?;
-        let place = self.place_of(&init.expr);
-        self.remember_place(&local.pat, place);
+        self.remember_places(&local.pat, &init.expr);
         Ok(())
+    }
+
+    /// Remembers expressions with the types of what a `let` binds; of a tuple for each of its parts.
+    fn remember_places(&mut self, pattern: &Pat, value: &Expr) {
+        match (pattern, value) {
+            (Pat::Tuple(t), Expr::Tuple(v)) if t.elems.len() == v.elems.len() => {
+                t.elems.iter().zip(&v.elems).for_each(|(p, e)| self.remember_places(p, e));
+            }
+            _ => {
+                let place = self.place_of(value);
+                self.remember_place(pattern, place);
+            }
+        }
     }
 
     /// `let Some(x) = option else { leave };`
@@ -151,17 +163,24 @@ impl Lowerer<'_> {
                 let ty = self.typing.vars.ty(&declared.ty());
                 let joined = self.join_types(self.ty(v), ty)?;
                 self.typing.types.insert(v, joined);
+                self.annotate(v, declared);
                 Ok(Item::Value(v))
             }
-            (Item::Value(v), Declared::Tuple(_) | Declared::Option(_)) if self.ty(v) == Ty::Hole => {
+            (Item::Value(v), Declared::Tuple(_) | Declared::Option(_) | Declared::Array(..))
+                if self.ty(v) == Ty::Hole =>
+            {
                 Ok(self.taken_apart(v, declared))
+            }
+            (Item::Value(v), Declared::Array(element, n)) if matches!(self.ty(v), Ty::List(_)) => {
+                let items = self.elements_of(v, *n, None)?.into_iter().map(|i| self.coerce(i, element));
+                Ok(Item::Array(items.collect::<Lowered<_>>()?))
             }
             (Item::Tuple(items), Declared::Tuple(parts)) if items.len() == parts.len() => {
                 let items = items.into_iter().zip(parts).map(|(i, d)| self.coerce(i, d));
                 Ok(Item::Tuple(items.collect::<Lowered<_>>()?))
             }
-            (Item::Array(items), Declared::Tuple(parts)) if items.len() == parts.len() => {
-                let items = items.into_iter().zip(parts).map(|(i, d)| self.coerce(i, d));
+            (Item::Array(items), Declared::Array(element, n)) if items.len() == *n => {
+                let items = items.into_iter().map(|i| self.coerce(i, element));
                 Ok(Item::Array(items.collect::<Lowered<_>>()?))
             }
             (Item::Array(items), Declared::List(_)) => {

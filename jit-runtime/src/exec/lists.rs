@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jit_ir::ops::host;
-use jit_ir::{Attrs, Op, Prim, Scalar, random, with_dtype};
+use jit_ir::{Attrs, DType, Op, Prim, Scalar, random, with_dtype};
 
 use crate::kernels::launch;
 use crate::tensor::raw::{RawTensor, Sizes, Val};
@@ -30,6 +30,12 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Option<Val>, 
         Op::Index => list[place(list.len(), args[1])?].clone(),
         Op::Len => Val::Scalar(Scalar::Usize(list.len())),
         Op::Equal => Val::Scalar(Scalar::Bool(equal(args[0], args[1]))),
+        Op::ToTensor => {
+            let values: Vec<Scalar> = list.iter().map(Val::scalar).collect::<Result<_, _>>()?;
+            let dtype = attrs.dtype.or(values.first().map(|s| s.dtype())).unwrap_or(DType::F32);
+            let n = values.len();
+            Val::Tensor(with_dtype!(dtype, T => RawTensor::from_fn(&[n], |i| T::from_scalar(values[i]))))
+        }
         _ => return Ok(None),
     }))
 }

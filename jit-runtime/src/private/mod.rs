@@ -14,7 +14,7 @@ pub use crate::trace::{CompiledTrace, Guard, Path, Step, TraceFn, TraceStats};
 pub use jit_ir::Prim;
 pub use probe::{
     ArgumentByReference, ArgumentByValue, ArgumentOfTensors, FieldOfOther, FieldOfPytree, NoArgument, Probe,
-    Static, record,
+    Static, record, type_of,
 };
 pub use script::{call_compiled, call_script, check_script, lower_script, try_script};
 pub use shape::{Size, check_shapes};

@@ -14,6 +14,11 @@ pub fn record(fields: Vec<(&str, Tree)>) -> Tree {
 /// Stands for a field's type, so that method resolution can decide what it is.
 pub struct Probe<T>(pub PhantomData<T>);
 
+/// Stands for the type of what a function gives, which is never called.
+pub fn type_of<A, T>(_: impl FnOnce(A) -> T) -> Probe<T> {
+    Probe(PhantomData)
+}
+
 /// A field that is a Pytree itself.
 pub trait FieldOfPytree<T> {
     /// As in [`Argument`].
