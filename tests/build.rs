@@ -1,7 +1,11 @@
 //! Writes random programs of nested control flow, the same in every build: `tests/programs.rs` compares
-//! what they give as scripts, as graphs and as plain Rust; `tests/scalar_programs.rs` those whose loops are scalar code.
+//! what they give as scripts, as graphs and as plain Rust; `tests/scalar_programs.rs` those whose loops are scalar code;
+//! `tests/open_types.rs` those whose types rustc finds from later uses, 300 or as many as `JIT_BODIES` says.
 
 use std::fmt::Write as _;
+
+#[path = "generate/open_types.rs"]
+mod open_types;
 
 /// A linear congruential generator.
 struct Dice(u64);
@@ -252,12 +256,19 @@ fn programs(scalar: bool, count: u64) {
         );
     }
     all.push_str("}\n");
-    let name = if scalar { "scalar_programs.rs" } else { "programs.rs" };
+    write(if scalar { "scalar_programs.rs" } else { "programs.rs" }, &all);
+}
+
+fn write(name: &str, text: &str) {
     let to = std::path::Path::new(&std::env::var("OUT_DIR").expect("cargo sets it")).join(name);
-    std::fs::write(to, all).expect("the folder can be written");
+    std::fs::write(to, text).expect("the folder can be written");
 }
 
 fn main() {
+    let bodies = std::env::var("JIT_BODIES").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    write("open_types.rs", &open_types::bodies(bodies));
+    println!("cargo::rerun-if-env-changed=JIT_BODIES");
+    println!("cargo::rerun-if-changed=generate");
     programs(false, 60);
     programs(true, 60);
     println!("cargo::rerun-if-changed=build.rs");

@@ -433,8 +433,8 @@ impl quote::ToTokens for Private {
     }
 }
 
-/// A body that could not be captured, although no message says why: rustc has reported it, or else this
-/// constant, which is evaluated only if there is no other error.
+/// A body that could not be captured, although no message says why: rustc has reported it, or else this constant. It stands behind
+/// a generic function, which is instantiated when code is generated: only if there is no other error.
 pub(crate) fn uncaptured(name: &Ident, texts: &Texts) -> TokenStream {
     let reason = texts.reason.as_deref().unwrap_or("types that do not fit");
     let message = format!(
@@ -446,7 +446,10 @@ pub(crate) fn uncaptured(name: &Ident, texts: &Texts) -> TokenStream {
         impl<T> Uncaptured<T> {
             const CHECK: () = ::core::panic!(#message);
         }
-        Uncaptured::<u8>::CHECK;
+        fn uncaptured<T>() {
+            Uncaptured::<T>::CHECK
+        }
+        uncaptured::<u8>();
     }
 }
 

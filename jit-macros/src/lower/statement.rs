@@ -79,7 +79,7 @@ impl Lowerer<'_> {
             other => other?,
         };
         let item = match declared {
-            Some(declared) => self.coerce(item, &declared)?,
+            Some(declared) => self.coerce(item, &declared).inspect_err(|_| self.declare_names(pattern))?,
             None => item,
         };
         self.bind(pattern, item)?;
