@@ -497,7 +497,7 @@ impl Typing {
             if types::is_made(node.op) {
                 node.attrs.dtype = Some(dtype);
             }
-            if node.op == Op::Cast {
+            if matches!(node.op, Op::Cast | Op::OneHot) {
                 node.attrs.dtype.get_or_insert(dtype);
             }
         }

@@ -134,8 +134,10 @@ impl Check<'_> {
             }
             Op::Einsum => missing(node.attrs.text.is_some(), "equation")?,
             Op::Host => missing(node.attrs.text.is_some(), "name")?,
-            // Of an open type parameter: linking uses another text.
-            Op::Zeros | Op::Ones | Op::Eye | Op::Uniform | Op::Normal if *result == Type::Hole => {
+            // Of an open type parameter, for which linking uses another text, or found from later uses.
+            Op::Zeros | Op::Ones | Op::Eye | Op::Uniform | Op::Normal | Op::Cast | Op::OneHot
+                if *result == Type::Hole =>
+            {
                 return Ok(());
             }
             Op::Cast | Op::Zeros | Op::Ones | Op::Eye | Op::OneHot | Op::Uniform | Op::Normal => {

@@ -1,6 +1,8 @@
 //! Compile-time messages: a table of codes, and a collector that reports all of them at once.
 
-use proc_macro2::{Span, TokenStream};
+use std::collections::BTreeSet;
+
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
 macro_rules! codes {
@@ -43,13 +45,46 @@ codes! {
     Loop "J031" "A loop that cannot be captured."
     Assignment "J033" "An assignment to something that scripts cannot assign to."
     Shape "J040" "An op that cannot fit the declared shapes, or a shape declared for something else."
-    Joined "J034" "Branches or trips that give values of different kinds."
+}
+
+/// Why a body could not be captured, for the case that rustc accepts it: reported once nothing else is wrong.
+#[derive(Clone)]
+pub(crate) struct Reason {
+    /// The code and what to write instead; without them it is a defect of the library.
+    known: Option<(Code, String)>,
+    what: String,
+    pub(crate) at: Option<Span>,
+}
+
+impl Reason {
+    /// Something that rustc ought to refuse.
+    pub(crate) fn unknown(what: impl Into<String>) -> Reason {
+        Reason { known: None, what: what.into(), at: None }
+    }
+
+    /// A message that is due where rustc knows more than scripts do.
+    pub(crate) fn known(at: Span, code: Code, what: impl Into<String>, help: impl Into<String>) -> Reason {
+        Reason { known: Some((code, help.into())), what: what.into(), at: Some(at) }
+    }
+
+    /// The message for a script.
+    pub(crate) fn message(&self, script: &Ident) -> String {
+        let what = &self.what;
+        match &self.known {
+            Some((code, help)) => format!("[{}] {what}\n\nhelp: {help}", code.text()),
+            None => format!(
+                "[J099] the script `{script}` could not be captured ({what}); run it without the attribute, and report it"
+            ),
+        }
+    }
 }
 
 /// The messages of one function.
 #[derive(Default)]
 pub(crate) struct Errors {
     first: Option<syn::Error>,
+    /// Functions that rustc would refuse for the same reason in other words: their bodies are left out.
+    pub(crate) hidden: BTreeSet<String>,
 }
 
 impl Errors {
@@ -90,6 +125,7 @@ impl Errors {
 
     /// Adds another collector's messages.
     pub(crate) fn append(&mut self, other: Errors) {
+        self.hidden.extend(other.hidden);
         if let Some(error) = other.first {
             self.push_error(error);
         }

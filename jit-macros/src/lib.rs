@@ -18,6 +18,7 @@ mod types;
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
+use syn::visit_mut::VisitMut;
 use syn::{Item, ItemFn};
 
 use diag::{Code, Errors};
@@ -91,6 +92,29 @@ pub fn pytree(item: TokenStream) -> TokenStream {
     errors.into_tokens().unwrap_or(made).into()
 }
 
+/// An item whose functions of these names have no bodies that rustc could refuse.
+fn without_bodies(item: &Tokens, hidden: &std::collections::BTreeSet<String>) -> Tokens {
+    struct Hide<'a>(&'a std::collections::BTreeSet<String>);
+    impl Hide<'_> {
+        fn hide(&self, name: &proc_macro2::Ident, body: &mut syn::Block) {
+            if self.0.contains(&name.to_string()) {
+                *body = syn::parse_quote!({ ::core::unimplemented!() });
+            }
+        }
+    }
+    impl VisitMut for Hide<'_> {
+        fn visit_item_fn_mut(&mut self, item: &mut ItemFn) {
+            self.hide(&item.sig.ident, &mut item.block);
+        }
+        fn visit_impl_item_fn_mut(&mut self, item: &mut syn::ImplItemFn) {
+            self.hide(&item.sig.ident, &mut item.block);
+        }
+    }
+    let Ok(mut shown) = syn::parse2::<Item>(item.clone()) else { return item.clone() };
+    Hide(hidden).visit_item_mut(&mut shown);
+    quote! { #shown }
+}
+
 /// Reads the item and reports all errors at once; with errors the original item is emitted, so that
 /// editors keep working and nothing is reported twice.
 fn expand(
@@ -115,8 +139,13 @@ fn expand(
             None
         }
     };
+    let hidden = std::mem::take(&mut errors.hidden);
     match (made, errors.into_tokens()) {
         (Some(tokens), None) => tokens,
-        (_, errors) => quote! { #errors #[allow(dead_code, unused)] #item },
+        (_, errors) if hidden.is_empty() => quote! { #errors #[allow(dead_code, unused)] #item },
+        (_, errors) => {
+            let shown = without_bodies(&item, &hidden);
+            quote! { #errors #[allow(dead_code, unused)] #shown }
+        }
     }
 }

@@ -117,10 +117,11 @@ pub(crate) fn element(arguments: &syn::PathArguments, generics: &Generics) -> Op
                 if let Some(stands_for) = generics.get(&name) {
                     return Some(*stands_for);
                 }
-                let dtype: DType = name.parse().ok()?;
+                // An alias, which rustc knows.
+                let Ok(dtype) = name.parse::<DType>() else { return Some(None) };
                 (dtype != DType::Usize).then_some(Some(dtype))
             }
-            _ => None,
+            _ => Some(None),
         },
         _ => None,
     }

@@ -101,12 +101,28 @@ impl Body {
         }
         match ty {
             Ty::I32 => self.dice.pick(&["s.i", "(s.k as i32)", "small(x)"]).into(),
-            Ty::I64 => {
-                self.dice.pick(&["s.k", "s.inner.k", "s.pair.0", "whole(x)", "s.ks[1]", "s.list[0].k", "s.pairs[1].0", "k"]).into()
-            }
-            Ty::Usize => self.dice.pick(&["s.n", "x.len()", "count(x)", "s.ks.len()", "x.dim(0)", "s.arr.len()"]).into(),
+            Ty::I64 => self
+                .dice
+                .pick(&[
+                    "s.k",
+                    "s.inner.k",
+                    "s.pair.0",
+                    "whole(x)",
+                    "s.ks[1]",
+                    "s.list[0].k",
+                    "s.pairs[1].0",
+                    "k",
+                ])
+                .into(),
+            Ty::Usize => self
+                .dice
+                .pick(&["s.n", "x.len()", "count(x)", "s.ks.len()", "x.dim(0)", "s.arr.len()"])
+                .into(),
             Ty::U8 => self.dice.pick(&["s.c", "byte(x)", "(s.n as u8)"]).into(),
-            Ty::F32 => self.dice.pick(&["s.f", "s.inner.w", "x[1]", "s.pair.1", "s.list[1].w", "both(x).1", "s.fs[0]"]).into(),
+            Ty::F32 => self
+                .dice
+                .pick(&["s.f", "s.inner.w", "x[1]", "s.pair.1", "s.list[1].w", "both(x).1", "s.fs[0]"])
+                .into(),
             Ty::F64 => self.dice.pick(&["s.g", "s.arr[0]", "(s.f as f64)", "precise(x)", "s.arr[2]"]).into(),
             other => unreachable!("{other:?} is no number"),
         }
@@ -151,14 +167,19 @@ impl Body {
                 (format!("({text})"), true)
             }
             7 => {
-                let (c, (a, known), (b, _)) = (self.condition(depth - 1), self.number(ty, depth - 1), self.number(ty, depth - 1));
+                let (c, (a, known), (b, _)) =
+                    (self.condition(depth - 1), self.number(ty, depth - 1), self.number(ty, depth - 1));
                 (format!("(if {c} {{ {a} }} else {{ {b} }})"), known)
             }
             8 => {
                 let from = NUMBERS[self.dice.roll(NUMBERS.len() as u64) as usize];
                 let (a, _) = self.number(from, depth - 1);
                 // A sum of the largest numbers must not overflow.
-                if ty.is_float() { (format!("({a} as {})", ty.name()), true) } else { (format!("(({a} as {}) % 100)", ty.name()), true) }
+                if ty.is_float() {
+                    (format!("({a} as {})", ty.name()), true)
+                } else {
+                    (format!("(({a} as {}) % 100)", ty.name()), true)
+                }
             }
             _ if ty == Ty::I64 => {
                 let (m, a, b) = (self.known(Ty::I64), self.number(ty, depth - 1).0, self.number(ty, 0).0);
@@ -171,7 +192,9 @@ impl Body {
     fn condition(&mut self, depth: usize) -> String {
         let ty = NUMBERS[self.dice.roll(NUMBERS.len() as u64) as usize];
         match self.dice.roll(if depth == 0 { 2 } else { 4 }) {
-            0 => format!("{} {} {}", self.known(ty), self.dice.pick(&["<", ">", "<=", ">="]), self.literal(ty)),
+            0 => {
+                format!("{} {} {}", self.known(ty), self.dice.pick(&["<", ">", "<=", ">="]), self.literal(ty))
+            }
             1 => {
                 let ((a, _), (b, _)) = (self.number(ty, 0), self.number(ty, 0));
                 format!("{a} {} {b}", self.dice.pick(&["<", ">"]))
@@ -221,13 +244,23 @@ impl Body {
             },
             Ty::Inner => match self.dice.roll(4) {
                 0 => ("s.inner.clone()".into(), true),
-                1 => (format!("Inner {{ k: {}, w: {} }}", self.number(Ty::I64, 1).0, self.number(Ty::F32, 1).0), true),
+                1 => (
+                    format!("Inner {{ k: {}, w: {} }}", self.number(Ty::I64, 1).0, self.number(Ty::F32, 1).0),
+                    true,
+                ),
                 2 => (format!("Inner {{ w: {}, ..s.inner.clone() }}", self.literal(Ty::F32)), true),
                 _ => (format!("moved(Inner {{ k: {}, w: 0.1 }})", self.literal(Ty::I64)), true),
             },
             Ty::Inners => match self.dice.roll(2) {
                 0 => ("s.list.clone()".into(), true),
-                _ => (format!("vec![Inner {{ k: {}, w: {} }}, s.inner.clone()]", self.literal(Ty::I64), self.number(Ty::F32, 0).0), true),
+                _ => (
+                    format!(
+                        "vec![Inner {{ k: {}, w: {} }}, s.inner.clone()]",
+                        self.literal(Ty::I64),
+                        self.number(Ty::F32, 0).0
+                    ),
+                    true,
+                ),
             },
             Ty::Array => match self.dice.roll(3) {
                 0 => ("s.arr".into(), true),
@@ -241,7 +274,10 @@ impl Body {
             },
             Ty::Pairs => match self.dice.roll(2) {
                 0 => ("s.pairs.clone()".into(), true),
-                _ => (format!("vec![({}, {}), s.pair]", self.literal(Ty::I64), self.number(Ty::F32, 0).0), true),
+                _ => (
+                    format!("vec![({}, {}), s.pair]", self.literal(Ty::I64), self.number(Ty::F32, 0).0),
+                    true,
+                ),
             },
             number => self.number(number, 2),
         }
@@ -260,8 +296,24 @@ impl Body {
 
     fn random_ty(&mut self) -> Ty {
         const ALL: &[Ty] = &[
-            Ty::I32, Ty::I64, Ty::I64, Ty::Usize, Ty::U8, Ty::F32, Ty::F32, Ty::F64, Ty::Bool, Ty::Tensor, Ty::Ints, Ty::ListI64,
-            Ty::ListF32, Ty::Inner, Ty::Inners, Ty::Array, Ty::Pair, Ty::Pairs,
+            Ty::I32,
+            Ty::I64,
+            Ty::I64,
+            Ty::Usize,
+            Ty::U8,
+            Ty::F32,
+            Ty::F32,
+            Ty::F64,
+            Ty::Bool,
+            Ty::Tensor,
+            Ty::Ints,
+            Ty::ListI64,
+            Ty::ListF32,
+            Ty::Inner,
+            Ty::Inners,
+            Ty::Array,
+            Ty::Pair,
+            Ty::Pairs,
         ];
         ALL[self.dice.roll(ALL.len() as u64) as usize]
     }
@@ -319,7 +371,17 @@ impl Body {
 
     /// An element, a field or a part of a variable.
     fn write(&mut self) {
-        let kinds = [Ty::ListI64, Ty::ListF32, Ty::Inner, Ty::Inners, Ty::Array, Ty::Pair, Ty::Pairs, Ty::Tensor, Ty::Ints];
+        let kinds = [
+            Ty::ListI64,
+            Ty::ListF32,
+            Ty::Inner,
+            Ty::Inners,
+            Ty::Array,
+            Ty::Pair,
+            Ty::Pairs,
+            Ty::Tensor,
+            Ty::Ints,
+        ];
         let ty = kinds[self.dice.roll(kinds.len() as u64) as usize];
         let Some((name, known)) = self.var(ty, true) else { return self.declare(ty) };
         let (int, float) = (self.number(Ty::I64, 1).0, self.number(Ty::F32, 1).0);
@@ -373,11 +435,23 @@ impl Body {
         let var = |name: &str, ty| Var { name: name.into(), ty, known: true, mutable: false };
         let (head, vars) = match self.dice.roll(6) {
             0 => (format!("for &{a} in &s.ks {{"), vec![var(&a, Ty::I64)]),
-            1 => (format!("for ({a}, &{b}) in s.fs.iter().enumerate() {{"), vec![var(&a, Ty::Usize), var(&b, Ty::F32)]),
+            1 => (
+                format!("for ({a}, &{b}) in s.fs.iter().enumerate() {{"),
+                vec![var(&a, Ty::Usize), var(&b, Ty::F32)],
+            ),
             2 => (format!("for &({a}, {b}) in &s.pairs {{"), vec![var(&a, Ty::I64), var(&b, Ty::F32)]),
             3 => (format!("for {a} in s.arr {{"), vec![var(&a, Ty::F64)]),
-            4 => (format!("for (&{a}, {b}) in s.ks.iter().zip(s.arr) {{"), vec![var(&a, Ty::I64), var(&b, Ty::F64)]),
-            _ => (format!("for {a} in s.list.iter().skip(1) {{\n{}let {b} = {a}.w;", "    ".repeat(self.depth + 1)), vec![var(&b, Ty::F32)]),
+            4 => (
+                format!("for (&{a}, {b}) in s.ks.iter().zip(s.arr) {{"),
+                vec![var(&a, Ty::I64), var(&b, Ty::F64)],
+            ),
+            _ => (
+                format!(
+                    "for {a} in s.list.iter().skip(1) {{\n{}let {b} = {a}.w;",
+                    "    ".repeat(self.depth + 1)
+                ),
+                vec![var(&b, Ty::F32)],
+            ),
         };
         self.vars.extend(vars);
         self.nested(&head);

@@ -42,7 +42,7 @@ fn int_and_float(n: i64, x: f32) -> f32 { n * x } //~ E0277
 #[script]
 fn float_and_int_literal(x: f32) -> f32 { x + 1 } //~ E0277
 #[script]
-fn integers_differ(n: i64, k: usize) -> i64 { n + k } //~ E0308
+fn integers_differ(n: i64, k: usize) -> i64 { let m: i64 = k; n + m } //~ E0308
 #[script]
 fn bool_as_number(x: &Tensor) -> f32 { (x.sum() > 1.0) + 1.0 } //~ E0369
 #[script]
@@ -68,7 +68,7 @@ fn method_arguments(x: &Tensor) -> Tensor { x.slice_axis(0, 1) } //~ E0061
 #[script]
 fn axis_is_a_float(x: &Tensor) -> Tensor { x.softmax(1.0) } //~ E0277
 #[script]
-fn indices_are_floats(x: &Tensor) -> Tensor { x.take(0, &Tensor::from([0.0, 1.0])) } //~ E0271
+fn indices_are_floats(x: &Tensor) -> Tensor { x.take(0, &Tensor::from([0.0, 1.0])) } //~ E0308
 #[script]
 fn size_is_a_float(x: &Tensor) -> Tensor { Tensor::zeros([3.0]) } //~ E0277
 #[script]
@@ -98,13 +98,13 @@ fn no_such_field_in_literal(x: &Tensor) -> Layer { Layer { w: x.clone(), b: None
 #[script]
 fn float_field(x: &Tensor) -> Layer { Layer { w: x.clone(), b: None, k: 1.0 } } //~ E0308
 #[script]
-fn loop_bound_is_a_float(x: &Tensor) -> f32 { let mut t = 0.0; for i in 0..2.0 { t += 1.0; } t } //~ E0277
+fn loop_bound_is_a_float(x: &Tensor) -> f32 { let mut t = 0.0; for i in 0..2.0 { t += 1.0; } t } //~ E0308
 #[script]
 fn range_of_different(n: i64, k: usize) -> i64 { let mut t = 0; for i in n..k { t += 1; } t } //~ E0308
 #[script]
 fn compared_with_another_type(x: &Tensor, n: i64) -> bool { n > 1.0 } //~ E0308
 #[script]
-fn compared_tensor_with_int(x: &Tensor) -> bool { x.sum() > 1 } //~ E0308
+fn compared_tensor_with_int(x: &Tensor) -> bool { x.sum() > 1 } //~ E0277
 #[script]
 fn not_of_a_float(x: f32) -> f32 { !x } //~ E0600
 #[script]
@@ -115,8 +115,6 @@ fn cast_of_a_tensor(x: &Tensor) -> f32 { x as f32 } //~ E0606
 fn matched_another_type(n: i64) -> i64 { match n { 0 => 1, true => 2, _ => 3 } } //~ E0308
 #[script]
 fn arms_differ(n: i64) -> i64 { match n { 0 => 1, _ => 2.0 } } //~ E0308
-#[script]
-fn question_mark(x: &Tensor) -> Tensor { helper(x, 1.0)? } //~ E0277
 #[script]
 fn wrong_error(x: &Tensor) -> Result<Tensor> { x.clone() } //~ E0308
 #[script]
@@ -140,9 +138,19 @@ fn len_as_float(x: &Tensor) -> Tensor { x / x.len() } //~ E0277
 #[script]
 fn undefined_name(x: &Tensor) -> Tensor { x * scale } //~ J015
 #[script]
-fn misspelt_method(x: &Tensor) -> Tensor { x.tanhh() } //~ J020
+fn misspelt_method(x: &Tensor) -> Tensor { x.tanhh() } //~ E0599
 #[script]
-fn misspelt_function(x: &Tensor) -> Tensor { Tensor::zeroes([3]) } //~ J020
+fn misspelt_method_of_a_number(x: f32) -> f32 { x.sqrrt() } //~ E0599
+#[script]
+fn misspelt_method_of_a_field(l: &Layer) -> Tensor { l.w.tanhh() } //~ E0599
+#[script]
+fn misspelt_method_of_a_part(l: &Layer, n: i64) -> Tensor { let m = l.clone(); if n > 1 { m.fordward(&l.w) } else { l.w.clone() } } //~ E0599
+#[script]
+fn misspelt_function(x: &Tensor) -> Tensor { Tensor::zeroes([3]) } //~ E0599
+#[script]
+fn method_of_std(n: i64) -> i64 { n.abs_diff(3) as i64 } //~ J020
+#[script]
+fn method_of_a_list(xs: Vec<f32>) -> f32 { xs.first().copied().unwrap_or(0.0) } //~ J020
 #[script]
 fn method_of_another_library(x: &Tensor) -> Tensor { x.log() } //~ J020
 #[script]

@@ -8,6 +8,7 @@ use jit_tests::models::v;
 
 type Ints = Tensor<i64>;
 type Count = i64;
+type E = f64;
 
 #[derive(Clone, Debug, PartialEq, Pytree)]
 struct Inner {
@@ -283,6 +284,19 @@ conform! {
         by = by * 2.0;
         traced_scale(x, by) + traced_scale(x, 0.3)
     } with [(&v(&[1.0, 0.7]),)]
+    fn aliases(x: &Tensor, n: i64) -> (Tensor<E>, Tensor<f64>, f64, Tensor<f64>) {
+        let z = Tensor::<E>::ones([2]);
+        let k = n as E;
+        (z * 0.1, x.cast::<E>() * 0.1, k * 0.1, x.cast())
+    } with [(&v(&[1.0, 2.0]), 3)]
+    fn alias_parameter(x: &Tensor<E>, k: E) -> Tensor<E> { x * 0.1 + k }
+        with [(&Tensor::from([1.0_f64, 2.0]), 3.0)]
+    fn converted_later(x: &Tensor, m: &Tensor<f64>) -> (Tensor<f64>, f64) {
+        let y = x.cast();
+        let hot = Tensor::from([0, 1]).one_hot(2);
+        let z = m * y;
+        (hot.matmul(&z), z[0] * 0.1)
+    } with [(&v(&[1.0, 2.0]), &Tensor::from([0.1_f64, 0.2]))]
     fn zipped(s: &S, x: &Tensor, y: &Tensor) -> (f64, f32, i64) {
         let mut t = 0.0;
         for (a, k) in s.arr.iter().zip(&s.ks) { t = t * 2.0 + a * (*k as f64); }
@@ -352,6 +366,50 @@ impl Net {
 fn pair(p: Layer, q: Layer, x: &Tensor) -> Tensor {
     let (a, b) = (p, q);
     a.forward(&b.forward(x))
+}
+
+#[script]
+fn found(net: &Net, x: &Tensor, n: usize) -> (Tensor, Tensor, Tensor) {
+    let mut all = vec![];
+    let mut best = None;
+    for layer in &net.layers {
+        all.push(layer.clone());
+        if layer.w.sum() > 1.0 {
+            best = Some(layer.clone());
+        }
+    }
+    let last = loop {
+        if n < all.len() {
+            break all[n].clone();
+        }
+        break net.two[0].clone();
+    };
+    let chosen = if n > 0 { net.two[1].clone() } else { last.clone() };
+    let y = match best {
+        Some(b) => b.forward(x),
+        None => x.clone(),
+    };
+    let kept = {
+        let inner = net.two[0].clone();
+        inner
+    };
+    let one;
+    let two;
+    (one, two) = (kept.clone(), [last.clone(), kept.clone()]);
+    let y = one.forward(&two[1].forward(&y));
+    let Net { layers, .. } = net;
+    (all[0].forward(&last.forward(x)), chosen.forward(&y), layers[0].forward(x))
+}
+
+#[test]
+fn methods_of_what_is_found_on_the_way() {
+    let layer = |k: f32| Layer { w: Tensor::from([[k, 1.0], [0.5, -k]]) };
+    let x = Tensor::from([[1.0, 2.0]]);
+    let net = Net { layers: vec![layer(1.0), layer(2.0)], two: [layer(0.5), layer(3.0)] };
+    for n in 0..3 {
+        let expected = jit_runtime::eager(|| found(&net, &x, n));
+        assert_eq!(found(&net, &x, n), expected);
+    }
 }
 
 #[test]

@@ -73,6 +73,11 @@ fn types() {
 }
 
 #[test]
+fn calls() {
+    check("calls.rs");
+}
+
+#[test]
 fn moves() {
     check("moves.rs");
 }

@@ -1,10 +1,10 @@
 use jit_runtime::prelude::*;
 
 #[script]
-fn zipped(n: usize) -> usize {
+fn mapped(n: usize) -> usize {
     let mut s = 0;
-    for (a, b) in (0..n).zip(1..n) {
-        s += a * b;
+    for a in (0..n).map(|i| i * i) {
+        s += a;
     }
     s
 }

@@ -7,6 +7,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::visit_mut::VisitMut;
 use syn::{FnArg, ItemFn, Type};
 
+use crate::diag::Reason;
 use crate::lower::Link;
 use crate::methods::without_self;
 use crate::options::{Options, Shape, Size};
@@ -37,7 +38,7 @@ pub(crate) struct Texts {
     pub(crate) copied: BTreeSet<String>,
     /// A body could not be captured, and no message says why.
     pub(crate) failed: bool,
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: Option<Reason>,
 }
 
 impl Texts {
@@ -436,15 +437,12 @@ impl quote::ToTokens for Private {
 /// A body that could not be captured, although no message says why: rustc has reported it, or else this constant. It stands behind
 /// a generic function, which is instantiated when code is generated: only if there is no other error.
 pub(crate) fn uncaptured(name: &Ident, texts: &Texts) -> TokenStream {
-    let reason = texts.reason.as_deref().unwrap_or("types that do not fit");
-    let message = format!(
-        "[J099] the script `{}` could not be captured ({reason}); run it without the attribute, and report it",
-        name
-    );
-    quote! {
+    let reason = texts.reason.clone().unwrap_or_else(|| Reason::unknown("types that do not fit"));
+    let message = reason.message(name);
+    quote_spanned! { reason.at.unwrap_or_else(Span::call_site) =>
         struct Uncaptured<T>(::core::marker::PhantomData<T>);
         impl<T> Uncaptured<T> {
-            const CHECK: () = ::core::panic!(#message);
+            const CHECK: () = ::jit_runtime::__private::refuse(#message);
         }
         fn uncaptured<T>() {
             Uncaptured::<T>::CHECK

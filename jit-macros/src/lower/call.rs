@@ -11,8 +11,9 @@ use syn::Expr;
 use syn::spanned::Spanned;
 
 use super::literal::scalar_literal;
+use super::unknown::Receiver;
 use super::{Item, Link, Lowered, Lowerer, Stop};
-use crate::diag::{Code, similar};
+use crate::diag::{Code, Reason};
 use crate::types::{Declared, FOREIGN, element};
 
 /// Ops at a place in the source.
@@ -50,17 +51,17 @@ impl Lowerer<'_> {
                 return Ok(Item::Value(self.known(Scalar::Usize(parts.len()))));
             }
             Item::Array(parts) => self.list_of(parts)?,
-            Item::Tuple(_) => return self.unknown_method(e, &[]),
+            Item::Tuple(_) => return self.unknown_method(e, Receiver::Other),
         };
         match self.ty(x) {
             Ty::Tensor(_) => self.tensor_method(e, &name, x),
             Ty::Scalar(_) => self.scalar_method(e, &name, x),
             Ty::List(_) => match self.list_method(e, x)? {
                 Some(item) => Ok(item),
-                None => self.unknown_method(e, &["len", "push", "is_empty", "clear"].map(String::from)),
+                None => self.unknown_method(e, Receiver::List),
             },
             Ty::Hole => self.open_method(e, &name, x),
-            Ty::Opaque => self.unknown_method(e, &[]),
+            Ty::Opaque => self.unknown_method(e, Receiver::Other),
         }
     }
 
@@ -101,39 +102,25 @@ impl Lowerer<'_> {
                 let none = self.branch(|_| Ok(other));
                 self.join(flag, some, none, at)
             }
-            _ => self.error(
-                &e.method,
-                Code::Method,
-                format!("of an `Option` a script does not know `{}`", e.method),
-                "write `if let Some(x) = option { .. } else { .. }`",
-            ),
+            _ => self.unknown_method(e, Receiver::Option),
         }
-    }
-
-    fn unknown_method(&mut self, e: &syn::ExprMethodCall, known: &[String]) -> Lowered {
-        let name = e.method.to_string();
-        let help = match (name.as_str(), similar(&name, known.iter().map(String::as_str))) {
-            ("unwrap" | "expect", _) => {
-                "write `?` after the call, or `if let Some(x) = option { .. }`".into()
-            }
-            ("iter" | "into_iter" | "map" | "filter" | "for_each" | "fold" | "collect", _) => {
-                "write a `for` loop".into()
-            }
-            ("pop" | "insert" | "remove" | "extend" | "truncate" | "last" | "first", _) => {
-                "build the list by `push`, and read it by index: `xs[xs.len() - 1]`".into()
-            }
-            ("to_string" | "into" | "try_into", _) => {
-                "convert scalars by `as`, tensors by `.cast::<f32>()`".into()
-            }
-            (_, Some(other)) => format!("did you mean `{other}`?"),
-            _ => "compute it outside and pass it as an argument, or trace the function".into(),
-        };
-        self.error(&e.method, Code::Method, format!("scripts do not know the method `{name}`"), help)
     }
 
     /// What rustc reports: the reason is shown only if it does not.
     pub(super) fn left_to_rustc<T>(&mut self, reason: impl Into<String>) -> Lowered<T> {
-        self.reason.get_or_insert(reason.into());
+        self.reason.get_or_insert(Reason::unknown(reason));
+        Err(Stop::Error)
+    }
+
+    /// A message for the case that rustc finds nothing wrong.
+    pub(super) fn after_rustc<T>(
+        &mut self,
+        at: Span,
+        code: Code,
+        what: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Lowered<T> {
+        self.reason.get_or_insert(Reason::known(at, code, what, help));
         Err(Stop::Error)
     }
 
@@ -153,7 +140,7 @@ impl Lowerer<'_> {
         let function = host::FUNCTIONS.iter().find(|(known, _)| *known == name);
         let Some((op, arity)) = methods::find_scalar(name).or(function.map(|(_, arity)| (Op::Host, *arity)))
         else {
-            return self.unknown_method(e, &methods::scalar_names());
+            return self.unknown_method(e, Receiver::Scalar);
         };
         self.count(name, arity, e.args.len())?;
         let mut operands = vec![x];
@@ -223,12 +210,20 @@ impl Lowerer<'_> {
             "shape" if e.args.is_empty() => {
                 return self.op(Op::Sizes, vec![x], Attrs::default(), Some(e.method.span())).map(Item::Value);
             }
-            "rows" | "iter" | "to_vec" | "as_slice" => {
+            "rows" => {
                 return self.error(
                     &e.method,
                     Code::Method,
-                    format!("`{name}` gives the host elements, which a script does not have"),
-                    "write `for row in x.rows() { .. }`, or read elements: `x[i]`",
+                    "`rows` stands in a script only in `for`",
+                    "write `for row in x.rows() { .. }`, or take one row: `x.index_axis(0, i)`",
+                );
+            }
+            "to_vec" | "as_slice" => {
+                return self.error(
+                    &e.method,
+                    Code::Method,
+                    format!("`{name}` copies the elements out of the tensor, which a script does not"),
+                    "work on the tensor, write `for row in x.rows() { .. }`, or read elements: `x[i]`",
                 );
             }
             _ => {}
@@ -244,23 +239,19 @@ impl Lowerer<'_> {
             let args: Vec<&Expr> = e.args.iter().collect();
             return self.composite(composite, kinds, vec![x], &args, e.method.span());
         }
-        let Some(method) = methods::find(name) else { return self.unknown_method(e, &methods::names()) };
+        let Some(method) = methods::find(name) else { return self.unknown_method(e, Receiver::Tensor) };
         self.count(name, method.args.len(), e.args.len())?;
         let mut attrs = Attrs { keep: method.keep, ..Attrs::default() };
         if method.generic {
-            let given = self.turbofish(e);
-            attrs.dtype = given.flatten();
-            if given.is_none() {
-                return self.error(
-                    &e.method,
-                    Code::OpenType,
-                    format!("the element type that `{name}` gives is not known to the script"),
-                    format!("write it: `.{name}::<f32>(..)`"),
-                );
-            }
+            // Where it is not written, rustc finds the element type from the uses, and so does linking.
+            attrs.dtype = self.turbofish(e).flatten();
         }
+        let open = attrs.dtype.is_none();
         let args: Vec<&Expr> = e.args.iter().collect();
         let value = self.with_arguments(&method, vec![x], &args, attrs, e.method.span())?;
+        if let (true, Item::Value(v), Some(given)) = (method.generic && open, &value, &e.turbofish) {
+            self.typed_element(*v, given);
+        }
         if method.op.writes() {
             self.assign_to(&e.receiver, value)?;
             return Ok(Item::unit());

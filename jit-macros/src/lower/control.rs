@@ -87,7 +87,11 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn loop_expr(&mut self, e: &syn::ExprLoop) -> Lowered {
-        self.repeat(Trips::Forever, &e.body, &e.label, e.loop_token.span())
+        let item = self.repeat(Trips::Forever, &e.body, &e.label, e.loop_token.span());
+        if let Some(place) = self.broken_place.take() {
+            self.value_places.insert(std::ptr::from_ref(&e.body).addr(), place);
+        }
+        item
     }
 
     pub(super) fn for_expr(&mut self, e: &syn::ExprForLoop) -> Lowered {
@@ -134,6 +138,7 @@ impl Lowerer<'_> {
             outcome
         });
         self.loops.pop();
+        self.broken_place = self.places.remove(&value);
         let mut body_env = std::mem::replace(&mut self.env, outer_env.clone());
         body_env.truncate(outer_env.len());
         self.maybe = outer_maybe;
@@ -141,7 +146,7 @@ impl Lowerer<'_> {
             return Err(Stop::Error);
         }
         body_env[continued] = None;
-        let carried = self.carried(&outer_env, &args, &body_env, body_region, at)?;
+        let carried = self.carried(&outer_env, &args, &body_env, body_region)?;
         self.close_loop(&trips, body_region, carried, [broken, value], at)
     }
 
@@ -181,7 +186,6 @@ impl Lowerer<'_> {
         args: &[Option<Item>],
         after: &[Option<Item>],
         body: RegionId,
-        at: Span,
     ) -> Lowered<Vec<Carried>> {
         let mut carried = Vec::new();
         let mut unchanged: Vec<(ValueId, ValueId)> = Vec::new();
@@ -197,13 +201,7 @@ impl Lowerer<'_> {
                 }
             };
             let Some(next) = self.in_region(body, |l| l.shaped(next.clone(), &init)) else {
-                self.errors.push_span(
-                    at,
-                    Code::Joined,
-                    "a variable changes its kind in this loop",
-                    "keep the same kind of value in it, arrays of the same length",
-                );
-                return Err(Stop::Error);
+                return self.left_to_rustc("a variable changes its kind in a loop");
             };
             let leaves = |item: &Item| {
                 let mut out = Vec::new();
@@ -378,6 +376,9 @@ impl Lowerer<'_> {
             let item = self.expr(value)?;
             let slot = self.loops[i].value;
             self.env[slot] = Some(item);
+            if let Some(place) = self.place_of(value) {
+                self.places.entry(slot).or_insert(place);
+            }
         }
         let flag = self.loops[i].broken;
         self.leave(flag)

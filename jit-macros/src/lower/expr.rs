@@ -374,6 +374,8 @@ impl Lowerer<'_> {
     fn assign(&mut self, e: &syn::ExprAssign) -> Lowered {
         let item = self.expr(&e.right)?;
         self.assign_to(&e.left, item)?;
+        let place = self.place_of(&e.right);
+        self.learn_place(&e.left, place);
         Ok(Item::unit())
     }
 
@@ -461,6 +463,14 @@ impl Lowerer<'_> {
         match Declared::read(&e.ty, &self.signature.generics) {
             Some(Declared::Scalar(d)) => {
                 self.op(Op::Cast, vec![x], Attrs::dtype(d), Some(e.span())).map(Item::Value)
+            }
+            Some(Declared::Open) if self.signature.generics.is_empty() => {
+                // An alias, which rustc knows.
+                let value = self.op(Op::Cast, vec![x], Attrs::default(), Some(e.span()))?;
+                let ty = &e.ty;
+                let place = quote::quote! { { let jit_value: #ty = ::core::unreachable!(); jit_value } };
+                self.typed_as(value, place);
+                Ok(Item::Value(value))
             }
             _ => self.error(
                 &e.ty,

@@ -7,7 +7,7 @@ use syn::Stmt;
 use syn::spanned::Spanned;
 
 use super::{Item, Lowered, Lowerer, Stop, VarId, location};
-use crate::diag::Code;
+use crate::diag::Reason;
 use crate::types::Declared;
 use jit_ir::unify::{Clash, Ty};
 
@@ -48,7 +48,7 @@ impl Lowerer<'_> {
                 continue;
             }
             let before = joined.leaves.len();
-            let item = self.join_items(&mut joined, then.env[var].clone(), other.env[var].clone(), at)?;
+            let item = self.join_items(&mut joined, then.env[var].clone(), other.env[var].clone())?;
             for leaf in &mut joined.leaves[before..] {
                 leaf.name = self.names.get(&var).cloned();
             }
@@ -60,9 +60,9 @@ impl Lowerer<'_> {
             }
         }
         let value = match (then.outcome, other.outcome) {
-            (Ok(a), Ok(b)) => self.join_items(&mut joined, Some(a), Some(b), at)?,
-            (Ok(a), Err(_)) => self.join_items(&mut joined, Some(a), None, at)?,
-            (Err(_), Ok(b)) => self.join_items(&mut joined, None, Some(b), at)?,
+            (Ok(a), Ok(b)) => self.join_items(&mut joined, Some(a), Some(b))?,
+            (Ok(a), Err(_)) => self.join_items(&mut joined, Some(a), None)?,
+            (Err(_), Ok(b)) => self.join_items(&mut joined, None, Some(b))?,
             (Err(_), Err(_)) => None,
         };
         let types = vec![Type::Hole; joined.leaves.len()];
@@ -90,13 +90,7 @@ impl Lowerer<'_> {
         value.map(|v| place_results(&v, &results)).ok_or(Stop::Diverged)
     }
 
-    fn join_items(
-        &mut self,
-        joined: &mut Joined,
-        a: Option<Item>,
-        b: Option<Item>,
-        at: Span,
-    ) -> Lowered<Option<Item>> {
+    fn join_items(&mut self, joined: &mut Joined, a: Option<Item>, b: Option<Item>) -> Lowered<Option<Item>> {
         let (a, b) = match (a, b) {
             (None, None) => return Ok(None),
             (Some(a), None) => {
@@ -118,13 +112,7 @@ impl Lowerer<'_> {
             None => b,
         };
         let Some(a) = self.in_region(left, |l| l.shaped(a, &b)).filter(|a| a.same_structure(&b)) else {
-            self.errors.push_span(
-                at,
-                Code::Joined,
-                "the branches give values of different kinds",
-                "give the same kind of value in both, arrays of the same length",
-            );
-            return Err(Stop::Error);
+            return self.left_to_rustc("the branches give values of different kinds");
         };
         let (mut x, mut y) = (Vec::new(), Vec::new());
         a.leaves(&mut x);
@@ -190,7 +178,7 @@ impl Lowerer<'_> {
     /// The type of a value that is one of two; what does not fit is left to rustc.
     pub(super) fn join_types(&mut self, a: Ty, b: Ty) -> Lowered<Ty> {
         self.typing.vars.join(a, b).map_err(|Clash(what)| {
-            self.reason.get_or_insert(what);
+            self.reason.get_or_insert(Reason::unknown(what));
             Stop::Error
         })
     }

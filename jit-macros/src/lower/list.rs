@@ -79,6 +79,9 @@ impl Lowerer<'_> {
                 let value = self.packed(value);
                 let pushed = self.op(Op::Push, vec![list, value], Attrs::default(), Some(at))?;
                 self.assign_to(&e.receiver, Item::Value(pushed))?;
+                let place =
+                    self.place_of(&e.args[0]).map(|item| quote::quote! { ::std::vec![(#item).clone()] });
+                self.learn_place(&e.receiver, place);
                 Item::unit()
             }
             ("clear", 0) => {

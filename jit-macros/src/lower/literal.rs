@@ -153,6 +153,7 @@ impl Lowerer<'_> {
     pub(super) fn axis(&mut self, expr: &Expr) -> Lowered<i64> {
         match scalar_literal(expr) {
             Some((value, _)) if value.dtype().is_int() => Ok(value.as_i64()),
+            Some(_) => self.left_to_rustc("an axis is an integer"),
             _ => {
                 let value = self.expr(expr)?;
                 let known = if let Item::Value(v) = value { self.constant_int(v) } else { None };

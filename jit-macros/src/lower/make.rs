@@ -38,21 +38,33 @@ impl Lowerer<'_> {
         ty: &syn::PathSegment,
         name: &syn::Ident,
     ) -> Lowered {
-        let at = e.span();
         let dtype = match &ty.arguments {
             syn::PathArguments::None => None,
-            given => match element(given, &self.signature.generics) {
-                Some(d) => d,
-                None => {
-                    return self.error(
-                        ty,
-                        Code::OpenType,
-                        "this is not an element type",
-                        "use f32 f64 i32 i64 u8 bool",
-                    );
-                }
-            },
+            // What is no element type is left to rustc.
+            given => element(given, &self.signature.generics).ok_or(Stop::Error)?,
         };
+        let made = self.made(e, dtype, name)?;
+        if let (None, Item::Value(v), syn::PathArguments::AngleBracketed(given)) =
+            (dtype, &made, &ty.arguments)
+        {
+            self.typed_element(*v, given);
+        }
+        Ok(made)
+    }
+
+    /// A tensor whose element type has a name that rustc knows.
+    pub(super) fn typed_element(&mut self, value: ValueId, element: &syn::AngleBracketedGenericArguments) {
+        if self.signature.generics.is_empty() {
+            let args = &element.args;
+            self.typed_as(
+                value,
+                quote::quote! { { let jit_value: ::jit_runtime::Tensor<#args> = ::core::unreachable!(); jit_value } },
+            );
+        }
+    }
+
+    fn made(&mut self, e: &syn::ExprCall, dtype: Option<DType>, name: &syn::Ident) -> Lowered {
+        let at = e.span();
         let text = name.to_string();
         if text == "from" {
             return self.tensor_from(e, dtype);
@@ -69,15 +81,7 @@ impl Lowerer<'_> {
             return self.composite(composite, kinds, vec![], &args, at);
         }
         let Some((op, kinds)) = methods::find_constructor(&text) else {
-            if text != "from_vec" {
-                return self.left_to_rustc(format!("`Tensor::{text}` is not known"));
-            }
-            return self.error(
-                name,
-                Code::Method,
-                format!("scripts do not know `Tensor::{text}`"),
-                "make the tensor outside and pass it as an argument",
-            );
+            return self.unknown_function(name, matches!(text.as_str(), "from_vec" | "try_from" | "default"));
         };
         self.count(&text, kinds.len(), e.args.len())?;
         let args: Vec<&Expr> = e.args.iter().collect();

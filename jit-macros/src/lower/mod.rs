@@ -13,6 +13,7 @@ mod place;
 mod range;
 mod shape;
 mod statement;
+mod unknown;
 
 pub(crate) use place::handle_method;
 
@@ -24,7 +25,7 @@ use jit_ir::{Const, DType, Dim, Graph, Location, NodeId, Op, RegionId, Scalar, T
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 
-use crate::diag::{Code, Errors};
+use crate::diag::{Code, Errors, Reason};
 use crate::signature::Signature;
 use crate::types::Declared;
 
@@ -130,6 +131,10 @@ pub(crate) struct Lowerer<'a> {
     names: HashMap<VarId, std::sync::Arc<str>>,
     /// Expressions that have the types of variables, in terms of the parameters.
     places: HashMap<VarId, TokenStream>,
+    /// The same for the value of the loop that was walked last: of a `break value`.
+    broken_place: Option<TokenStream>,
+    /// The same for the values of blocks and loops, by where they stand.
+    value_places: HashMap<usize, TokenStream>,
     scopes: Vec<HashMap<String, VarId>>,
     loops: Vec<LoopScope>,
     /// Flags that may be set where the walk stands: code after must ask them.
@@ -140,7 +145,7 @@ pub(crate) struct Lowerer<'a> {
     /// Names that linking resolves.
     pub(crate) links: Vec<(String, Link)>,
     /// Why the walk stopped where no message says it.
-    reason: Option<String>,
+    reason: Option<Reason>,
     /// Where nodes come from, for messages about them.
     spans: HashMap<NodeId, Span>,
     /// Sizes of parameters.
@@ -158,7 +163,7 @@ pub(crate) struct Captured {
 /// Why there is no graph: messages, or a misfit that rustc reports.
 pub(crate) struct Refused {
     pub(crate) errors: Errors,
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: Option<Reason>,
 }
 
 /// Lowers a function's body; the errors say why not.
@@ -172,6 +177,8 @@ pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured
         env: vec![None, None],
         names: HashMap::new(),
         places: HashMap::new(),
+        broken_place: None,
+        value_places: HashMap::new(),
         scopes: vec![HashMap::new()],
         loops: Vec::new(),
         maybe: Vec::new(),
@@ -337,7 +344,7 @@ impl Lowerer<'_> {
         match self.typing.vars.result(op, &types, &attrs) {
             Ok(ty) => Ok(self.node(op, operands, attrs, ty, at)),
             Err(Clash(what)) => {
-                self.reason.get_or_insert(format!("{}: {what}", op.name()));
+                self.reason.get_or_insert(Reason::unknown(format!("{}: {what}", op.name())));
                 Err(Stop::Error)
             }
         }
@@ -382,6 +389,7 @@ impl Lowerer<'_> {
         }
         self.env.push(item);
         let id = self.env.len() - 1;
+        self.places.remove(&id);
         self.names.insert(id, name.into());
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name.to_string(), id);
@@ -392,8 +400,10 @@ impl Lowerer<'_> {
     /// A variable without a name.
     fn hidden(&mut self) -> VarId {
         self.env.push(None);
-        self.names.remove(&(self.env.len() - 1));
-        self.env.len() - 1
+        let id = self.env.len() - 1;
+        self.places.remove(&id);
+        self.names.remove(&id);
+        id
     }
 
     fn find(&self, name: &str) -> Option<VarId> {
@@ -427,7 +437,8 @@ impl Lowerer<'_> {
         let settled = self.typing.settle(&mut self.graph, closed) || !closed;
         self.settle_open();
         if !settled {
-            self.reason.get_or_insert("the element type of a tensor made here is not known".into());
+            let what = "the element type of a tensor made here is not known";
+            self.reason.get_or_insert(Reason::unknown(what));
         }
         if failed || !settled || self.errors.any() {
             return Err(Refused { errors: self.errors, reason: self.reason });
@@ -447,7 +458,7 @@ impl Lowerer<'_> {
         jit_ir::passes::dce(&mut self.graph);
         // What rustc cannot report either is reported after it, see `emit::uncaptured`.
         if let Err(message) = jit_ir::verify::verify(&self.graph) {
-            return Err(Refused { errors: self.errors, reason: Some(message) });
+            return Err(Refused { errors: self.errors, reason: Some(Reason::unknown(message)) });
         }
         if self.signature.fast {
             self.graph.allow_fast();
@@ -466,10 +477,13 @@ impl Lowerer<'_> {
         let linked = |op| {
             matches!(op, Op::Field | Op::Call | Op::Method | Op::Named | Op::Record | Op::None | Op::Index)
         };
-        let nodes = self.graph.nodes.ids().map(|id| &self.graph.nodes[id]);
+        let nodes = || self.graph.nodes.ids().map(|id| &self.graph.nodes[id]);
+        let asks_rustc =
+            |n: &jit_ir::Node| n.op == Op::Alike && n.attrs.text.is_some() && self.has_open(n.operands[0]);
         !self.is_generic()
+            && !nodes().any(asks_rustc)
             && !self.graph.params().iter().any(|v| open(self.ty(*v)))
-            && !nodes.filter(|n| linked(n.op)).flat_map(|n| &n.results).any(|v| open(self.ty(*v)))
+            && !nodes().filter(|n| linked(n.op)).flat_map(|n| &n.results).any(|v| open(self.ty(*v)))
     }
 
     /// Turns what waited for types into ops where they are known by now.

@@ -100,11 +100,18 @@ impl Lowerer<'_> {
                 if asks_for_option(&arm.pat) { &arm.pat } else { &e.arms[e.arms.len() - 1].pat },
             );
         }
-        self.arms(&item, &e.arms, e.match_token.span())
+        let place = self.place_of(&e.expr);
+        self.arms(&item, &place, &e.arms, e.match_token.span())
     }
 
     /// The first arm that matches; the last one needs no test, since rustc knows that one does.
-    fn arms(&mut self, item: &Item, arms: &[syn::Arm], at: proc_macro2::Span) -> Lowered {
+    fn arms(
+        &mut self,
+        item: &Item,
+        place: &Option<proc_macro2::TokenStream>,
+        arms: &[syn::Arm],
+        at: proc_macro2::Span,
+    ) -> Lowered {
         let Some((arm, rest)) = arms.split_first() else { return Err(Stop::Error) };
         let (pattern, guard) = match &arm.pat {
             Pat::Guard(g) => (&*g.pat, Some(&*g.guard)),
@@ -113,6 +120,7 @@ impl Lowerer<'_> {
         let body = |l: &mut Self| {
             l.scoped(|l| {
                 l.bind(pattern, item.clone())?;
+                l.remember_place(pattern, place.clone());
                 l.expr(&arm.body)
             })
         };
@@ -120,7 +128,8 @@ impl Lowerer<'_> {
         if found == Err(Stop::Error) {
             // The other arms are looked at for more errors.
             let _ = self.branch(body);
-            let _ = self.branch(|l| if rest.is_empty() { Ok(Item::unit()) } else { l.arms(item, rest, at) });
+            let _ = self
+                .branch(|l| if rest.is_empty() { Ok(Item::unit()) } else { l.arms(item, place, rest, at) });
         }
         let found = found?;
         let found = if rest.is_empty() && guard.is_none() { None } else { found };
@@ -130,7 +139,7 @@ impl Lowerer<'_> {
         };
         let Some(condition) = condition else { return body(self) };
         let then = self.branch(body);
-        let other = self.branch(|l| l.arms(item, rest, at));
+        let other = self.branch(|l| l.arms(item, place, rest, at));
         self.join(condition, then, other, at)
     }
 

@@ -4,7 +4,7 @@ use jit_ir::ops::Attrs;
 use jit_ir::unify::Ty;
 use jit_ir::{Op, ValueId};
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned;
 
@@ -19,6 +19,42 @@ pub(crate) fn is_constant(name: &str) -> bool {
 /// The hidden method that gives a method's handle.
 pub(crate) fn handle_method(name: &impl std::fmt::Display) -> proc_macro2::Ident {
     format_ident!("{name}_must_stand_in_a_script_impl")
+}
+
+/// An expression for a method's handle. Where there is none, a trait gives a stand-in, which is refused once nothing else is
+/// wrong: a misspelt name is reported by rustc alone. References do not have the trait, since method resolution would find
+/// it on a reference before it looks at what is behind.
+fn found_or_missing(
+    place: &TokenStream,
+    handle: &proc_macro2::Ident,
+    method: &proc_macro2::Ident,
+) -> TokenStream {
+    let message = format!(
+        "[J023] `{method}` is no script: a script calls methods of a `#[script] impl` block\n\n\
+         help: write `#[script]` above the `impl` that `{method}` stands in, or pass what it gives as an argument"
+    );
+    let at = method.span();
+    quote_spanned! { at =>
+        {
+            struct Missing<T>(::core::marker::PhantomData<T>);
+            impl<T> Missing<T> {
+                const CHECK: () = ::jit_runtime::__private::refuse(#message);
+            }
+            impl<T> ::jit_runtime::__private::Callable for Missing<T> {
+                fn callee() -> ::jit_runtime::__private::Callee {
+                    let () = Missing::<T>::CHECK;
+                    ::core::unreachable!()
+                }
+            }
+            trait OrMissing {
+                fn #handle(&self) -> Missing<()> {
+                    Missing(::core::marker::PhantomData)
+                }
+            }
+            impl<T: ::jit_runtime::__private::Returns> OrMissing for T {}
+            (#place).#handle()
+        }
+    }
 }
 
 impl Lowerer<'_> {
@@ -82,12 +118,9 @@ impl Lowerer<'_> {
     pub(super) fn user_method(&mut self, e: &syn::ExprMethodCall, receiver: Item) -> Lowered {
         let args: Vec<Lowered> = e.args.iter().map(|a| self.expr(a)).collect();
         let Some(place) = self.place_of(&e.receiver) else {
-            return self.error(
-                &e.receiver,
-                Code::OpenType,
-                "the type of this value is not known to the script",
-                "name it where it is bound: `let layer: Layer = ..;`, `let all: Vec<Layer> = vec![];`",
-            );
+            let help = "name it where it is bound: `let layer: Layer = ..;`, `let all: Vec<Layer> = vec![];`";
+            let what = "the type of this value is not known to the script";
+            return self.after_rustc(e.receiver.span(), Code::OpenType, what, help);
         };
         let mut items = vec![receiver];
         for arg in args {
@@ -97,7 +130,8 @@ impl Lowerer<'_> {
         let mut handle = format_ident!("{method}");
         handle.set_span(e.method.span());
         let name = format!("{}.{}", place.to_string().replace(' ', ""), e.method);
-        self.call_linked(name, Link::Method(quote! { (#place).#handle() }), items, e.span())
+        let found = found_or_missing(&place, &handle, &e.method);
+        self.call_linked(name, Link::Method(found), items, e.span())
     }
 
     /// An expression with the type of another one, in terms of the function's parameters.
@@ -125,6 +159,19 @@ impl Lowerer<'_> {
                 let args = m.args.iter().map(|_| quote! { ::core::unreachable!() });
                 Some(quote! { (#receiver).#method(#(#args),*) })
             }
+            Expr::Call(c) if matches!(&*c.func, Expr::Path(p) if p.path.is_ident("Some")) => {
+                let inner = self.place_of(c.args.first()?)?;
+                Some(quote! { ::core::option::Option::Some(&(#inner)) })
+            }
+            Expr::Loop(e) => self.value_places.get(&std::ptr::from_ref(&e.body).addr()).cloned(),
+            Expr::Array(a) => {
+                let first = self.place_of(a.elems.first()?)?;
+                Some(quote! { [&(#first)] })
+            }
+            Expr::Repeat(r) => {
+                let value = self.place_of(&r.expr)?;
+                Some(quote! { [&(#value)] })
+            }
             Expr::Call(c) => {
                 let Expr::Path(path) = &*c.func else { return None };
                 let name = path.path.segments.last()?.ident.to_string();
@@ -141,10 +188,16 @@ impl Lowerer<'_> {
                 Some(quote! { { let jit_value: #path = ::core::unreachable!(); jit_value } })
             }
             Expr::Tuple(t) => {
-                let unknown = || quote! { () };
-                let parts = t.elems.iter().map(|e| self.place_of(e).unwrap_or_else(unknown));
-                Some(quote! { (#(#parts,)*) })
+                let parts = t.elems.iter().map(|e| self.place_of(e)).collect::<Option<Vec<_>>>()?;
+                Some(quote! { (#(&(#parts),)*) })
             }
+            // One of several values of one type: of the first whose type is known.
+            Expr::If(e) => {
+                let other = e.else_branch.as_ref().map(|(_, other)| &**other);
+                self.place_of_block(&e.then_branch).or_else(|| self.place_of(other?))
+            }
+            Expr::Match(e) => e.arms.iter().find_map(|arm| self.place_of(&arm.body)),
+            Expr::Block(e) => self.place_of_block(&e.block),
             Expr::Macro(m) if m.mac.path.is_ident("vec") => {
                 let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
                 let elements = syn::parse::Parser::parse2(parser, m.mac.tokens.clone()).ok()?;
@@ -152,6 +205,39 @@ impl Lowerer<'_> {
                 Some(quote! { ::std::vec![(#first).clone()] })
             }
             _ => None,
+        }
+    }
+
+    fn place_of_block(&self, block: &syn::Block) -> Option<TokenStream> {
+        self.value_places.get(&std::ptr::from_ref(block).addr()).cloned()
+    }
+
+    /// Remembers the type of a block's value while the names in the block are known.
+    pub(super) fn remember_value(&mut self, block: &syn::Block) {
+        let place = match block.stmts.last() {
+            Some(syn::Stmt::Expr(value, None)) => self.place_of(value),
+            _ => None,
+        };
+        let at = std::ptr::from_ref(block).addr();
+        match place {
+            Some(place) => self.value_places.insert(at, place),
+            None => self.value_places.remove(&at),
+        };
+    }
+
+    /// Remembers the type of a variable that is assigned a value, or a list that a value is pushed to.
+    pub(super) fn learn_place(&mut self, variable: &Expr, place: Option<TokenStream>) {
+        if let (Expr::Tuple(t), Some(place)) = (variable, &place) {
+            for (i, part) in t.elems.iter().enumerate() {
+                let i = syn::Index::from(i);
+                self.learn_place(part, Some(quote! { (#place).#i }));
+            }
+        }
+        if let (Expr::Path(p), Some(place)) = (variable, place)
+            && let Some(name) = p.path.get_ident()
+            && let Some(var) = self.find(&name.to_string())
+        {
+            self.places.entry(var).or_insert(place);
         }
     }
 
@@ -173,6 +259,17 @@ impl Lowerer<'_> {
                 for (i, part) in t.elems.iter().enumerate() {
                     let i = syn::Index::from(i);
                     self.remember_place(part, Some(quote! { (#place).#i }));
+                }
+            }
+            (syn::Pat::Struct(s), Some(place)) => {
+                for field in &s.fields {
+                    let member = &field.member;
+                    self.remember_place(&field.pat, Some(quote! { (#place).#member }));
+                }
+            }
+            (syn::Pat::Slice(s), Some(place)) => {
+                for part in &s.elems {
+                    self.remember_place(part, Some(quote! { (#place)[0] }));
                 }
             }
             (syn::Pat::TupleStruct(p), Some(place)) if p.path.is_ident("Some") && p.elems.len() == 1 => {

@@ -186,6 +186,7 @@ impl Lowerer<'_> {
     fn zip(&mut self, m: &syn::ExprMethodCall) -> Lowered<Iteration> {
         let (a, b) = (self.iteration(&m.receiver)?, self.iteration(&m.args[0])?);
         let count = self.op(Op::Minimum, vec![a.count, b.count], Attrs::default(), Some(m.span()))?;
+        // What no place is known of has no methods of the user's.
         let unknown = || quote! { () };
         let place = (a.place.is_some() || b.place.is_some()).then(|| {
             let (a, b) = (a.place.clone().unwrap_or_else(unknown), b.place.clone().unwrap_or_else(unknown));

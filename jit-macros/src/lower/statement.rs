@@ -6,6 +6,7 @@ use syn::{Block, Expr, Pat, Stmt};
 use super::{Item, Lowered, Lowerer, Stop};
 use crate::diag::{Code, source};
 use crate::types::Declared;
+use jit_ir::ValueId;
 use jit_ir::unify::Ty;
 
 impl Lowerer<'_> {
@@ -13,6 +14,7 @@ impl Lowerer<'_> {
     pub(super) fn block(&mut self, block: &Block) -> Lowered {
         self.scopes.push(Default::default());
         let outcome = self.statements(&block.stmts);
+        self.remember_value(block);
         self.scopes.pop();
         outcome
     }
@@ -82,9 +84,21 @@ impl Lowerer<'_> {
             Some(declared) => self.coerce(item, &declared).inspect_err(|_| self.declare_names(pattern))?,
             None => item,
         };
+        if let (Item::Value(v), Pat::Type(typed)) = (&item, &local.pat) {
+            self.declared_elsewhere(*v, &typed.ty);
+        }
         self.bind(pattern, item)?;
         self.remember_places(&local.pat, &init.expr);
         Ok(())
+    }
+
+    /// A type with a name that rustc knows: an alias, a struct.
+    fn declared_elsewhere(&mut self, value: ValueId, ty: &syn::Type) {
+        let open = matches!(Declared::read(ty, &self.signature.generics), Some(Declared::Open));
+        if open && self.signature.generics.is_empty() && !matches!(ty, syn::Type::Infer(_)) {
+            let place = quote::quote! { { let jit_value: #ty = ::core::unreachable!(); jit_value } };
+            self.typed_as(value, place);
+        }
     }
 
     /// Remembers expressions with the types of what a `let` binds; of a tuple for each of its parts.

@@ -44,6 +44,12 @@ pub trait Callable {
     fn callee() -> Callee;
 }
 
+/// Ends the build with a message: in a constant that is evaluated once nothing else is wrong.
+#[track_caller]
+pub const fn refuse(message: &str) {
+    panic!("{}", message)
+}
+
 /// A call of the function whose handle an expression gives; the expression is not evaluated.
 pub fn callee_of<A, H: Callable>(_: impl FnOnce(A) -> H) -> Link {
     Link::Callee(H::callee())
