@@ -128,7 +128,7 @@ impl Linker {
     }
 
     fn fits<T>(&self, outcome: Result<T, Clash>, op: Op) -> Linked<T> {
-        outcome.map_err(|Clash(what)| self.error(format!("{}: types differ: {what}", op.name())))
+        outcome.map_err(|Clash(what)| self.error(format!("{}: types differ: {what}", op.shown())))
     }
 
     fn parameter(&mut self, region: RegionId, tree: &Tree<Type>, name: &str) -> Tree<ValueId> {
@@ -289,10 +289,10 @@ impl Linker {
                     let ty = self.typing.vars.list(Ty::Hole);
                     Ok(self.node(region, Op::List, vec![], Attrs::default(), ty))
                 }
-                _ => Err(self.error(format!("{}: takes no list of structs or tuples", op.name()))),
+                _ => Err(self.error(format!("{}: takes no list of structs or tuples", op.shown()))),
             },
             Tree::Unset => Ok(self.node(region, Op::Undef, vec![], Attrs::default(), Ty::Hole)),
-            other => Err(self.error(format!("{}: takes no {}", op.name(), other.kind()))),
+            other => Err(self.error(format!("{}: takes no {}", op.shown(), other.kind()))),
         }
     }
 

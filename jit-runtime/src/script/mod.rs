@@ -5,6 +5,7 @@ mod cache;
 mod constant;
 pub(crate) mod counter;
 mod function;
+pub(crate) mod misfit;
 mod pack;
 
 pub use arguments::{Argument, Inputs, Leaves, Outputs, Pytree, Results, Returns};
