@@ -130,7 +130,7 @@ pub(super) fn compiled(function: &str, graph: &Graph, compiled: &[Type], vals: &
     };
     let differing = pairs.find_map(|(i, (known, val))| {
         let (known, given) = (open(known), open(&val.ty()));
-        (known != given).then(|| (i, known, given))
+        (known != given).then_some((i, known, given))
     });
     match differing {
         Some((i, known, given)) => {

@@ -200,6 +200,11 @@ impl Pair for (usize, usize) {
 pub trait AsTensor<T: Elem> {
     /// The tensor.
     fn as_tensor(&self) -> &Tensor<T>;
+
+    /// Is never called. A trait with such a method keeps clippy from calling the `&` of `x.matmul(&w.t())` needless, which
+    /// programs that were written when it was needed are full of.
+    #[doc(hidden)]
+    fn unused(&mut self) {}
 }
 
 impl<T: Elem> AsTensor<T> for Tensor<T> {
