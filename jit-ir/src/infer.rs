@@ -25,7 +25,7 @@ pub struct Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.op.name(), self.message)
+        write!(f, "{}: {}", self.op.shown(), self.message)
     }
 }
 

@@ -57,7 +57,7 @@ pub enum Error {
     /// An op cannot be applied: shapes, axes, indices or values that do not fit.
     #[error("{op}: {message}{}", show_at(.at))]
     Op {
-        /// The op.
+        /// The op, as a program has it: `matmul`, `x[i]`.
         op: &'static str,
         /// What does not fit, with the shapes or values at hand.
         message: String,
@@ -99,7 +99,7 @@ impl Error {
 
     /// An op's error at a place.
     pub(crate) fn op(op: jit_ir::Op, message: impl Into<String>, at: Option<Place>) -> Error {
-        Error::Op { op: op.name(), message: message.into(), at }
+        Error::Op { op: op.shown(), message: message.into(), at }
     }
 
     /// The user's line, where it is known.

@@ -43,7 +43,9 @@ pub use exec::threads::set_threads;
 pub use jit_ir::{Graph, text::ParseError};
 pub use jit_macros::{Pytree, script, trace};
 pub use script::{Argument, Compiled, Constant, Function, Pytree, Returns, Stats, eager};
-pub use tensor::{Axes, Axis, Bits, Elem, Float, IntoReshape, IntoShape, Key, Num, Operand, Pair, Tensor};
+pub use tensor::{
+    AsTensor, Axes, Axis, Bits, Elem, Extent, Float, IntoReshape, IntoShape, Key, Num, Operand, Pair, Tensor,
+};
 pub use trace::{Guard, Path, TraceStats, Traced, trace};
 
 /// The language of scripts and the ways of traces, chapter by chapter, and the messages of the compiler.

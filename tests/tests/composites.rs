@@ -121,6 +121,6 @@ fn attention_names_what_does_not_fit() {
         let call =
             jit_runtime::trace(move |x: &Tensor| Tensor::scaled_dot_product_attention(x, &k, &v, true));
         let error = call.try_call(&q).unwrap_err().to_string();
-        assert!(error.starts_with("attention: ") && error.contains(message), "{error}");
+        assert!(error.starts_with("scaled_dot_product_attention: ") && error.contains(message), "{error}");
     }
 }

@@ -109,8 +109,8 @@ fn messages_name_op_and_shapes() {
         "mul: shapes do not broadcast: [2] and [3]"
     );
     assert_eq!(message(|| row::try_call(&m(2, 3), 2)), "index_axis: index 2 is out of range for size 2");
-    assert_eq!(message(|| element::try_call(&v(&[1.0]), 1)), "index: index 1 is out of range for size 1");
-    assert_eq!(message(|| element::try_call(&m(1, 1), 0)), "index: 1 indices for a tensor of shape [1, 1]");
+    assert_eq!(message(|| element::try_call(&v(&[1.0]), 1)), "x[i]: index 1 is out of range for size 1");
+    assert_eq!(message(|| element::try_call(&m(1, 1), 0)), "x[i]: 1 indices for a tensor of shape [1, 1]");
     assert_eq!(message(|| largest::try_call(&v(&[]))), "max: has no value for no elements: shape [0]");
     assert_eq!(
         message(|| divide_tensor::try_call(&Tensor::from([1, 2]), &Tensor::from([1, 0]))),
@@ -233,12 +233,15 @@ fn a_graph_without_its_source_checks_types() {
     let x = v(&[1.0, 2.0]);
     assert!(f.call::<_, Tensor>((&x, &x)).is_ok());
     let other = f.call::<_, Tensor<f64>>((&x, &x)).unwrap_err().to_string();
-    assert_eq!(other, "`chain` gives results of other types than the call asks for");
+    assert_eq!(other, "`chain` gives (Tensor<f32> of rank 1), and the call asks for Tensor<f64>");
     assert!(f.call::<_, f32>((&x, &x)).is_err());
     assert!(f.call::<_, (Tensor, Tensor)>((&x, &x)).is_err());
-    assert_eq!(f.call::<_, Tensor>((&x,)).unwrap_err().to_string(), "`chain` takes 2 values, got 1");
+    assert_eq!(
+        f.call::<_, Tensor>((&x,)).unwrap_err().to_string(),
+        "`chain` takes 2 arguments (a: Tensor<f32>, b: Tensor<f32>), got 1 (Tensor<f32>)"
+    );
     let wrong = f.call::<_, Tensor>((&x, 1.0_f32)).unwrap_err().to_string();
-    assert_eq!(wrong, "`chain` takes a f32[*], got a f32");
+    assert_eq!(wrong, "`chain`: argument 2 (`b`) is to be a Tensor<f32>, got a f32");
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn writes_do_not_reach_other_tensors() {
     assert_eq!((y, before), (v(&[9.0, 9.0, 3.0]), v(&[2.0, 4.0, 6.0])));
     assert_eq!(x, v(&[1.0, 2.0, 3.0]));
     let error = written::try_call(x, 4).unwrap_err().to_string();
-    assert!(error.starts_with("set_index: index [3] is out of range for shape [3]"), "{error}");
+    assert!(error.starts_with("x[i]: index 3 is out of range for size 3"), "{error}");
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn errors_in_scalar_loops_name_the_line() {
     }
     assert_eq!(fails(&v(&[1, 2]), 2), 102);
     let error = fails::try_call(&v(&[1, 2]), 3).unwrap_err();
-    assert!(error.to_string().starts_with("index: index 2 is out of range for size 2"), "{error}");
+    assert!(error.to_string().starts_with("x[i]: index 2 is out of range for size 2"), "{error}");
     assert_eq!(error.place().unwrap().file.as_ref(), file!());
     let error = fails::try_call(&Tensor::<i64>::ones([40]), 40).unwrap_err();
     assert!(error.to_string().contains("overflows"), "{error}");
@@ -233,9 +233,7 @@ fn faults_of_native_loops_name_the_line() {
     let explain = fails::lower(&x, 3, 1).explain();
     assert!(explain.contains("native loop of scalar code"), "{explain}");
     fails::check(&x, 3, 2).unwrap();
-    for (n, by, message) in
-        [(4, 1, "out of range for shape [3]"), (3, 0, "division by zero"), (1, 0, "7 / 0")]
-    {
+    for (n, by, message) in [(4, 1, "out of range for size 3"), (3, 0, "division by zero"), (1, 0, "7 / 0")] {
         let error = fails::try_call(&x, n, by).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
         assert_eq!(error.place().unwrap().file.as_ref(), file!());

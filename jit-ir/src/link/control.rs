@@ -45,7 +45,7 @@ impl Linker {
     fn joined(&mut self, x: ValueId, y: ValueId, result: ValueId, op: Op) -> Linked<()> {
         let joined = self.typing.vars.join(self.typing.ty(x), self.typing.ty(y));
         let ty = joined.map_err(|Clash(what)| {
-            self.error(format!("{}: the sides give different types: {what}", op.name()))
+            self.error(format!("{}: the sides give different types: {what}", op.shown()))
         })?;
         for v in [x, y, result] {
             self.typing.types.insert(v, ty);

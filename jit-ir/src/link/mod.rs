@@ -141,7 +141,7 @@ impl Linker {
     }
 
     fn fits<T>(&self, outcome: Result<T, Clash>, op: Op) -> Linked<T> {
-        outcome.map_err(|Clash(what)| self.error(format!("{}: types differ: {what}", op.name())))
+        outcome.map_err(|Clash(what)| self.error(format!("{}: types differ: {what}", op.shown())))
     }
 
     fn parameter(&mut self, region: RegionId, tree: &Tree<Type>, name: &str) -> Tree<ValueId> {
@@ -296,7 +296,7 @@ impl Linker {
                     let ty = self.typing.vars.list(Ty::Hole);
                     Ok(self.node(region, Op::List, vec![], Attrs::default(), ty))
                 }
-                _ => Err(self.error(format!("{}: takes no list of structs or tuples", op.name()))),
+                _ => Err(self.error(format!("{}: takes no list of structs or tuples", op.shown()))),
             },
             Tree::Unset => Ok(self.node(region, Op::Undef, vec![], Attrs::default(), Ty::Hole)),
             // An array is a list where lists are taken.
@@ -304,7 +304,7 @@ impl Linker {
                 let list = self.list(parts.clone(), &Type::Hole, region)?;
                 self.leaf(&list, op, region)
             }
-            other => Err(self.error(format!("{}: takes no {}", op.name(), other.kind()))),
+            other => Err(self.error(format!("{}: takes no {}", op.shown(), other.kind()))),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod methods;
 mod parts;
 pub mod rows;
 pub mod shape;
+mod shown;
 pub mod special;
 mod table;
 pub mod types;

@@ -262,7 +262,8 @@ impl<'a> Parts<'a> {
                 Size::Name(name) => quote! { ::jit_runtime::__private::Size::Name(#name) },
                 Size::Open => quote! { ::jit_runtime::__private::Size::Open },
             });
-            quote! { (#name, #param.shape(), #leading, &[#(#sizes),*], #text) }
+            let here = quote_spanned! { param.span() => const { ::jit_runtime::__private::here() } };
+            quote! { (#name, #param.shape(), #leading, &[#(#sizes),*], #text, #here) }
         });
         quote! { #PRIVATE::check_shapes(&[#(#checks),*]); }
     }

@@ -13,6 +13,7 @@ use jit_ir::passes::PIPELINE;
 use jit_ir::{Dim, Graph, Type, infer};
 
 use crate::error::{Error, Result};
+use crate::script::misfit;
 use crate::tensor::raw::Val;
 use crate::trace::{self, Uses};
 pub(crate) use explain::explain;
@@ -70,13 +71,13 @@ fn list_type(list: &[Val]) -> Type {
 fn typed(graph: &Graph, types: &[Type]) -> Result<Graph> {
     let mut graph = graph.clone();
     if graph.params().len() != types.len() {
-        let message = format!("`{}` takes {} values, got {}", graph.name, graph.params().len(), types.len());
+        let message = misfit::count(&graph, types);
         return Err(Error::Compile { message, at: None });
     }
-    for (value, ty) in graph.params().to_vec().into_iter().zip(types) {
+    for (i, (value, ty)) in graph.params().to_vec().into_iter().zip(types).enumerate() {
         let declared = graph.ty(value).clone();
         if declared.join(ty).is_none() {
-            let message = format!("`{}` takes a {declared}, got a {ty}", graph.name);
+            let message = misfit::argument(&graph, i, ty);
             return Err(Error::Compile { message, at: None });
         }
         graph.values[value].ty = ty.filled(&declared);
@@ -150,5 +151,5 @@ fn warn_unoptimised() {
 /// Whether `JIT=explain` is set.
 fn explaining() -> bool {
     static SET: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    *SET.get_or_init(|| std::env::var("JIT").is_ok_and(|v| v == "explain"))
+    *SET.get_or_init(|| crate::script::has_setting("explain"))
 }

@@ -79,12 +79,12 @@ pub(crate) fn write(op: Op, attrs: &Attrs, into: Val, rest: &[&Val]) -> Result<V
             let value = value.scalar()?;
             let places = places.iter().map(|v| v.scalar().map(|s| s.as_i64() as usize));
             let places = places.collect::<Result<Sizes, _>>()?;
-            if places.len() != tensor.rank() || places.iter().zip(&tensor.shape).any(|(i, n)| i >= n) {
-                return Err(format!(
-                    "index {:?} is out of range for shape {:?}",
-                    places.as_slice(),
-                    tensor.shape.as_slice()
-                ));
+            if tensor.position(tensor.dtype, &places).is_none() {
+                // The error of reading it, which is what `x[i] += v` meets first.
+                let (tensor, places) = (Val::Tensor(tensor), &rest[..places.len()]);
+                let read: Vec<&Val> = std::iter::once(&tensor).chain(places.iter().copied()).collect();
+                let wrong = super::ops::result_sizes(Op::Index, attrs, &read).err();
+                return Err(wrong.unwrap_or_else(|| "is out of range".into()));
             }
             with_dtype!(tensor.dtype, T => tensor.set::<T>(&places, T::from_scalar(value)));
             Ok(Val::Tensor(tensor))

@@ -231,7 +231,13 @@ impl<'a> Machine<'a> {
     /// Any step.
     #[inline(never)]
     fn any(&mut self, step: &Step) -> Result<(), Halt> {
-        let wrong = |message: String| Halt::Error(Error::op(step.op, message, step.at.clone()));
+        let wrong = |message: String| {
+            let op = match &step.kind {
+                Kind::Host(attrs) | Kind::Apply(attrs) => step.op.shown_with(attrs),
+                _ => step.op.shown(),
+            };
+            Halt::Error(Error::Op { op, message, at: step.at.clone() })
+        };
         match &step.kind {
             Kind::Host(attrs) => {
                 let value = self.host(step, attrs).map_err(wrong)?;

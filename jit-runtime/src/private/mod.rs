@@ -17,7 +17,7 @@ pub use probe::{
     Static, record, type_of,
 };
 pub use script::{call_compiled, call_script, check_script, lower_script, try_script};
-pub use shape::{Size, check_shapes};
+pub use shape::{Size, check_shapes, here};
 pub use trace::{call_trace, check_trace, lower_trace, trace_step, try_trace};
 
 use crate::error::{Error, Result, catch, fail};
@@ -61,8 +61,10 @@ pub trait Outcome: Sized {
     type Value: Returns;
     /// From a run's outcome; without `Result` an error panics at the caller's line.
     fn give(result: Result<Self::Value>) -> Self;
-    /// Runs the original body; with `Result` failures of its ops are errors.
+    /// Runs `body`; with `Result` failures of its ops are errors.
     fn eager(body: impl FnOnce() -> Self) -> Self;
+    /// As `eager`, of the original body of a function, at the caller's line: a closure would not pass it on.
+    fn eager_of<H: CallWith<A, Given = Self>, A>(args: A) -> Self;
     /// The value; an error ends the current op.
     fn value(self) -> Self::Value;
 }
@@ -79,6 +81,10 @@ impl<R: Returns> Outcome for R {
     fn eager(body: impl FnOnce() -> R) -> R {
         body()
     }
+    #[track_caller]
+    fn eager_of<H: CallWith<A, Given = R>, A>(args: A) -> R {
+        H::eager(args)
+    }
     fn value(self) -> R {
         self
     }
@@ -91,6 +97,9 @@ impl<R: Returns> Outcome for Result<R, Error> {
     }
     fn eager(body: impl FnOnce() -> Self) -> Self {
         catch(body)?
+    }
+    fn eager_of<H: CallWith<A, Given = Self>, A>(args: A) -> Self {
+        catch(|| H::eager(args))?
     }
     fn value(self) -> R {
         match self {
@@ -114,7 +123,8 @@ pub trait CallWith<A> {
     fn trees() -> Vec<Tree>;
     /// The arguments' values.
     fn flatten<'v>(args: &'v A, out: &mut Leaves<'v>);
-    /// Runs the original body.
+    /// Runs the original body. It knows the caller's line, for what is checked before the body.
+    #[track_caller]
     fn eager(args: A) -> Self::Given;
 }
 

@@ -68,7 +68,7 @@ fn run_script<H: CallWith<A> + Scripted, A>(args: &A) -> Result<H::Output> {
 #[track_caller]
 pub fn call_script<H: CallWith<A> + Scripted, A>(args: A) -> H::Given {
     if is_eager() {
-        return H::Given::eager(|| H::eager(args));
+        return H::Given::eager_of::<H, A>(args);
     }
     H::Given::give(run_script::<H, A>(&args))
 }

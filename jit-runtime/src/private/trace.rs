@@ -34,7 +34,7 @@ fn with<H: TraceWith<A> + TracedFn, A: Clone, T>(
 #[track_caller]
 pub fn call_trace<H: TraceWith<A> + TracedFn, A: Clone>(args: A) -> H::Given {
     if is_eager() || trace::is_recording() {
-        return H::Given::eager(|| H::eager(args));
+        return H::Given::eager_of::<H, A>(args);
     }
     H::Given::eager(|| H::Given::give(Ok(with::<H, A, _>(&args, |function, call| function.run(call)))))
 }

@@ -12,6 +12,7 @@ use crate::compile::Compiled;
 use crate::compile::plan::Plan;
 use crate::error::Result;
 use crate::tensor::raw::Val;
+use crate::trace::warn::warn;
 
 /// Element types and ranks of a call's values.
 pub(crate) type Key = SmallVec<[u32; 8]>;
@@ -147,10 +148,9 @@ impl PlanCache {
             }
             if self.len.load(Ordering::Relaxed) >= LIMIT {
                 if !self.warned.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        "`{name}` was called with more than {LIMIT} combinations of element types and ranks; \
-                         further ones run op by op"
-                    );
+                    let reason =
+                        format!("called with more than {LIMIT} combinations of element types and ranks");
+                    warn(name, "plans", None, &reason, "further ones run op by op, which is slower");
                 }
                 return Ok(None);
             }

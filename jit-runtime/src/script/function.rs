@@ -9,6 +9,7 @@ use jit_ir::{Const, Graph, Op, Tree, Type};
 
 use super::arguments::{Argument, Leaves, Outputs, Returns};
 use super::cache::{Entry, PlanCache, Stats};
+use super::misfit;
 use super::pack::{fits, flags, pack, unpack};
 use crate::compile;
 use crate::error::{Error, Result};
@@ -341,7 +342,7 @@ impl Compiled {
         if super::key_of(vals) == *self.entry.key() && self.entry.variant() == variant {
             return Ok(());
         }
-        let message = format!("`{}` was compiled for arguments of other types or ranks", self.script.name);
+        let message = misfit::compiled(self.script.name, &self.entry.compiled.source, &self.sizes, vals);
         Err(Error::Compile { message, at: None })
     }
 
@@ -372,7 +373,6 @@ impl Compiled {
 /// ```
 pub struct Function {
     graph: Graph,
-    linked: OnceLock<Result<Graph>>,
     plans: PlanCache,
 }
 
@@ -390,7 +390,7 @@ impl Function {
                 graph.name
             )));
         }
-        Ok(Function { graph, linked: OnceLock::new(), plans: PlanCache::new() })
+        Ok(Function { graph, plans: PlanCache::new() })
     }
 
     /// The graph.
@@ -404,20 +404,28 @@ impl Function {
     }
 
     /// The graph whose values are leaves. A recording's is so already: then structures are not asked for.
-    fn linked<A: Argument, R: Returns>(&self) -> Result<&Graph> {
-        let link = || {
-            let wrong = |message: String| Error::Compile { message, at: None };
-            let Tree::Tuple(params) = A::tree() else {
-                return Err(wrong("the arguments are a tuple".into()));
-            };
-            let leaves: usize = params.iter().map(|p| p.leaves().len()).sum();
-            if params.len() != self.graph.params().len() && leaves == self.graph.params().len() {
-                return Ok(self.graph.clone());
-            }
-            let linked = link::link(&self.graph, &params, Some(&R::tree()), &link::Empty);
-            linked.map_err(|e| wrong(format!("`{}`: {e}", self.graph.name)))
+    fn linked<A: Argument, R: Returns>(&self) -> Result<Cow<'_, Graph>> {
+        let wrong = |message: String| Error::Compile { message, at: None };
+        let Tree::Tuple(params) = A::tree() else {
+            return Err(wrong(format!(
+                "`{}`: its arguments are given as a tuple: `call((&x, &y))`",
+                self.graph.name
+            )));
         };
-        self.linked.get_or_init(link).as_ref().map_err(Clone::clone)
+        let leaves: usize = params.iter().map(|p| p.leaves().len()).sum();
+        if params.len() != self.graph.params().len() && leaves == self.graph.params().len() {
+            return Ok(Cow::Borrowed(&self.graph));
+        }
+        misfit::arguments(&self.graph, &params).map_err(wrong)?;
+        let linked = link::link(&self.graph, &params, Some(&R::tree()), &link::Empty);
+        linked.map(Cow::Owned).map_err(|e| {
+            // With any result, does it link? Then it is the result that does not fit.
+            let open = link::link(&self.graph, &params, None, &link::Empty);
+            wrong(match open {
+                Ok(graph) => misfit::results(&self.graph.name, &R::tree(), &graph.result_types),
+                Err(_) => format!("`{}`: {e}", self.graph.name),
+            })
+        })
     }
 
     /// Calls the function with a tuple of arguments.
@@ -431,7 +439,7 @@ impl Function {
             args.push_leaves(&mut leaves);
             let anys = pack(&tree, leaves.into_anys());
             let run = |vals: &[Val], results: &mut Frame| self.run::<A, R>(vals, results);
-            let anys = trace::joined(anys, run, || self.linked::<A, R>().map(Cow::Borrowed))?;
+            let anys = trace::joined(anys, run, || self.linked::<A, R>())?;
             return Ok(R::restore(&mut Outputs::recorded(unpack(&[R::tree()], anys))));
         }
         let mut leaves = Leaves::default();
@@ -447,15 +455,21 @@ impl Function {
     }
 
     fn run<A: Argument, R: Returns>(&self, vals: &[Val], results: &mut Frame) -> Result<()> {
-        let make = |_| compile::compile(self.linked::<A, R>()?, vals);
+        let make = |_| {
+            let linked = self.linked::<A, R>()?;
+            misfit::ranks(&self.graph, vals).map_err(|message| Error::Compile { message, at: None })?;
+            compile::compile(&linked, vals)
+        };
         let Some(entry) = self.plans.get(vals, 0, &self.graph.name, make)? else {
             return Err(Error::msg(format!("`{}` has too many plans", self.graph.name)));
         };
         self.plans.count(entry, vals);
         run_entry(entry, vals, results)?;
         if !fits(&R::tree(), results) {
-            let message =
-                format!("`{}` gives results of other types than the call asks for", self.graph.name);
+            let message = {
+                let given: Vec<Type> = results.iter().map(compile::open_type).collect();
+                misfit::results(&self.graph.name, &R::tree(), &given)
+            };
             return Err(Error::Compile { message, at: None });
         }
         Ok(())

@@ -5,6 +5,7 @@ mod cache;
 mod constant;
 pub(crate) mod counter;
 mod function;
+pub(crate) mod misfit;
 mod pack;
 
 pub use arguments::{Argument, Inputs, Leaves, Outputs, Pytree, Results, Returns};
@@ -59,5 +60,10 @@ pub fn eager<R>(body: impl FnOnce() -> R) -> R {
 #[inline]
 pub(crate) fn is_eager() -> bool {
     static SET: OnceLock<bool> = OnceLock::new();
-    EAGER.get() > 0 || *SET.get_or_init(|| std::env::var("JIT").is_ok_and(|v| v == "eager"))
+    EAGER.get() > 0 || *SET.get_or_init(|| has_setting("eager"))
+}
+
+/// Whether the environment variable `JIT` has this word, by itself or among others with commas between.
+pub(crate) fn has_setting(word: &str) -> bool {
+    std::env::var("JIT").is_ok_and(|all| all.split(',').any(|one| one.trim() == word))
 }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::convert::{pairs, signed_sizes, sizes};
 use super::methods::{axes_attrs, axis_attrs};
-use super::{Any, Axes, Axis, Elem, IntoReshape, IntoShape, Tensor, call, call_at};
+use super::{Any, AsTensor, Axes, Axis, Elem, IntoReshape, IntoShape, Tensor, call, call_at};
 use crate::error::{Error, fail};
 use crate::exec::{lists, ops};
 use crate::trace;
@@ -35,12 +35,18 @@ impl<T: Elem> Tensor<T> {
         Tensor::from_any(call(op, Attrs::default(), &args))
     }
 
-    /// The same elements in another shape; one size may be -1.
+    /// The same elements in another shape; one size may be -1, which stands for what is left.
+    ///
+    /// The shape is an array of integers of one type, a slice or a `Vec` of `usize`, or a tuple of integers. A size of
+    /// another tensor beside a -1 needs the tuple: `[x.dim(0), -1]` is no Rust, as its elements are of the type `usize`,
+    /// which has no negative numbers.
     ///
     /// ```
     /// use jit_runtime::prelude::*;
     /// # fn main() {
-    /// assert_eq!(Tensor::arange(0, 6, 1).reshape([2, -1]).shape(), [2, 3]);
+    /// let x = Tensor::arange(0, 6, 1).reshape([2, -1]);
+    /// assert_eq!(x.shape(), [2, 3]);
+    /// assert_eq!(x.t().reshape((x.dim(0), 1, -1)).shape(), [2, 1, 3]);
     /// # }
     /// ```
     #[track_caller]
@@ -167,8 +173,8 @@ impl<T: Elem> Tensor<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn set_axis(&mut self, axis: impl Axis, i: usize, row: &Tensor<T>) {
-        self.put(Op::SetAxis, axis, i, row);
+    pub fn set_axis(&mut self, axis: impl Axis, i: usize, row: impl AsTensor<T>) {
+        self.put(Op::SetAxis, axis, i, row.as_tensor());
     }
 
     /// Replaces the positions of an axis from `start` on by `part`, as many as it has.
@@ -182,8 +188,8 @@ impl<T: Elem> Tensor<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn set_slice(&mut self, axis: impl Axis, start: usize, part: &Tensor<T>) {
-        self.put(Op::SetSlice, axis, start, part);
+    pub fn set_slice(&mut self, axis: impl Axis, start: usize, part: impl AsTensor<T>) {
+        self.put(Op::SetSlice, axis, start, part.as_tensor());
     }
 
     #[track_caller]
@@ -217,8 +223,9 @@ impl<T: Elem> Tensor<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn gather(&self, axis: impl Axis, indices: &Tensor<i64>) -> Tensor<T> {
-        Tensor::from_any(call(Op::Gather, axis_attrs(axis), &[&self.any, &indices.any]))
+    pub fn gather(&self, axis: impl Axis, indices: impl AsTensor<i64>) -> Tensor<T> {
+        let indices = &indices.as_tensor().any;
+        Tensor::from_any(call(Op::Gather, axis_attrs(axis), &[&self.any, indices]))
     }
 
     /// Ascending along an axis, NaNs last.
@@ -261,8 +268,9 @@ impl<T: Elem> Tensor<T> {
 
     /// The positions of an axis that an index tensor lists.
     #[track_caller]
-    pub fn take(&self, axis: impl Axis, indices: &Tensor<i64>) -> Tensor<T> {
-        Tensor::from_any(call(Op::Take, axis_attrs(axis), &[&self.any, &indices.any]))
+    pub fn take(&self, axis: impl Axis, indices: impl AsTensor<i64>) -> Tensor<T> {
+        let indices = &indices.as_tensor().any;
+        Tensor::from_any(call(Op::Take, axis_attrs(axis), &[&self.any, indices]))
     }
 
     #[track_caller]

@@ -7,7 +7,7 @@ use jit_ir::ops::Attrs;
 use jit_ir::ops::composite::{Build, Composite};
 use jit_ir::{Op, Scalar};
 
-use super::{Any, Float, Tensor, call_at};
+use super::{Any, AsTensor, Elem, Float, Tensor, call_at};
 
 /// Ops at a line of the user's.
 struct At(&'static Location<'static>);
@@ -29,6 +29,10 @@ fn built<T: Float>(composite: Composite, args: &[Any]) -> Tensor<T> {
         Ok(any) => Tensor::from_any(any),
         Err(never) => match never {},
     }
+}
+
+fn any<T: Elem>(x: impl AsTensor<T>) -> Any {
+    x.as_tensor().any.clone()
 }
 
 /// Layers and norms.
@@ -56,15 +60,15 @@ impl<T: Float> Tensor<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn linear(&self, w: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
-        built(Composite::Linear, &[self.any.clone(), w.any.clone(), b.any.clone()])
+    pub fn linear(&self, w: impl AsTensor<T>, b: impl AsTensor<T>) -> Tensor<T> {
+        built(Composite::Linear, &[self.any.clone(), any(w), any(b)])
     }
 
     /// Along the last axis to mean 0 and variance 1 (divided by n, `eps` added), times `gamma`, plus `beta`.
     #[track_caller]
-    pub fn layer_norm(&self, gamma: &Tensor<T>, beta: &Tensor<T>, eps: T) -> Tensor<T> {
+    pub fn layer_norm(&self, gamma: impl AsTensor<T>, beta: impl AsTensor<T>, eps: T) -> Tensor<T> {
         let eps = eps.to_scalar().into();
-        built(Composite::LayerNorm, &[self.any.clone(), gamma.any.clone(), beta.any.clone(), eps])
+        built(Composite::LayerNorm, &[self.any.clone(), any(gamma), any(beta), eps])
     }
 
     /// The mean cross entropy of logits `[.., classes]` and labels `[..]`: minus `log_softmax` at the labels.
@@ -78,14 +82,14 @@ impl<T: Float> Tensor<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn cross_entropy(&self, labels: &Tensor<i64>) -> Tensor<T> {
-        built(Composite::CrossEntropy, &[self.any.clone(), labels.any.clone()])
+    pub fn cross_entropy(&self, labels: impl AsTensor<i64>) -> Tensor<T> {
+        built(Composite::CrossEntropy, &[self.any.clone(), any(labels)])
     }
 
     /// Along the last axis divided by the root of the mean square (`eps` added), times `gamma`.
     #[track_caller]
-    pub fn rms_norm(&self, gamma: &Tensor<T>, eps: T) -> Tensor<T> {
-        built(Composite::RmsNorm, &[self.any.clone(), gamma.any.clone(), eps.to_scalar().into()])
+    pub fn rms_norm(&self, gamma: impl AsTensor<T>, eps: T) -> Tensor<T> {
+        built(Composite::RmsNorm, &[self.any.clone(), any(gamma), eps.to_scalar().into()])
     }
 
     /// `softmax(q·kᵀ / sqrt(d))·v` over the last two axes: `q` is `[.., l, d]`, `k` `[.., s, d]`, `v` `[.., s, e]`, the
@@ -102,12 +106,12 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn scaled_dot_product_attention(
-        q: &Tensor<T>,
-        k: &Tensor<T>,
-        v: &Tensor<T>,
+        q: impl AsTensor<T>,
+        k: impl AsTensor<T>,
+        v: impl AsTensor<T>,
         causal: bool,
     ) -> Tensor<T> {
         let causal = Scalar::Bool(causal).into();
-        built(Composite::Attention, &[q.any.clone(), k.any.clone(), v.any.clone(), causal])
+        built(Composite::Attention, &[any(q), any(k), any(v), causal])
     }
 }

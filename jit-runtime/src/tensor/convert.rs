@@ -1,5 +1,7 @@
 //! What methods accept: shapes, axes, operands.
 
+use std::ops::Deref;
+
 use jit_ir::Scalar;
 use smallvec::SmallVec;
 
@@ -29,7 +31,8 @@ impl IntoShape for Vec<usize> {
     }
 }
 
-/// A shape for `reshape`: as [`IntoShape`], and arrays of signed integers in which one size is -1.
+/// A shape for `reshape`: as [`IntoShape`], arrays of signed integers in which one size may be -1, and tuples of up to
+/// eight integers, each of its own type: `(x.dim(0), -1)`.
 pub trait IntoReshape {
     /// The sizes.
     fn into_reshape(self) -> Vec<i64>;
@@ -72,6 +75,49 @@ signed_shapes!(i32: 1 2 3 4 5 6 7 8);
 signed_shapes!(i64: 1 2 3 4 5 6 7 8);
 signed_shapes!(isize: 1 2 3 4 5 6 7 8);
 
+/// A size in a tuple: the integer types that arrays of sizes have.
+pub trait Extent: Copy {
+    #[doc(hidden)]
+    fn extent(self) -> i64;
+}
+
+impl Extent for usize {
+    fn extent(self) -> i64 {
+        size(self)
+    }
+}
+
+macro_rules! extents {
+    ($($T:ident)*) => {$(
+        impl Extent for $T {
+            fn extent(self) -> i64 {
+                self as i64
+            }
+        }
+    )*};
+}
+extents!(i32 i64 isize);
+
+macro_rules! tuple_shapes {
+    ($(($($N:ident $i:tt)*))*) => {$(
+        impl<$($N: Extent),*> IntoReshape for ($($N,)*) {
+            fn into_reshape(self) -> Vec<i64> {
+                vec![$(self.$i.extent()),*]
+            }
+        }
+    )*};
+}
+tuple_shapes! {
+    (A 0)
+    (A 0 B 1)
+    (A 0 B 1 C 2)
+    (A 0 B 1 C 2 D 3)
+    (A 0 B 1 C 2 D 3 E 4)
+    (A 0 B 1 C 2 D 3 E 4 F 5)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7)
+}
+
 /// An axis; negative ones count from the end.
 pub trait Axis: Copy {
     /// The axis as given.
@@ -112,7 +158,7 @@ impl<A: Axis> Axes for &[A] {
     }
 }
 
-/// A number for rows and columns: one for both, or `[rows, columns]`.
+/// A number for rows and columns: one for both, `[rows, columns]` or `(rows, columns)`.
 pub trait Pair {
     /// The two numbers.
     fn pair(self) -> [usize; 2];
@@ -127,6 +173,53 @@ impl Pair for usize {
 impl Pair for [usize; 2] {
     fn pair(self) -> [usize; 2] {
         self
+    }
+}
+
+impl Pair for (usize, usize) {
+    fn pair(self) -> [usize; 2] {
+        [self.0, self.1]
+    }
+}
+
+/// A tensor, given away or by a reference of any kind: `Tensor<T>`, `&Tensor<T>`, `&&Tensor<T>`, `&mut Tensor<T>`,
+/// `&Box<Tensor<T>>`, `&Arc<Tensor<T>>`.
+///
+/// ```
+/// use jit_runtime::prelude::*;
+/// # fn main() {
+/// let (x, w) = (Tensor::from([[1.0, 2.0]]), Tensor::from([[3.0], [4.0]]));
+/// assert_eq!(x.matmul(&w), x.matmul(w));
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "expected a tensor of `{T}`, found `{Self}`",
+    label = "expected `Tensor<{T}>`, or a reference to one",
+    note = "`Tensor::from([..])` makes a tensor of numbers, `.cast::<{T}>()` changes the element type"
+)]
+pub trait AsTensor<T: Elem> {
+    /// The tensor.
+    fn as_tensor(&self) -> &Tensor<T>;
+
+    /// Is never called. A trait with such a method keeps clippy from calling the `&` of `x.matmul(&w.t())` needless, which
+    /// programs that were written when it was needed are full of.
+    #[doc(hidden)]
+    fn unused(&mut self) {}
+}
+
+impl<T: Elem> AsTensor<T> for Tensor<T> {
+    fn as_tensor(&self) -> &Tensor<T> {
+        self
+    }
+}
+
+// Whatever leads to a tensor, as a parameter of the type `&Tensor<T>` takes it.
+impl<T: Elem, R: Deref> AsTensor<T> for R
+where
+    R::Target: AsTensor<T>,
+{
+    fn as_tensor(&self) -> &Tensor<T> {
+        (**self).as_tensor()
     }
 }
 

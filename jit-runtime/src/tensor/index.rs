@@ -9,9 +9,10 @@ use jit_ir::{Op, Scalar};
 use smallvec::SmallVec;
 
 use super::operators::compare;
-use super::raw::Sizes;
+use super::raw::Val;
 use super::{Any, Elem, Tensor, ask};
 use crate::error::{Error, fail};
+use crate::exec::ops;
 use crate::trace;
 
 mod sealed {
@@ -42,12 +43,16 @@ impl<T: Elem, P: Position> Index<P> for Tensor<T> {
     type Output = T;
 
     /// The element; out of range is an error.
+    #[inline]
     #[track_caller]
     fn index(&self, at: P) -> &T {
         let at = at.position();
-        let places: SmallVec<[Any; 4]> = at.iter().map(|i| Scalar::Usize(*i).into()).collect();
-        let args: SmallVec<[&Any; 5]> = std::iter::once(&self.any).chain(&places).collect();
-        ask(Op::Index, Attrs::default(), &args);
+        if self.any.tag.is_none()
+            && let Some(element) = self.raw().find(at)
+        {
+            return element;
+        }
+        asked(&self.any, at);
         self.raw().get_ref(at)
     }
 }
@@ -57,19 +62,51 @@ impl<T: Elem, P: Position> IndexMut<P> for Tensor<T> {
     ///
     /// In a recording the write is an op of its own. The reference shows what the element was, so that
     /// this is guarded.
+    #[inline]
     #[track_caller]
     fn index_mut(&mut self, at: P) -> &mut T {
         let at = at.position();
-        let raw = self.raw();
-        if at.len() != raw.rank() || at.iter().zip(&raw.shape).any(|(i, n)| i >= n) {
-            let message = format!("index {at:?} is out of range for shape {:?}", raw.shape);
-            trace::failed([&self.any]);
-            fail(Error::op(Op::Index, message, Some(Location::caller().into())));
+        if self.any.tag.is_some() || self.raw().position(T::DTYPE, at).is_none() {
+            written(&mut self.any, at);
         }
-        let sizes: Sizes = raw.shape.clone();
-        let flat = at.iter().zip(&sizes).fold(0, |p, (i, n)| p * n + i);
-        &mut self.written(at).make_mut::<T>()[flat]
+        match &mut self.any.val {
+            Val::Tensor(raw) => raw.element_mut(at),
+            _ => unreachable!("a tensor holds a tensor"),
+        }
     }
+}
+
+/// The position as operands of an op.
+fn places(at: &[usize]) -> SmallVec<[Any; 4]> {
+    at.iter().map(|i| Scalar::Usize(*i).into()).collect()
+}
+
+/// The host reads an element of a traced tensor, which becomes a guard, or one that is not there, which is an error.
+#[cold]
+#[track_caller]
+fn asked(x: &Any, at: &[usize]) {
+    let places = places(at);
+    let args: SmallVec<[&Any; 5]> = std::iter::once(x).chain(&places).collect();
+    ask(Op::Index, Attrs::default(), &args);
+}
+
+/// The host writes an element of a traced tensor, which is recorded, or one that is not there, which is an error: that
+/// of reading it, as `x[i] += v` does both.
+#[cold]
+#[track_caller]
+fn written(x: &mut Any, at: &[usize]) {
+    let line = Location::caller();
+    let misfit = {
+        let places = places(at);
+        let args: SmallVec<[&Val; 5]> =
+            std::iter::once(&x.val).chain(places.iter().map(|p| &p.val)).collect();
+        ops::result_sizes(Op::Index, &Attrs::default(), &args).err()
+    };
+    if let Some(message) = misfit {
+        trace::failed([&*x]);
+        fail(Error::op(Op::Index, message, Some(line.into())));
+    }
+    trace::element_written(x, at, line);
 }
 
 impl<T: Elem> PartialEq for Tensor<T> {

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::convert::sizes;
 use super::raw::RawTensor;
-use super::{Any, Elem, Float, IntoShape, Num, Tensor, call};
+use super::{Any, AsTensor, Elem, Float, IntoShape, Num, Tensor, call};
 use crate::error::{Error, Result};
 
 #[track_caller]
@@ -73,14 +73,14 @@ impl<T: Elem> Tensor<T> {
 
     /// Zeros (`false`) in the shape of another tensor.
     #[track_caller]
-    pub fn zeros_like(x: &Tensor<T>) -> Tensor<T> {
-        x.unary(Op::ZerosLike, Attrs::default())
+    pub fn zeros_like(x: impl AsTensor<T>) -> Tensor<T> {
+        x.as_tensor().unary(Op::ZerosLike, Attrs::default())
     }
 
     /// Ones (`true`) in the shape of another tensor.
     #[track_caller]
-    pub fn ones_like(x: &Tensor<T>) -> Tensor<T> {
-        x.unary(Op::OnesLike, Attrs::default())
+    pub fn ones_like(x: impl AsTensor<T>) -> Tensor<T> {
+        x.as_tensor().unary(Op::OnesLike, Attrs::default())
     }
 
     /// Zeros (`false`).

@@ -5,7 +5,7 @@ use std::panic::Location;
 use jit_ir::ops::{Attrs, powi};
 use jit_ir::{Op, Scalar};
 
-use super::{Any, Axes, Axis, Bits, Elem, Float, Num, Operand, Tensor, ask, call, call_at};
+use super::{Any, AsTensor, Axes, Axis, Bits, Elem, Float, Num, Operand, Tensor, ask, call, call_at};
 use crate::trace;
 
 macro_rules! row_methods {
@@ -147,6 +147,54 @@ reductions! {
         Std std std_axis std_keepdim "The standard deviation, divided by n.";
 }
 
+/// Sums and means of truth values: of those that are true, as 1 each.
+impl Tensor<bool> {
+    /// How many elements are true.
+    ///
+    /// ```
+    /// use jit_runtime::prelude::*;
+    /// # fn main() {
+    /// let large = Tensor::from([0.5, 2.0, 3.0]).gt(1.0);
+    /// assert_eq!(large.sum().item(), 2_i64);
+    /// assert_eq!(large.mean().item(), 2.0_f32 / 3.0);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn sum(&self) -> Tensor<i64> {
+        self.cast::<i64>().sum()
+    }
+
+    /// How many elements are true, along one axis or several, which are dropped.
+    #[track_caller]
+    pub fn sum_axis(&self, axes: impl Axes) -> Tensor<i64> {
+        self.cast::<i64>().sum_axis(axes)
+    }
+
+    /// How many elements are true, along one axis or several, which stay with size 1.
+    #[track_caller]
+    pub fn sum_keepdim(&self, axes: impl Axes) -> Tensor<i64> {
+        self.cast::<i64>().sum_keepdim(axes)
+    }
+
+    /// The share of elements that are true; NaN of nothing.
+    #[track_caller]
+    pub fn mean(&self) -> Tensor<f32> {
+        self.cast::<f32>().mean()
+    }
+
+    /// The share of elements that are true, along one axis or several, which are dropped.
+    #[track_caller]
+    pub fn mean_axis(&self, axes: impl Axes) -> Tensor<f32> {
+        self.cast::<f32>().mean_axis(axes)
+    }
+
+    /// The share of elements that are true, along one axis or several, which stay with size 1.
+    #[track_caller]
+    pub fn mean_keepdim(&self, axes: impl Axes) -> Tensor<f32> {
+        self.cast::<f32>().mean_keepdim(axes)
+    }
+}
+
 /// Reductions of truth values.
 impl Tensor<bool> {
     /// Whether all are true.
@@ -284,8 +332,14 @@ impl<T: Num> Tensor<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn scatter_add(&self, axis: impl Axis, indices: &Tensor<i64>, src: &Tensor<T>) -> Tensor<T> {
-        Tensor::from_any(call(Op::ScatterAdd, axis_attrs(axis), &[&self.any, &indices.any, &src.any]))
+    pub fn scatter_add(
+        &self,
+        axis: impl Axis,
+        indices: impl AsTensor<i64>,
+        src: impl AsTensor<T>,
+    ) -> Tensor<T> {
+        let (indices, src) = (&indices.as_tensor().any, &src.as_tensor().any);
+        Tensor::from_any(call(Op::ScatterAdd, axis_attrs(axis), &[&self.any, indices, src]))
     }
 
     /// The matrix product: vectors, matrices, and batches of them with broadcasting.
@@ -298,20 +352,20 @@ impl<T: Num> Tensor<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn matmul(&self, other: &Tensor<T>) -> Tensor<T> {
-        self.binary(Op::Matmul, &other.any)
+    pub fn matmul(&self, other: impl AsTensor<T>) -> Tensor<T> {
+        self.binary(Op::Matmul, &other.as_tensor().any)
     }
 
     /// The inner product of two vectors: the sum of their products.
     #[track_caller]
-    pub fn dot(&self, other: &Tensor<T>) -> Tensor<T> {
-        self.binary(Op::Dot, &other.any)
+    pub fn dot(&self, other: impl AsTensor<T>) -> Tensor<T> {
+        self.binary(Op::Dot, &other.as_tensor().any)
     }
 
     /// The outer product of two vectors.
     #[track_caller]
-    pub fn outer(&self, other: &Tensor<T>) -> Tensor<T> {
-        self.binary(Op::Outer, &other.any)
+    pub fn outer(&self, other: impl AsTensor<T>) -> Tensor<T> {
+        self.binary(Op::Outer, &other.as_tensor().any)
     }
 }
 
@@ -406,12 +460,20 @@ impl<T: Elem> Tensor<T> {
     /// The size of an axis.
     #[track_caller]
     pub fn dim(&self, axis: impl Axis) -> usize {
+        if self.any.tag.is_none()
+            && let Some(size) = self.raw().size_of_axis(axis.axis())
+        {
+            return size;
+        }
         ask(Op::Dim, axis_attrs(axis), &[&self.any]).as_i64() as usize
     }
 
     /// The number of elements.
     #[track_caller]
     pub fn len(&self) -> usize {
+        if self.any.tag.is_none() {
+            return self.raw().len();
+        }
         ask(Op::Len, Attrs::default(), &[&self.any]).as_i64() as usize
     }
 
@@ -424,6 +486,11 @@ impl<T: Elem> Tensor<T> {
     /// The only element.
     #[track_caller]
     pub fn item(&self) -> T {
+        if self.any.tag.is_none()
+            && let Some(element) = self.raw().only()
+        {
+            return element;
+        }
         T::from_scalar(ask(Op::Item, Attrs::default(), &[&self.any]))
     }
 

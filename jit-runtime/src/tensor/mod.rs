@@ -23,7 +23,7 @@ use crate::error::{Error, fail};
 use crate::exec::ops;
 use crate::few::few;
 use crate::trace::{self, Tag};
-pub use convert::{Axes, Axis, IntoReshape, IntoShape, Operand, Pair};
+pub use convert::{AsTensor, Axes, Axis, Extent, IntoReshape, IntoShape, Operand, Pair};
 pub use elem::{Bits, Elem, Float, Num};
 use jit_ir::ops::Attrs;
 use jit_ir::{Op, Scalar};
@@ -125,6 +125,7 @@ impl<T: Elem> Tensor<T> {
     }
 
     /// The concrete value, unseen by a recording: only for what the host does not get to know.
+    #[inline]
     pub(crate) fn raw(&self) -> &RawTensor {
         match &self.any.val {
             Val::Tensor(t) => t,
@@ -137,16 +138,6 @@ impl<T: Elem> Tensor<T> {
     pub(crate) fn seen(&self) -> &RawTensor {
         trace::observe(&self.any, Location::caller());
         self.raw()
-    }
-
-    /// The concrete value for writing an element; the host sees what the element was.
-    #[track_caller]
-    pub(crate) fn written(&mut self, place: &[usize]) -> &mut RawTensor {
-        trace::element_written(&mut self.any, place, Location::caller());
-        match &mut self.any.val {
-            Val::Tensor(t) => t,
-            _ => unreachable!("a tensor holds a tensor"),
-        }
     }
 
     #[track_caller]

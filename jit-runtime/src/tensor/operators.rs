@@ -138,9 +138,25 @@ impl<T: Bits> Not for &Tensor<T> {
 /// The bool of a comparison of a rank-0 tensor; `sign` is how Rust writes it.
 #[track_caller]
 pub(super) fn compare(op: Op, a: &Any, b: &Any) -> bool {
+    if a.tag.is_none()
+        && b.tag.is_none()
+        && let (Some(a), Some(b)) = (only(a), only(b))
+        && let Some(answer) = jit_ir::ops::host::compare(op, &a, &b)
+    {
+        return answer;
+    }
     let attrs = || Attrs { text: Some(jit_ir::ops::host::sign(op).into()), ..Attrs::default() };
     let scalar = |x: &Any| matches!(x.val, super::raw::Val::Scalar(_));
     let a = if scalar(a) { a.clone() } else { call(Op::Item, attrs(), &[a]) };
     let b = if scalar(b) { b.clone() } else { call(Op::Item, attrs(), &[b]) };
     matches!(super::ask(op, Attrs::default(), &[&a, &b]), jit_ir::Scalar::Bool(true))
+}
+
+/// A scalar, or the element of a rank-0 tensor.
+fn only(x: &Any) -> Option<jit_ir::Scalar> {
+    match &x.val {
+        super::raw::Val::Scalar(s) => Some(*s),
+        super::raw::Val::Tensor(t) if t.rank() == 0 => Some(t.item()),
+        _ => None,
+    }
 }

@@ -9,24 +9,51 @@ const LONG: usize = 1000;
 /// Entries shown at each end of an abridged axis.
 const EDGE: usize = 3;
 
+/// As NumPy prints it. A precision is that of each element (`{x:.3}`), a width the least of each; a tensor of rank 0 with
+/// a precision is printed as its element is.
+///
+/// ```
+/// use jit_runtime::prelude::*;
+/// # fn main() {
+/// let x = Tensor::from([1.0, -0.25]);
+/// assert_eq!(format!("{x}"), "[   1. -0.25]");
+/// assert_eq!(format!("{x:.1} {:6.3}", x.sum()), "[ 1.0 -0.2]  0.750");
+/// # }
+/// ```
 impl<T: Elem> fmt::Display for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let raw = self.seen();
         let values = raw.to_vec::<T>();
+        if let ([value], true, true) = (&values[..], raw.rank() == 0, f.precision().is_some()) {
+            return fmt::Display::fmt(value, f);
+        }
         let abridged = values.len() > LONG;
         let mut shown = Vec::new();
-        collect(&raw.shape, 0, abridged, &mut |i| shown.push(text(values[i])));
-        let width = shown.iter().map(String::len).max().unwrap_or(0);
+        let (digits, plus) = (f.precision(), f.sign_plus());
+        collect(&raw.shape, 0, abridged, &mut |i| shown.push(cell(values[i], digits, plus)));
+        let width = shown.iter().map(String::len).chain(f.width()).max().unwrap_or(0);
         let mut cells = shown.into_iter();
         write_axis(f, &raw.shape, abridged, 0, width, &mut cells)
     }
 }
 
 impl<T: Elem> fmt::Debug for Tensor<T> {
-    /// As `Display`, with type and shape.
+    /// As `Display`, precision and width included, with type and shape.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tensor<{}>{:?}\n{self}", T::DTYPE, self.raw().shape)
+        // As text, since a precision is not meant for sizes.
+        f.write_str(&format!("Tensor<{}>{:?}\n", T::DTYPE, self.raw().shape))?;
+        fmt::Display::fmt(self, f)
     }
+}
+
+/// An element with so many digits after its point, where it is a float.
+fn cell<T: Elem>(value: T, digits: Option<usize>, plus: bool) -> String {
+    let number = match digits {
+        Some(digits) if T::DTYPE.is_float() => format!("{value:.digits$}"),
+        _ => text(value),
+    };
+    let signed = plus && T::DTYPE != jit_ir::DType::Bool && !number.starts_with(['-', 'N']);
+    if signed { format!("+{number}") } else { number }
 }
 
 /// A number in NumPy's short form: `1.` for a whole float, up to eight digits otherwise.

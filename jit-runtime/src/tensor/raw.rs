@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::storage::Buffer;
 use crate::kernels::copy;
 
+use super::shared::View;
 pub(crate) use super::shared::{RawTensor, Sizes, Strides, row_major};
 
 impl RawTensor {
@@ -95,19 +96,84 @@ impl RawTensor {
 
     /// The element at a multi-index that is in range.
     pub(crate) fn get_ref<T: Prim>(&self, index: &[usize]) -> &T {
-        assert_eq!(self.dtype, T::DTYPE);
-        assert!(index.len() == self.rank() && index.iter().zip(&self.shape).all(|(i, n)| i < n));
-        let step: isize = index.iter().zip(&self.strides).map(|(i, s)| *i as isize * s).sum();
-        // SAFETY: an index in range leads to an element of the view, which lies in the buffer.
-        unsafe { &self.buffer.slice::<T>(self.offset.wrapping_add_signed(step), 1)[0] }
+        match self.find(index) {
+            Some(element) => element,
+            None => panic!("index {index:?} of a {} tensor of shape {:?}", self.dtype, self.shape),
+        }
+    }
+
+    /// The element at a multi-index; `None` out of range.
+    #[inline]
+    pub(crate) fn find<T: Prim>(&self, index: &[usize]) -> Option<&T> {
+        let at = self.position(T::DTYPE, index)?;
+        // SAFETY: `position` found the index in range and the element type to be `T`, so that `at` is an element of the
+        // view, which lies in the buffer and was written as `T`.
+        Some(unsafe { &*self.buffer.start().cast::<T>().add(at) })
+    }
+
+    /// The element at a multi-index that is in range, for writing: in a copy if anything else holds the buffer.
+    #[inline]
+    pub(crate) fn element_mut<T: Prim>(&mut self, index: &[usize]) -> &mut T {
+        let at = self.own_position(T::DTYPE, index);
+        // SAFETY: as in `find`; `own_position` has made the buffer unique, and `&mut self` keeps it so for as long as the
+        // reference lives.
+        unsafe { &mut *self.buffer.start().cast::<T>().add(at) }
+    }
+
+    /// The only element, if there is just one and it is a `T`.
+    #[inline]
+    pub(crate) fn only<T: Prim>(&self) -> Option<T> {
+        let at = self.only_position(T::DTYPE)?;
+        // SAFETY: as in `find`, with `only_position`.
+        Some(unsafe { *self.buffer.start().cast::<T>().add(at) })
+    }
+
+    /// Where in the buffer the element at a multi-index is, in elements; `None` out of range, or for another element type.
+    ///
+    /// This and the next two are not generic, so that they are compiled with this crate's optimisation and not with that
+    /// of the user's debug build.
+    pub(crate) fn position(&self, dtype: DType, index: &[usize]) -> Option<usize> {
+        let view: &View = self;
+        let (sizes, strides) = (&view.shape[..], &view.strides[..]);
+        if view.dtype != dtype || index.len() != sizes.len() {
+            return None;
+        }
+        let mut at = view.offset;
+        for ((i, n), step) in index.iter().zip(sizes).zip(strides) {
+            if i >= n {
+                return None;
+            }
+            at = at.wrapping_add_signed((*i as isize).wrapping_mul(*step));
+        }
+        Some(at)
+    }
+
+    /// As [`RawTensor::position`] of an index that is in range, after making the buffer unique and row-major.
+    fn own_position(&mut self, dtype: DType, index: &[usize]) -> usize {
+        // A broadcast view has one element in several places, so that views are copied, too.
+        if !self.is_contiguous() || !self.is_unique() {
+            *self = copy::contiguous_copy(self);
+        }
+        match self.position(dtype, index) {
+            Some(at) => at,
+            None => panic!("index {index:?} of a {} tensor of shape {:?}", self.dtype, self.shape),
+        }
+    }
+
+    fn only_position(&self, dtype: DType) -> Option<usize> {
+        (self.dtype == dtype && self.shape.iter().all(|n| *n == 1)).then_some(self.offset)
+    }
+
+    /// The size of an axis, which may count from the end; `None` if there is no such axis.
+    pub(crate) fn size_of_axis(&self, axis: i64) -> Option<usize> {
+        let sizes = &self.shape[..];
+        let at = if axis < 0 { axis + sizes.len() as i64 } else { axis };
+        sizes.get(usize::try_from(at).ok()?).copied()
     }
 
     /// Writes the element at a multi-index that is in range, on a copy if the buffer is shared.
     pub(crate) fn set<T: Prim>(&mut self, index: &[usize], value: T) {
-        assert!(index.len() == self.rank() && index.iter().zip(&self.shape).all(|(i, n)| i < n));
-        let sizes = self.shape.clone();
-        let flat = index.iter().zip(&sizes).fold(0, |p, (i, n)| p * n + i);
-        self.make_mut::<T>()[flat] = value;
+        *self.element_mut(index) = value;
     }
 
     /// The only element of a tensor of one element.
@@ -385,5 +451,57 @@ impl Val {
             Val::Tensor(t) => Some(jit_ir::Const::Tensor(Arc::new(t.to_data()))),
             Val::Undef | Val::List(_) | Val::Opaque(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_follow_sizes_and_strides() {
+        let x = RawTensor::from_fn(&[2, 3], |i| i as i32);
+        let turned = x.view(SmallVec::from_slice(&[3, 2]), SmallVec::from_slice(&[1, 3]), 0);
+        let repeated = x.view(SmallVec::from_slice(&[4, 3]), SmallVec::from_slice(&[0, -1]), 5);
+        for (i, j) in [(0, 0), (0, 2), (1, 0), (1, 2)] {
+            assert_eq!(x.find::<i32>(&[i, j]), Some(&((3 * i + j) as i32)));
+            assert_eq!(turned.find::<i32>(&[j, i]), Some(&((3 * i + j) as i32)));
+            assert_eq!(repeated.find::<i32>(&[i + 2, j]), Some(&((5 - j) as i32)));
+        }
+        for wrong in [&[2, 0][..], &[0, 3], &[usize::MAX, 0], &[0], &[], &[0, 0, 0]] {
+            assert_eq!(x.find::<i32>(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(x.find::<f32>(&[0, 0]), None, "elements of another type");
+        assert_eq!(RawTensor::from_fn(&[0, 3], |_| 0_i32).find::<i32>(&[0, 0]), None);
+        assert_eq!((x.size_of_axis(-1), x.size_of_axis(1), x.size_of_axis(0)), (Some(3), Some(3), Some(2)));
+        assert_eq!((x.size_of_axis(2), x.size_of_axis(-3), x.size_of_axis(i64::MIN)), (None, None, None));
+    }
+
+    #[test]
+    fn the_only_element_is_found_wherever_it_is() {
+        let x = RawTensor::from_fn(&[3], |i| i as i64);
+        let one = x.view(SmallVec::from_slice(&[1, 1]), SmallVec::from_slice(&[7, 9]), 2);
+        assert_eq!((one.only::<i64>(), x.only::<i64>(), one.only::<u8>()), (Some(2), None, None));
+        assert_eq!(RawTensor::from_fn(&[0, 1], |_| 0_i64).only::<i64>(), None);
+    }
+
+    #[test]
+    fn a_write_changes_no_other_tensor() {
+        let mut x = RawTensor::from_fn(&[2, 2], |i| i as f64);
+        let start = x.buffer.start();
+        *x.element_mut::<f64>(&[1, 0]) = 9.0;
+        assert_eq!(x.buffer.start(), start, "in place where nothing else holds the buffer");
+        // A clone shares the view, a view of another shape the buffer; of both the write makes a copy.
+        for shared in [x.clone(), x.view(SmallVec::from_slice(&[4]), SmallVec::from_slice(&[1]), 0)] {
+            let before = shared.to_vec::<f64>();
+            *x.element_mut::<f64>(&[0, 0]) += 1.0;
+            assert_ne!(x.buffer.start(), shared.buffer.start());
+            assert_eq!(shared.to_vec::<f64>(), before);
+        }
+        // An element that is in several places is written in one of them.
+        let mut wide = x.view(SmallVec::from_slice(&[3, 2]), SmallVec::from_slice(&[0, 1]), 0);
+        drop(x);
+        *wide.element_mut::<f64>(&[1, 1]) = 5.0;
+        assert_eq!(wide.to_vec::<f64>(), [2.0, 1.0, 2.0, 5.0, 2.0, 1.0]);
     }
 }

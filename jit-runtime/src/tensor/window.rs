@@ -6,7 +6,7 @@ use jit_ir::ops::Attrs;
 use jit_ir::{Op, Scalar};
 use smallvec::SmallVec;
 
-use super::{Any, Float, Num, Pair, Tensor, call};
+use super::{Any, AsTensor, Float, Num, Pair, Tensor, call};
 
 fn counts(pairs: &[[usize; 2]]) -> SmallVec<[Any; 8]> {
     pairs.iter().flatten().map(|n| Any::from(Scalar::Usize(*n))).collect()
@@ -40,7 +40,7 @@ impl<T: Num> Tensor<T> {
     /// `[c_out, c_in / groups, kh, kw]`, the result is `[n, c_out, h', w']` with
     /// `h' = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
     ///
-    /// `stride`, `padding` (zeros on either side) and `dilation` are numbers or `[rows, columns]`. With `groups`
+    /// `stride`, `padding` (zeros on either side) and `dilation` are numbers, `[rows, columns]` or `(rows, columns)`. With `groups`
     /// the channels fall into so many parts that do not see each other. A bias is added by
     /// `+ &b.reshape([-1, 1, 1])`.
     ///
@@ -51,12 +51,13 @@ impl<T: Num> Tensor<T> {
     /// let w = Tensor::from([[[[1.0, 0.0], [0.0, -1.0]]]]);
     /// assert_eq!(x.conv2d(&w, 1, 0, 1, 1), Tensor::<f64>::full([1, 1, 2, 2], -4.0));
     /// assert_eq!(x.conv2d(&w, 1, [1, 0], 1, 1).shape(), [1, 1, 4, 2]);
+    /// assert_eq!(x.conv2d(w, (2, 1), 0, 1, 1).shape(), [1, 1, 1, 2]);
     /// # }
     /// ```
     #[track_caller]
     pub fn conv2d(
         &self,
-        weights: &Tensor<T>,
+        weights: impl AsTensor<T>,
         stride: impl Pair,
         padding: impl Pair,
         dilation: impl Pair,
@@ -64,12 +65,13 @@ impl<T: Num> Tensor<T> {
     ) -> Tensor<T> {
         let mut counts = counts(&[stride.pair(), padding.pair(), dilation.pair()]);
         counts.push(Scalar::Usize(groups).into());
-        let args: SmallVec<[&Any; 9]> = [&self.any, &weights.any].into_iter().chain(&counts).collect();
+        let args: SmallVec<[&Any; 9]> =
+            [&self.any, &weights.as_tensor().any].into_iter().chain(&counts).collect();
         Tensor::from_any(call(Op::Conv2d, Attrs::default(), &args))
     }
 
     /// The largest element in each window of `[n, c, h, w]`; padding is never the largest. `kernel`, `stride` and
-    /// `padding` are numbers or `[rows, columns]`.
+    /// `padding` are numbers, `[rows, columns]` or `(rows, columns)`.
     ///
     /// ```
     /// use jit_runtime::prelude::*;
@@ -93,7 +95,7 @@ impl<T: Num> Tensor<T> {
 
 impl<T: Float> Tensor<T> {
     /// The mean of each window of `[n, c, h, w]`; padding counts as zeros. `kernel`, `stride` and `padding` are
-    /// numbers or `[rows, columns]`.
+    /// numbers, `[rows, columns]` or `(rows, columns)`.
     ///
     /// ```
     /// use jit_runtime::prelude::*;

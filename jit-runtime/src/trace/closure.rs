@@ -85,7 +85,8 @@ impl<P: Pytree, F> Traced<P, F> {
         catch(|| self.call(x))
     }
 
-    /// Runs closure and plan, and compares the bits of the results and the recordings.
+    /// Runs closure and plan, and compares the bits of the results and the recordings. Without a recording of this case
+    /// the closure runs twice, and the two runs are compared.
     ///
     /// # Errors
     /// In what they differ.

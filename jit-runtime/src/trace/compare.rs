@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use jit_ir::Graph;
 use jit_ir::merge::{Relation, relation};
 
 use super::cache::{Recorded, Slot, State};
 use super::function::{Call, TraceFn};
-use super::keep::{CHANGING, Reason, Run, words};
+use super::keep::{CHANGING, Reason, Run, differs};
 use super::record::Spoiled;
 use super::report;
 use crate::error::{Error, Place, Result, catch};
@@ -35,7 +36,7 @@ impl TraceFn {
         let mut end = End(path, path.check.is_done());
         self.checks.fetch_add(1, Ordering::Relaxed);
         let run = self.record(&call.leaves(), call.traced);
-        match self.differing(path, &run, &values) {
+        match self.differing(&path.graph, &run, &values) {
             None => {
                 let first = !std::mem::replace(&mut end.1, true);
                 drop(end);
@@ -48,8 +49,8 @@ impl TraceFn {
         run.result
     }
 
-    /// In what a run of the body differs from a path that a plan took for the same arguments.
-    fn differing<R>(&self, path: &Recorded, run: &Run<R>, values: &[Val]) -> Option<Reason<'static>> {
+    /// In what a run of the body differs from a recording for the same arguments, and from its values.
+    fn differing<R>(&self, recorded: &Graph, run: &Run<R>, values: &[Val]) -> Option<Reason<'static>> {
         let reason = |what: &str, at: Option<Place>| {
             Some(Reason { kind: "differs", what: what.into(), at, advice: CHANGING })
         };
@@ -64,7 +65,7 @@ impl TraceFn {
         };
         // A frozen path is that of other values.
         if !self.freeze {
-            match relation(&path.graph, graph) {
+            match relation(recorded, graph) {
                 Relation::Same => {}
                 Relation::Parts(at) => {
                     let at = report::guard_at(graph, at).map(|g| g.at);
@@ -73,23 +74,47 @@ impl TraceFn {
                         at,
                     );
                 }
-                Relation::Differs { what, at } => return reason(words(what), at.as_ref().map(Into::into)),
+                Relation::Differs { what, at } => {
+                    let what = differs(what, recorded, graph);
+                    return reason(&what, at.as_ref().map(Into::into));
+                }
             }
         }
-        let (body, fast) = (&run.values, path.graph.is_fast());
+        let (body, fast) = (&run.values, recorded.is_fast());
         let same = body.len() == values.len() && body.iter().zip(values).all(|(a, b)| a.agrees(b, fast));
         if same { None } else { reason("the plan gives another result than the body", None) }
     }
 
-    /// Compares body and plan for these values.
+    fn differ(&self, reason: Reason<'_>) -> Error {
+        let at = reason.at.map_or(String::new(), |at| format!(" (at {at})"));
+        Error::Differs(format!("`{}`: {}{at}", self.name, reason.what))
+    }
+
+    /// Compares two runs of the body, where there is no room for a recording.
+    fn check_body<R: Returns>(&self, vals: &[Val], call: &Call<'_, R>) -> Result<()> {
+        let [first, second] = [(); 2].map(|()| catch(|| self.record(vals, call.traced)));
+        let found = match (&first, &second) {
+            (Err(_), Err(_)) => None,
+            (Ok(first), Ok(second)) => match &first.graph {
+                Ok(graph) => self.differing(graph, second, &first.values),
+                Err(Spoiled::Path) => None,
+                Err(Spoiled::Function { reason, at, .. }) => {
+                    Some(Reason { kind: "spoiled", what: reason.clone(), at: at.clone(), advice: "" })
+                }
+            },
+            _ => {
+                let what = "the body fails in one run and not in another".into();
+                Some(Reason { kind: "differs", what, at: None, advice: "" })
+            }
+        };
+        found.map_or(Ok(()), |reason| Err(self.differ(reason)))
+    }
+
+    /// Compares body and plan for these values; what has no plan yet is recorded, and compared with another run.
     pub(crate) fn check<R: Returns>(&self, call: &Call<'_, R>) -> Result<()> {
         let vals = call.leaves();
-        let differs = |reason: Reason<'_>| {
-            let at = reason.at.map_or(String::new(), |at| format!(" (at {at})"));
-            Error::Differs(format!("`{}`: {}{at}", self.name, reason.what))
-        };
-        let Some(tree) = self.known(&vals, call) else { return Ok(()) };
-        let run = catch(|| self.record(&vals, call.traced));
+        let Some(tree) = self.known(&vals, call) else { return self.check_body(&vals, call) };
+        let mut attempt = catch(|| self.record(&vals, call.traced));
         for recorded in [true, false] {
             let Some(tree) = self.cache.tree(&tree.slot) else { return Ok(()) };
             if let State::Eager(reason) = &tree.state {
@@ -99,7 +124,7 @@ impl TraceFn {
                 State::Replayed(replay) => Some(replay.run(&vals)),
                 _ => None,
             };
-            let run = match (&run, &outcome) {
+            let run = match (&attempt, &outcome) {
                 // The body's error is the plan's, or there is no plan.
                 (Err(_), None | Some(Err(_))) => return Ok(()),
                 (Err(e), Some(Ok(_))) => {
@@ -116,7 +141,7 @@ impl TraceFn {
             }
             match outcome {
                 Some(Ok((path, values))) => {
-                    return self.differing(path, run, &values).map_or(Ok(()), |r| Err(differs(r)));
+                    return self.differing(&path.graph, run, &values).map_or(Ok(()), |r| Err(self.differ(r)));
                 }
                 Some(Err(Halt::Error(e))) => {
                     return Err(Error::Differs(format!(
@@ -129,13 +154,15 @@ impl TraceFn {
             match &run.graph {
                 Err(Spoiled::Function { reason, at, .. }) => {
                     let (what, at) = (reason.clone(), at.clone());
-                    return Err(differs(Reason { kind: "spoiled", what, at, advice: "" }));
+                    return Err(self.differ(Reason { kind: "spoiled", what, at, advice: "" }));
                 }
                 Ok(graph) if recorded => {
                     self.keep(&tree.slot, &vals, Ok(graph.clone()), &run.values);
                 }
                 _ => {}
             }
+            // A recording of this very run says nothing of the next one: that is compared with it.
+            attempt = catch(|| self.record(&vals, call.traced));
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ use super::fit::{Fit, packed};
 use super::function::TraceFn;
 use super::limits::{MAX_INLINED, MAX_INLINED_GUARDS, MAX_INLINED_NODES, MAX_RENEWALS};
 use super::step::{Step, find};
+use super::warn::warn;
+use crate::error::Place;
 
 /// The traced functions that a plan calls, with their versions when it was made.
 #[derive(Default)]
@@ -50,6 +52,15 @@ pub(crate) fn expand(graph: &Graph, renewals: usize) -> Option<(Graph, Uses)> {
     }
     let params = out.params().to_vec();
     let mut uses = Uses { functions: Vec::new(), inlined: renewals < MAX_RENEWALS };
+    if !uses.inlined {
+        let first = graph.nodes.ids().find(|id| graph.nodes[*id].op == Op::Call);
+        let at = first.and_then(|id| graph.nodes[id].location.as_ref()).map(Place::from);
+        let reason =
+            format!("compiled {MAX_RENEWALS} times as a traced function that it calls was recorded again");
+        let advice = "it calls that function from now on, which is slower; write it as `#[script]`, or pass what changes \
+                      as a tensor";
+        warn(&graph.name, "renewed", at.as_ref(), &reason, advice);
+    }
     let mut inliner =
         Inliner { source: graph, uses: &mut uses, constants: jit_ir::infer::constants(graph), depth: 0 };
     let mut copier = Copier::new(graph, &mut out, &params);

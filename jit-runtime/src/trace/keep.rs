@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use jit_ir::Graph;
 use jit_ir::merge::{Difference, Miss, Relation, merge, relation};
+use jit_ir::{Const, Graph, Op};
 
 use super::cache::{Check, Recorded, Replay, Slot, State};
 use super::function::TraceFn;
@@ -127,7 +127,7 @@ impl TraceFn {
                 Relation::Same => return true,
                 Relation::Parts(at) => parts = parts.max(at),
                 Relation::Differs { what, at } => {
-                    let what = words(what).to_string();
+                    let what = differs(what, &path.graph, graph);
                     let at = at.as_ref().map(Into::into);
                     self.give_up(slot, Reason { kind: "differs", what, at, advice: CHANGING });
                     return true;
@@ -193,12 +193,32 @@ impl TraceFn {
     }
 }
 
-pub(super) fn words(difference: Difference) -> &'static str {
+/// In what two recordings of the same input differ.
+pub(super) fn differs(difference: Difference, first: &Graph, second: &Graph) -> String {
     match difference {
         Difference::Constant => {
-            "a constant differs between two runs of the body (a random number, a clock, changed state)"
+            let what = "a constant differs between two runs of the body";
+            let values = changed(first, second).map_or(String::new(), |(a, b)| format!(": {a}, then {b}"));
+            format!("{what}{values} (a random number, a clock, changed state)")
         }
-        Difference::Operation => "two runs of the body do different things for the same input",
-        Difference::Length => "two runs of the body do a different number of operations",
+        Difference::Operation => "two runs of the body do different things for the same input".into(),
+        Difference::Length => "two runs of the body do a different number of operations".into(),
     }
+}
+
+/// The first constant that differs, in both recordings.
+fn changed(first: &Graph, second: &Graph) -> Option<(String, String)> {
+    let constants = |graph: &Graph| -> Vec<Const> {
+        let nodes = graph.regions[graph.body].nodes.iter().map(|n| &graph.nodes[*n]);
+        nodes.filter(|n| n.op == Op::Const).filter_map(|n| n.attrs.value.clone()).collect()
+    };
+    let shown = |value: &Const| match value {
+        Const::Scalar(s) => s.to_string(),
+        Const::Tensor(t) if t.len() == 1 => t.get(0).to_string(),
+        Const::Tensor(t) => format!("a tensor {}{:?}", t.dtype(), t.shape),
+    };
+    let (a, b) = (constants(first), constants(second));
+    let (a, b) = a.iter().zip(&b).find(|(a, b)| !a.same_bits(b))?;
+    let (x, y) = (shown(a), shown(b));
+    Some(if x == y { (x, "other elements".into()) } else { (x, y) })
 }

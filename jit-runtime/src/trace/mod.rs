@@ -19,7 +19,7 @@ mod record;
 mod report;
 mod signature;
 mod step;
-mod warn;
+pub(crate) mod warn;
 
 pub use closure::{Traced, trace};
 pub(crate) use function::Call;

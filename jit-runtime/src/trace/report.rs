@@ -146,7 +146,10 @@ fn guard(graph: &Graph, made: &HashMap<jit_ir::ValueId, NodeId>, id: NodeId) -> 
     let operand = node.operands[0];
     let what = match (made.get(&operand), &graph.values[operand].name) {
         (_, Some(name)) => name.to_string(),
-        (Some(op), None) => graph.nodes[*op].op.name().to_string(),
+        (Some(op), None) => {
+            let made = &graph.nodes[*op];
+            made.op.shown_with(&made.attrs).to_string()
+        }
         (None, None) => "an argument".into(),
     };
     let seen = match &node.attrs.value {

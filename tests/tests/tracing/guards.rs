@@ -207,7 +207,7 @@ fn element_writes_are_ops() {
     let long = Tensor::<f32>::ones([5]);
     assert_eq!(fills(&long), eager(|| fills(&long)));
     let error = fills::try_call(&Tensor::from([1.0])).unwrap_err().to_string();
-    assert!(error.starts_with("index: index [1] is out of range for shape [1] (at "), "{error}");
+    assert!(error.starts_with("x[i]: index 1 is out of range for size 1 (at "), "{error}");
 }
 
 #[trace]
