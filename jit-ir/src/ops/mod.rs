@@ -7,6 +7,7 @@ pub mod host;
 pub mod lanes;
 pub mod methods;
 mod parts;
+pub mod range;
 pub mod rows;
 pub mod shape;
 pub mod special;

@@ -7,7 +7,8 @@ use super::Op;
 use super::parts;
 use super::table::Class;
 use crate::ops::Attrs;
-use crate::types::{Dim, Dims, Type};
+use crate::ops::range::Range;
+use crate::types::{DType, Dim, Dims, Type};
 
 /// What a rule finds out.
 #[derive(Clone, PartialEq, Debug)]
@@ -145,7 +146,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
         Op::Full => made(&rest(0)[..operands.len() - 1]),
         Op::Eye => made(&[value(0), value(0)]),
         Op::Linspace => made(&[value(2)]),
-        Op::Arange => Ok(Shape::maybe(vec![Dim::Unknown])),
+        Op::Arange => arange(operands, [value(0), value(1), value(2)], attrs),
         Op::ToTensor => Ok(Shape::sure(vec![])),
         Op::Einsum => super::einsum::infer(operands, attrs),
         Op::Conv2d => super::window::conv(tensor_dims(&operands[0]), tensor_dims(&operands[1]), &rest(2)),
@@ -532,16 +533,15 @@ fn attention(q: &[Dim], k: &[Dim], v: &[Dim]) -> Rule {
     Ok(Shape { sure: scores.sure && result.sure, ..result })
 }
 
-/// The number of values that `arange(start, end, step)` gives.
-pub fn arange_len(start: f64, end: f64, step: f64) -> Result<usize, String> {
-    if step == 0.0 || step.is_nan() {
-        return Err(format!("step {step} never reaches the end"));
+/// `arange` of integers that are known has a known length.
+fn arange(operands: &[Type], values: [Option<i64>; 3], attrs: &Attrs) -> Rule {
+    let dtype = attrs.dtype.or(operands[0].dtype());
+    match values {
+        [Some(start), Some(end), Some(step)] if dtype.is_some_and(DType::is_int) => {
+            Ok(Shape::maybe(vec![Dim::Known(Range::ints(start, end, step)?.len())]))
+        }
+        _ => Ok(Shape::maybe(vec![Dim::Unknown])),
     }
-    let n = ((end - start) / step).ceil();
-    if n.is_nan() || n > u32::MAX as f64 * 16.0 {
-        return Err(format!("{start}..{end} by {step} is not a finite range"));
-    }
-    Ok(n.max(0.0) as usize)
 }
 
 #[cfg(test)]
