@@ -3,6 +3,7 @@
 pub mod composite;
 pub mod einsum;
 mod elementwise;
+pub mod foreign;
 pub mod host;
 pub mod lanes;
 pub mod methods;
