@@ -139,7 +139,7 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
         Op::Uniform | Op::Normal | Op::SplitKey | Op::Split
             if tensor_dims(&operands[0]).is_some_and(|d| !d.is_empty()) =>
         {
-            Err("takes a key".into())
+            Err("the first argument must be a key, such as `Key::new(7)`".into())
         }
         Op::Uniform | Op::Normal => made(&rest(1)),
         Op::SplitKey | Op::Split => Ok(Shape::sure(vec![])),
@@ -285,7 +285,11 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
         Op::Index | Op::SetIndex => {
             let places = &values[..values.len() - usize::from(op == Op::SetIndex)];
             if places.len() != rank {
-                return Err(format!("{} indices for a tensor of shape {}", places.len(), show(x)));
+                return Err(format!(
+                    "an element of {} has {rank} indices, one for each axis; got {}",
+                    show(x),
+                    places.len()
+                ));
             }
             places.iter().zip(x).try_for_each(|(v, d)| in_range(*v, *d, "index"))?;
             Ok(Shape::maybe(if op == Op::SetIndex { x.to_vec() } else { vec![] }))
@@ -332,7 +336,7 @@ fn reduce(op: Op, x: &[Dim], attrs: &Attrs) -> Rule {
     let empty = x.iter().zip(&flags).any(|(d, gone)| *gone && *d == Dim::Known(0));
     let wanted = count(&dims).ok().flatten() != Some(0);
     if needs_one && empty && wanted {
-        return Err(format!("has no value for no elements: shape {}", show(x)));
+        return Err(format!("needs at least one element, this tensor has shape {}", show(x)));
     }
     Ok(Shape { dims: Some(dims), sure: sure || !needs_one })
 }
@@ -521,13 +525,13 @@ fn attention(q: &[Dim], k: &[Dim], v: &[Dim]) -> Rule {
     }
     let [s, inner] = [k[k.len() - 2], k[k.len() - 1]];
     if same(*d, inner).is_none() {
-        return Err(format!("q and k have rows of other sizes: {} and {}", show(q), show(k)));
+        return Err(format!("the rows of q and k differ in size: {} and {}", show(q), show(k)));
     }
     let turned = [keys, &[inner, s]].concat();
     let scores = matmul(q, &turned)?;
     let dims = scores.dims.unwrap_or_default();
     if same(s, v[v.len() - 2]).is_none() {
-        return Err(format!("k and v have other numbers of rows: {} and {}", show(k), show(v)));
+        return Err(format!("k and v differ in their number of rows: {} and {}", show(k), show(v)));
     }
     let result = matmul(&dims, v)?;
     Ok(Shape { sure: scores.sure && result.sure, ..result })
