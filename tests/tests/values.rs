@@ -1,6 +1,8 @@
 //! Values against f64: what would cancel, overflow or be counted in floats if it were computed as it is defined. Each op
 //! has one value in every mode: plain Rust, script (with and without native kernels and passes), trace, interpreter.
 
+#![allow(clippy::modulo_one, reason = "the remainder by -1 is among what is tested")]
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -117,6 +119,10 @@ modes! {
     fn signs_i32(x: &Tensor<i32>) -> (Tensor<i32>, Tensor<i32>, Tensor<i32>) {
         (-x, x.abs() + x.div_euclid(-1), x.square() - x.signum())
     }
+    fn rolled(x: &Tensor<i64>, by: i64) -> Tensor<i64> { x.roll(0, by) }
+    fn triangles(x: &Tensor<i64>, k: i64) -> (Tensor<i64>, Tensor<i64>) { (x.triu(k), x.tril(k)) }
+    fn sums(x: &Tensor<i64>) -> (Tensor<i64>, Tensor<i64>, Tensor<i64>) { (x.sum(), x.prod(), x.cumsum(0)) }
+    fn extremes(x: &Tensor<i64>) -> (Tensor<i64>, Tensor<i64>, Tensor<i64>) { (x.max() - x.min(), x.argmax(), x.clamp(-1, 1)) }
     fn smooth(x: &Tensor<f64>) -> (Tensor<f64>, Tensor<f64>) { (x.softplus(), x.sigmoid().ln()) }
     fn powers(x: &Tensor<f64>) -> (Tensor<f64>, Tensor<f64>) { (x.powi(-3), x.powi(-2147483647)) }
 }
@@ -409,6 +415,30 @@ fn the_smallest_integer_wraps() {
             assert!(error.to_string().contains("division by zero"), "{error}");
         }
     }
+}
+
+#[test]
+fn offsets_and_sums_at_the_limits() {
+    let x = Tensor::<i64>::arange(0, 7, 1);
+    let m = Tensor::<i64>::arange(1, 13, 1).reshape([3, 4]);
+    for by in [i64::MIN, i64::MIN + 1, -8, 0, 8, i64::MAX - 1, i64::MAX] {
+        let expected: Vec<i64> =
+            (0..7).map(|i| (i128::from(i) - i128::from(by)).rem_euclid(7) as i64).collect();
+        assert_eq!(rolled(&x, by).to_vec(), expected, "by {by}");
+        let (upper, lower) = triangles(&m, by);
+        for (i, j) in (0..3).flat_map(|i| (0..4).map(move |j| (i, j))) {
+            let d = i128::from(j as i64) - i128::from(i as i64);
+            let kept = |yes: bool| if yes { m[[i, j]] } else { 0 };
+            assert_eq!(upper[[i, j]], kept(d >= i128::from(by)));
+            assert_eq!(lower[[i, j]], kept(d <= i128::from(by)));
+        }
+    }
+    let wide = Tensor::from([i64::MAX, 1, i64::MIN, -1, 3]);
+    let (sum, product, running) = sums(&wide);
+    assert_eq!((sum.item(), product.item()), (2, i64::MAX.wrapping_mul(i64::MIN).wrapping_mul(-3)));
+    assert_eq!(running.to_vec(), [i64::MAX, i64::MIN, 0, -1, 2]);
+    let (range, at, held) = extremes(&wide);
+    assert_eq!((range.item(), at.item(), held.to_vec()), (-1, 0, vec![1, 1, -1, -1, 1]));
 }
 
 #[test]
