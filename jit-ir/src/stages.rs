@@ -5,19 +5,21 @@ use crate::form::{Arg, Form, Input, Member, Part};
 use crate::ops::{Op, rows};
 use crate::types::DType;
 
-/// The form of the part of `softmax` and its relatives that says what is subtracted, `T` for the element type.
+/// The form of the part of `logsumexp` that says what is subtracted before exp, `T` for the element type.
 pub const SHIFT: &str = "T[] T; is_finite i0; is_nan i0; or m0 m1; select m2 i0 i1 -> 3";
 /// The form of the part after it.
 pub const EXPS: &str = "T[] T; sub i0 i1; exp m0 -> 1";
 
 /// Forms of parts for which the runtime has kernels of its own, `T` for the element type: those of the ops that are made of
 /// reductions.
-const BUILT_IN: [&str; 12] = [
+const BUILT_IN: [&str; 14] = [
     SHIFT,
     EXPS,
     "T[]; recip i0 -> 0",
     "T[] T; mul i0 i1 -> 0",
     "T[] T[]; ln i0; add m0 i1 -> 1",
+    "T[]; ln i0 -> 0",
+    "T[] T T; sub i0 i1; sub m0 i2 -> 1",
     "T[] T; sub i0 i1 -> 0",
     "T[] T; sub i0 i1; mul m0 m0 -> 1",
     "T[] T; sub i0 i1; square m0 -> 1",

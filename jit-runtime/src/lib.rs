@@ -59,6 +59,9 @@ pub mod guide {
     #[doc = include_str!("../docs/ops.md")]
     pub mod ops {}
 
+    #[doc = include_str!("../docs/coming_from.md")]
+    pub mod coming_from {}
+
     #[doc = include_str!("../docs/accuracy.md")]
     pub mod accuracy {}
 

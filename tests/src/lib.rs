@@ -1,6 +1,7 @@
 //! Tests across the crates live in `tests/`; here is what they share, and the code in the README is compiled.
 
 pub mod bits;
+pub mod methods;
 pub mod models;
 
 /// Declares functions twice, as scripts and as plain Rust, and a test for each that compares all

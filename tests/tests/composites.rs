@@ -111,9 +111,9 @@ fn attention_names_what_does_not_fit() {
             [3, 4].as_slice(),
             [5, 3].as_slice(),
             [5, 2].as_slice(),
-            "q and k have rows of other sizes: [3, 4] and [5, 3]",
+            "the rows of q and k differ in size: [3, 4] and [5, 3]",
         ),
-        (&[3, 4], &[5, 4], &[4, 2], "k and v have other numbers of rows: [5, 4] and [4, 2]"),
+        (&[3, 4], &[5, 4], &[4, 2], "k and v differ in their number of rows: [5, 4] and [4, 2]"),
         (&[4], &[5, 4], &[5, 2], "needs matrices, got [4], [5, 4] and [5, 2]"),
         (&[2, 3, 4], &[3, 5, 4], &[5, 2], "batch sizes do not broadcast"),
     ] {

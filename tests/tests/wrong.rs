@@ -85,13 +85,13 @@ fn reductions() -> Vec<Wrong> {
         "std: axis 2 is out of range for rank 2" x23().std_axis([0, 2]);
         "all: axis 1 is out of range for rank 1" v4().gt(0.0).all_axis(1);
         "any: axis -2 is out of range for rank 1" v4().gt(0.0).any_keepdim(-2);
-        "max: has no value for no elements: shape [0]" Tensor::<f32>::zeros([0]).max();
-        "max: has no value for no elements: shape [0, 3]" Tensor::<f32>::zeros([0, 3]).max_axis(0);
-        "min: has no value for no elements: shape [2, 0]" Tensor::<i32>::zeros([2, 0]).min_keepdim(1);
+        "max: needs at least one element, this tensor has shape [0]" Tensor::<f32>::zeros([0]).max();
+        "max: needs at least one element, this tensor has shape [0, 3]" Tensor::<f32>::zeros([0, 3]).max_axis(0);
+        "min: needs at least one element, this tensor has shape [2, 0]" Tensor::<i32>::zeros([2, 0]).min_keepdim(1);
         "min: axis 2 is out of range for rank 2" x23().min_axis(2);
-        "argmax: has no value for no elements: shape [0]" Tensor::<u8>::zeros([0]).argmax();
+        "argmax: needs at least one element, this tensor has shape [0]" Tensor::<u8>::zeros([0]).argmax();
         "argmax: axis 2 is out of range for rank 2" x23().argmax_axis(2);
-        "argmin: has no value for no elements: shape [2, 0]" Tensor::<f64>::zeros([2, 0]).argmin_axis(1);
+        "argmin: needs at least one element, this tensor has shape [2, 0]" Tensor::<f64>::zeros([2, 0]).argmin_axis(1);
         "logsumexp: axis -2 is out of range for rank 1" v4().logsumexp(-2);
         "cumsum: axis 1 is out of range for rank 1" v4().cumsum(1);
         "cumprod: axis 0 is out of range for rank 0" Tensor::scalar(1.0_f32).cumprod(0);
@@ -119,9 +119,9 @@ fn shapes() -> Vec<Wrong> {
         "broadcast_to: [2, 3] does not broadcast to [4, 3]" x23().broadcast_to([4, 3]);
         "flip: axis 2 is out of range for rank 2" x23().flip(2);
         "roll: axis 2 is out of range for rank 2" x23().roll(2, 1);
-        "repeat: 1 numbers for the axes of [2, 3]" x23().repeat([2]);
+        "repeat: needs a count for each axis of [2, 3], got 1" x23().repeat([2]);
         "repeat: [18446744073709551614, 6] has too many elements" x23().repeat([usize::MAX, 2]);
-        "pad: 1 pairs for the axes of [2, 3]" x23().pad([(1, 1)], 0.0);
+        "pad: needs a pair for each axis of [2, 3], got 1" x23().pad([(1, 1)], 0.0);
         "pad: [9223372036854775812] has too many elements" v4().pad([(usize::MAX, 1)], 0.0);
         "triu: needs a matrix, got [4]" v4().triu(0);
         "tril: needs a matrix, got [4]" v4().tril(0);
@@ -144,16 +144,16 @@ fn picks() -> Vec<Wrong> {
     wrong! {
         "x[i]: index 4 is out of range for size 4" v4()[4];
         "x[i]: index 2 is out of range for size 2" x23()[[2, 0]];
-        "x[i]: 1 indices for a tensor of shape [2, 3]" x23()[1];
+        "x[i]: an element of [2, 3] has 2 indices, one for each axis; got 1" x23()[1];
         "index_axis: index 3 is out of range for size 3" x23().index_axis(1, 3);
         "index_axis: axis 2 is out of range for rank 2" x23().index_axis(2, 0);
         "slice_axis: 1..4 is out of range for size 3" x23().slice_axis(1, 1, 4);
         "slice_axis: 2..1 is not a range" x23().slice_axis(1, 2, 1);
         "slice_axis: axis -3 is out of range for rank 2" x23().slice_axis(-3, 0, 0);
         "slice_step: 1..4 is out of range for size 3" x23().slice_step(1, 1, 4, 2);
-        "slice_step: a step of 0 leads nowhere" x23().slice_step(1, 0, 3, 0);
+        "slice_step: the step must be at least 1, got 0" x23().slice_step(1, 0, 3, 0);
         "split: size 3 of [2, 3] does not divide into 2 parts" x23().split(1, 2);
-        "split: splits into at least one part" x23().split(1, 0);
+        "split: the number of parts must be at least 1" x23().split(1, 0);
         "split_sizes: the sizes add up to 4, axis 1 of [2, 3] is 3" x23().split_sizes(1, [2, 2]);
         "take: index 2 is out of range for size 2" x23().take(0, &at(&[0, 2]));
         "take: index -1 is out of range for size 2" x23().take(0, &at(&[-1]));
@@ -162,16 +162,16 @@ fn picks() -> Vec<Wrong> {
         "gather: the indices [2] have other sizes than [2, 3] besides axis 1" x23().gather(1, &at(&[0, 0]));
         "gather: the indices [3, 1] have other sizes than [2, 3] besides axis 1" x23().gather(1, &Tensor::from([[0_i64], [0], [0]]));
         "scatter_add: index 9 is out of range for size 4" v4().scatter_add(0, &at(&[9]), &Tensor::from([1.0]));
-        "scatter_add: [2] for indices of shape [1]" v4().scatter_add(0, &at(&[0]), &Tensor::from([1.0, 2.0]));
+        "scatter_add: the source must have the shape of the indices: [2] and [1]" v4().scatter_add(0, &at(&[0]), &Tensor::from([1.0, 2.0]));
         "sort: axis 1 is out of range for rank 1" v4().sort(1);
         "argsort: axis 0 is out of range for rank 0" Tensor::scalar(1.0_f32).argsort(0);
-        "topk: the 5 largest of 4 elements along axis 0 of [4]" v4().topk(5, 0);
+        "topk: k is 5, but axis 0 of [4] has 4 elements" v4().topk(5, 0);
         "topk: axis -2 is out of range for rank 1" v4().topk(1, -2);
         "set_axis: index 2 is out of range for size 2" x23().set_axis(0, 2, &v4());
         "set_axis: [4] does not fit into [3]" x23().set_axis(0, 1, &v4());
         "set_slice: 2 positions from 3 on are out of range for size 4" v4().set_slice(0, 3, &Tensor::from([1.0, 2.0]));
-        "set_slice: [4] is no part of [2, 3]: the ranks differ" x23().set_slice(0, 0, &v4());
-        "x[i]: index 4 is out of range for size 4" { let mut x = v4(); x[4] = 1.0; };
+        "set_slice: a part needs as many axes as the tensor: [4] for [2, 3]" x23().set_slice(0, 0, &v4());
+        "x[i]: index [4] is out of range for shape [4]" { let mut x = v4(); x[4] = 1.0; };
     }
 }
 
@@ -187,8 +187,8 @@ fn several() -> Vec<Wrong> {
         "matmul: inner sizes differ: [2, 3] x [4]" x23().matmul(&v4());
         "matmul: needs vectors or matrices, got [] x [4]" Tensor::scalar(1.0).matmul(&v4());
         "scaled_dot_product_attention: needs matrices, got [4], [2, 3] and [2, 3]" Tensor::scaled_dot_product_attention(&v4(), &x23(), &x23(), true);
-        "scaled_dot_product_attention: q and k have rows of other sizes: [2, 3] and [1, 4]" Tensor::scaled_dot_product_attention(&x23(), &v4().unsqueeze(0), &x23(), true);
-        "scaled_dot_product_attention: k and v have other numbers of rows: [2, 3] and [1, 4]" Tensor::scaled_dot_product_attention(&x23(), &x23(), &v4().unsqueeze(0), false);
+        "scaled_dot_product_attention: the rows of q and k differ in size: [2, 3] and [1, 4]" Tensor::scaled_dot_product_attention(&x23(), &v4().unsqueeze(0), &x23(), true);
+        "scaled_dot_product_attention: k and v differ in their number of rows: [2, 3] and [1, 4]" Tensor::scaled_dot_product_attention(&x23(), &x23(), &v4().unsqueeze(0), false);
         "matmul: batch sizes do not broadcast: [2, 1, 3] x [4, 3, 1]" Tensor::<f32>::ones([2, 1, 3]).matmul(&Tensor::ones([4, 3, 1]));
         "dot: sizes differ: [4] . [3]" v4().dot(&Tensor::ones([3]));
         "dot: needs two vectors, got [2, 3] and [4]" x23().dot(&v4());
@@ -202,15 +202,15 @@ fn several() -> Vec<Wrong> {
         "conv2d: needs weights [c_out, c_in / groups, kh, kw], got [4]" image().conv2d(&v4(), 1, 0, 1, 1);
         "conv2d: [4, 2, 3, 3] weights do not fit [1, 2, 4, 4] in 2 groups: [c_out, c_in / groups, kh, kw], c_out a multiple of groups"
             image().conv2d(&weights(), 1, 0, 1, 2);
-        "conv2d: a number of 0 groups leads nowhere" image().conv2d(&weights(), 1, 0, 1, 0);
-        "conv2d: a stride of 0 leads nowhere" image().conv2d(&weights(), [1, 0], 0, 1, 1);
-        "conv2d: a dilation of 0 leads nowhere" image().conv2d(&weights(), 1, 0, 0, 1);
+        "conv2d: the number of groups must be at least 1, got 0" image().conv2d(&weights(), 1, 0, 1, 0);
+        "conv2d: the stride must be at least 1, got 0" image().conv2d(&weights(), [1, 0], 0, 1, 1);
+        "conv2d: the dilation must be at least 1, got 0" image().conv2d(&weights(), 1, 0, 0, 1);
         "conv2d: a window over 5 does not fit into 4, padding included" image().conv2d(&weights(), 1, 0, 2, 1);
         "conv2d: sizes are too large" image().conv2d(&weights(), 1, usize::MAX, 1, 1);
         "max_pool2d: a window over 5 does not fit into 4, padding included" image().max_pool2d(5, 1, 0);
-        "max_pool2d: a padding of 2 leaves windows of 2 without an element" image().max_pool2d(2, 1, 2);
+        "max_pool2d: the padding must be smaller than the window, got 2 for a window of 2" image().max_pool2d(2, 1, 2);
         "max_pool2d: needs a tensor [n, c, h, w], got [4]" v4().max_pool2d(1, 1, 0);
-        "avg_pool2d: a kernel of 0 leads nowhere" image().avg_pool2d(0, 1, 0);
+        "avg_pool2d: the kernel must be at least 1, got 0" image().avg_pool2d(0, 1, 0);
         "avg_pool2d: a window over 1 does not fit into 0, padding included" Tensor::<f32>::ones([1, 1, 0, 2]).avg_pool2d(1, 1, 0);
     }
 }

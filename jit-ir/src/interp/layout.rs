@@ -3,7 +3,7 @@
 use super::elementwise::broadcast_index;
 use super::{Value, made, parts};
 use crate::data::{Scalar, TensorData};
-use crate::ops::{Attrs, Op, shape};
+use crate::ops::{Attrs, Op, range, shape};
 use crate::random;
 use crate::types::DType;
 
@@ -159,24 +159,17 @@ fn make(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value
             made(dtype, to, &(0..n).map(bit).collect::<Vec<_>>())
         }
         Op::Arange => {
-            let (start, end, step) = (scalar(0)?, scalar(1)?, scalar(2)?);
-            let f = |s: Scalar| if let Scalar::F64(v) = s.cast(DType::F64) { v } else { 0.0 };
-            let n = shape::arange_len(f(start), f(end), f(step))?;
-            let dtype = dtype(start);
-            let at = |i: usize| Scalar::F64(f(start) + i as f64 * f(step)).cast(dtype);
-            made(dtype, &[n], &(0..n).map(at).collect::<Vec<_>>())
+            let range = range::Range::new(scalar(0)?, scalar(1)?, scalar(2)?)?;
+            let dtype = dtype(scalar(0)?);
+            let at = |i: usize| range.at(i).cast(dtype);
+            made(dtype, &[range.len()], &(0..range.len()).map(at).collect::<Vec<_>>())
         }
         _ => {
             let f = |s: Scalar| if let Scalar::F64(v) = s.cast(DType::F64) { v } else { 0.0 };
             let (start, end) = (f(scalar(0)?), f(scalar(1)?));
             let dtype = dtype(scalar(0)?);
-            let at = |i: usize| Scalar::F64(linspace_at(start, end, n, i)).cast(dtype);
+            let at = |i: usize| Scalar::F64(range::linspace(start, end, n, i)).cast(dtype);
             made(dtype, to, &(0..n).map(at).collect::<Vec<_>>())
         }
     })
-}
-
-/// Value `i` of `n` from `start` to `end`, both met exactly.
-fn linspace_at(start: f64, end: f64, n: usize, i: usize) -> f64 {
-    if i + 1 == n && n > 1 { end } else { start + (end - start) / (n.max(2) - 1) as f64 * i as f64 }
 }

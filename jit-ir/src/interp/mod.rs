@@ -288,7 +288,7 @@ fn same(a: &Value, b: &Value) -> bool {
 fn listed(op: Op, operands: &[Value]) -> Result<Option<Value>, String> {
     if let (Op::Split, [Value::Tensor(key), n]) = (op, operands) {
         if !key.shape.is_empty() {
-            return Err("takes a key".into());
+            return Err("the first argument must be a key, such as `Key::new(7)`".into());
         }
         let one = |i| crate::random::split(key.get(0).as_i64(), i);
         let keys = (0..crate::random::split_count(n.scalar()?.as_i64())?)

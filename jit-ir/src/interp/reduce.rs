@@ -76,23 +76,36 @@ fn position(op: Op, values: &[Scalar]) -> Scalar {
     Scalar::I64(best as i64)
 }
 
-/// The exps of the distances from the largest element, their sum, and that element.
-fn exps(
-    values: &[Scalar],
-    dtype: DType,
-    approx: Option<Approx<'_>>,
-) -> Result<(Vec<Scalar>, Scalar, Scalar)> {
-    let max = tree(Op::Maximum, values, dtype).unwrap_or(identity(Op::Maximum, dtype));
-    // Where all are -inf (or one is inf) the distance would be NaN for no reason.
+/// The distances from `shift`, and the sum of their exponentials.
+struct Distances {
+    distances: Vec<Scalar>,
+    exps: Vec<Scalar>,
+    total: Scalar,
+}
+
+impl Distances {
+    fn new(values: &[Scalar], shift: Scalar, dtype: DType, approx: Option<Approx<'_>>) -> Result<Distances> {
+        let distances: Vec<Scalar> =
+            values.iter().map(|v| apply(Op::Sub, *v, shift)).collect::<Result<_>>()?;
+        let exps: Vec<Scalar> =
+            distances.iter().map(|d| element(Op::Exp, &[*d], None, approx)).collect::<Result<_>>()?;
+        let total = sum(&exps, dtype);
+        Ok(Distances { distances, exps, total })
+    }
+}
+
+fn largest(values: &[Scalar], dtype: DType) -> Scalar {
+    tree(Op::Maximum, values, dtype).unwrap_or(identity(Op::Maximum, dtype))
+}
+
+fn log_sum_exp(values: &[Scalar], dtype: DType, approx: Option<Approx<'_>>) -> Result<Scalar> {
+    let max = largest(values, dtype);
+    // The distance from an infinite element would be NaN.
     let infinite = matches!(element(Op::IsFinite, &[max], None, None)?, Scalar::Bool(false))
         && !matches!(element(Op::IsNan, &[max], None, None)?, Scalar::Bool(true));
     let shift = if infinite { zero(dtype) } else { max };
-    let exps: Vec<Scalar> = values
-        .iter()
-        .map(|v| element(Op::Exp, &[apply(Op::Sub, *v, shift)?], None, approx))
-        .collect::<Result<_>>()?;
-    let total = sum(&exps, dtype);
-    Ok((exps, total, shift))
+    let total = Distances::new(values, shift, dtype, approx)?.total;
+    apply(Op::Add, element(Op::Ln, &[total], None, approx)?, shift)
 }
 
 fn one(op: Op, values: &[Scalar], dtype: DType, approx: Option<Approx<'_>>) -> Result<Scalar> {
@@ -108,10 +121,7 @@ fn one(op: Op, values: &[Scalar], dtype: DType, approx: Option<Approx<'_>>) -> R
         Op::Any => tree(Op::Or, values, dtype).unwrap_or(Scalar::Bool(false)),
         Op::ArgMax => position(Op::Gt, values),
         Op::ArgMin => position(Op::Lt, values),
-        _ => {
-            let (_, total, shift) = exps(values, dtype, approx)?;
-            apply(Op::Add, element(Op::Ln, &[total], None, approx)?, shift)?
-        }
+        _ => log_sum_exp(values, dtype, approx)?,
     })
 }
 
@@ -170,15 +180,15 @@ pub(super) fn along(op: Op, x: &TensorData, attrs: &Attrs, approx: Option<Approx
                 };
                 values.iter().map(&mut step).collect::<Result<_>>()?
             }
-            Op::Softmax => {
-                let (exps, total, _) = exps(&values, dtype, approx)?;
-                let share = element(Op::Recip, &[total], None, None)?;
-                exps.iter().map(|e| apply(Op::Mul, *e, share)).collect::<Result<_>>()?
-            }
             _ => {
-                let (_, total, shift) = exps(&values, dtype, approx)?;
-                let all = apply(Op::Add, element(Op::Ln, &[total], None, approx)?, shift)?;
-                values.iter().map(|v| apply(Op::Sub, *v, all)).collect::<Result<_>>()?
+                let row = Distances::new(&values, largest(&values, dtype), dtype, approx)?;
+                if op == Op::Softmax {
+                    let share = element(Op::Recip, &[row.total], None, None)?;
+                    row.exps.iter().map(|e| apply(Op::Mul, *e, share)).collect::<Result<_>>()?
+                } else {
+                    let total = element(Op::Ln, &[row.total], None, approx)?;
+                    row.distances.iter().map(|d| apply(Op::Sub, *d, total)).collect::<Result<_>>()?
+                }
             }
         };
         for (i, r) in group.into_iter().zip(results) {

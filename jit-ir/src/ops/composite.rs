@@ -93,10 +93,16 @@ impl Composite {
                 b.op(Op::Mul, &[&scaled, &args[1]], none())
             }
             Composite::CrossEntropy => {
-                let total = b.op(Op::LogSumExp, &[&args[0]], Attrs::axes([-1]))?;
+                // The distances from the largest logit, not the logits themselves: those may be so large that what
+                // they differ by is lost in a sum with the logarithm.
+                let largest = b.op(Op::Max, &[&args[0]], last())?;
+                let distances = b.op(Op::Sub, &[&args[0], &largest], none())?;
+                let exps = b.op(Op::Exp, &[&distances], none())?;
+                let total = b.op(Op::Sum, &[&exps], last())?;
+                let total = b.op(Op::Ln, &[&total], none())?;
                 let labels = b.op(Op::Unsqueeze, &[&args[1]], Attrs::axes([-1]))?;
                 let chosen = b.op(Op::Gather, &[&args[0], &labels], Attrs::axes([-1]))?;
-                let chosen = b.op(Op::Squeeze, &[&chosen], Attrs::axes([-1]))?;
+                let chosen = b.op(Op::Sub, &[&chosen, &largest], none())?;
                 let losses = b.op(Op::Sub, &[&total, &chosen], none())?;
                 b.op(Op::Mean, &[&losses], none())
             }

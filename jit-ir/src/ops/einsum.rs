@@ -90,7 +90,7 @@ impl Equation {
             return Err(format!("`{c}` of the result stands at no operand of `{text}`"));
         }
         if let Some(c) = letters.iter().find(|c| times(&letters, **c) > 1) {
-            return Err(format!("`{c}` stands twice in the result of `{text}`"));
+            return Err(format!("`{c}` occurs twice in the result of `{text}`"));
         }
         if output.ellipsis && !inputs.iter().any(|i| i.ellipsis) {
             return Err(format!("`...` of the result stands at no operand of `{text}`"));
@@ -366,7 +366,7 @@ mod tests {
                 "`1` in `i1` is no subscript; subscripts are letters and one `...`",
             ),
             ("ij->ik", &[&[2, 2]], "`k` of the result stands at no operand of `ij->ik`"),
-            ("ij->ii", &[&[2, 2]], "`i` stands twice in the result of `ij->ii`"),
+            ("ij->ii", &[&[2, 2]], "`i` occurs twice in the result of `ij->ii`"),
             ("i->...i", &[&[2]], "`...` of the result stands at no operand of `i->...i`"),
             ("ij,jk->ik", &[&[2, 2]], "the equation is for 2 operands, got 1"),
             ("ij->ij", &[&[2]], "`ij` does not fit the axes of [2]"),

@@ -3,10 +3,12 @@
 pub mod composite;
 pub mod einsum;
 mod elementwise;
+pub mod foreign;
 pub mod host;
 pub mod lanes;
 pub mod methods;
 mod parts;
+pub mod range;
 pub mod rows;
 pub mod shape;
 mod shown;

@@ -12,7 +12,7 @@ pub(super) fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attr
         in_range(at, x[axis], "index")?;
         slot.remove(axis);
     } else if part.len() != x.len() {
-        return Err(format!("{} is no part of {}: the ranks differ", show(part), show(x)));
+        return Err(format!("a part needs as many axes as the tensor: {} for {}", show(part), show(x)));
     } else {
         slot[axis] = part[axis];
         if let (Some(start), Dim::Known(n), Dim::Known(k)) = (at, x[axis], part[axis])
@@ -31,7 +31,7 @@ pub(super) fn put(op: Op, x: &[Dim], part: &[Dim], at: Option<i64>, attrs: &Attr
 
 pub(super) fn repeated(x: &[Dim], times: &[Option<i64>]) -> Rule {
     if times.len() != x.len() {
-        return Err(format!("{} numbers for the axes of {}", times.len(), show(x)));
+        return Err(format!("needs a count for each axis of {}, got {}", show(x), times.len()));
     }
     let one = |(d, t): (&Dim, Dim)| match (d, t) {
         (Dim::Known(n), Dim::Known(t)) => n.checked_mul(t).map(Dim::Known).ok_or("has too many elements"),
@@ -45,7 +45,7 @@ pub(super) fn repeated(x: &[Dim], times: &[Option<i64>]) -> Rule {
 
 pub(super) fn padded(x: &[Dim], counts: &[Option<i64>]) -> Rule {
     if counts.len() != 2 * x.len() {
-        return Err(format!("{} pairs for the axes of {}", counts.len() / 2, show(x)));
+        return Err(format!("needs a pair for each axis of {}, got {}", show(x), counts.len() / 2));
     }
     let one = |(d, pair): (&Dim, &[Dim])| match (d, pair) {
         (Dim::Known(n), [Dim::Known(a), Dim::Known(b)]) => {
@@ -81,7 +81,7 @@ pub(super) fn slice_step(x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
     let mut shape = slice(x, at, values)?;
     if let Some(dims) = &mut shape.dims {
         dims[at] = match (dims[at], values[2]) {
-            (_, Some(step)) if step <= 0 => return Err(format!("a step of {step} leads nowhere")),
+            (_, Some(step)) if step <= 0 => return Err(format!("the step must be at least 1, got {step}")),
             (Dim::Known(n), Some(step)) => Dim::Known(n.div_ceil(step as usize)),
             _ => Dim::Unknown,
         };
@@ -110,7 +110,11 @@ pub(super) fn by_index(op: Op, operands: &[Type], attrs: &Attrs) -> Rule {
     if let Some(source) = tensor_dims(&operands[2])
         && (source.len() != index.len() || source.iter().zip(index).any(|(a, b)| differ(a, b)))
     {
-        return Err(format!("{} for indices of shape {}", show(source), show(index)));
+        return Err(format!(
+            "the source must have the shape of the indices: {} and {}",
+            show(source),
+            show(index)
+        ));
     }
     Ok(Shape::maybe(x.to_vec()))
 }
@@ -120,7 +124,7 @@ pub(super) fn top(x: &[Dim], at: usize, k: Option<i64>) -> Rule {
     let mut dims = x.to_vec();
     dims[at] = match (k, x[at]) {
         (Some(k), Dim::Known(n)) if k < 0 || k as usize > n => {
-            return Err(format!("the {k} largest of {n} elements along axis {at} of {}", show(x)));
+            return Err(format!("k is {k}, but axis {at} of {} has {n} elements", show(x)));
         }
         (Some(k), _) => Dim::Known(k.max(0) as usize),
         _ => Dim::Unknown,
@@ -132,7 +136,7 @@ pub(super) fn top(x: &[Dim], at: usize, k: Option<i64>) -> Rule {
 pub(super) fn split(op: Op, x: &[Dim], at: usize, values: &[Option<i64>]) -> Rule {
     let mut dims = x.to_vec();
     dims[at] = match (op, x[at], values) {
-        (Op::PartOf, _, [_, Some(..=0)]) => return Err("splits into at least one part".into()),
+        (Op::PartOf, _, [_, Some(..=0)]) => return Err("the number of parts must be at least 1".into()),
         (Op::PartOf, _, [Some(i), Some(n)]) if *i < 0 || i >= n => {
             return Err(format!("part {i} of {n}"));
         }

@@ -7,7 +7,8 @@ use super::Op;
 use super::parts;
 use super::table::Class;
 use crate::ops::Attrs;
-use crate::types::{Dim, Dims, Type};
+use crate::ops::range::Range;
+use crate::types::{DType, Dim, Dims, Type};
 
 /// What a rule finds out.
 #[derive(Clone, PartialEq, Debug)]
@@ -138,14 +139,14 @@ pub fn infer(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) -
         Op::Uniform | Op::Normal | Op::SplitKey | Op::Split
             if tensor_dims(&operands[0]).is_some_and(|d| !d.is_empty()) =>
         {
-            Err("takes a key".into())
+            Err("the first argument must be a key, such as `Key::new(7)`".into())
         }
         Op::Uniform | Op::Normal => made(&rest(1)),
         Op::SplitKey | Op::Split => Ok(Shape::sure(vec![])),
         Op::Full => made(&rest(0)[..operands.len() - 1]),
         Op::Eye => made(&[value(0), value(0)]),
         Op::Linspace => made(&[value(2)]),
-        Op::Arange => Ok(Shape::maybe(vec![Dim::Unknown])),
+        Op::Arange => arange(operands, [value(0), value(1), value(2)], attrs),
         Op::ToTensor => Ok(Shape::sure(vec![])),
         Op::Einsum => super::einsum::infer(operands, attrs),
         Op::Conv2d => super::window::conv(tensor_dims(&operands[0]), tensor_dims(&operands[1]), &rest(2)),
@@ -284,7 +285,11 @@ fn one(op: Op, x: &[Dim], values: &[Option<i64>], attrs: &Attrs) -> Rule {
         Op::Index | Op::SetIndex => {
             let places = &values[..values.len() - usize::from(op == Op::SetIndex)];
             if places.len() != rank {
-                return Err(format!("{} indices for a tensor of shape {}", places.len(), show(x)));
+                return Err(format!(
+                    "an element of {} has {rank} indices, one for each axis; got {}",
+                    show(x),
+                    places.len()
+                ));
             }
             places.iter().zip(x).try_for_each(|(v, d)| in_range(*v, *d, "index"))?;
             Ok(Shape::maybe(if op == Op::SetIndex { x.to_vec() } else { vec![] }))
@@ -331,7 +336,7 @@ fn reduce(op: Op, x: &[Dim], attrs: &Attrs) -> Rule {
     let empty = x.iter().zip(&flags).any(|(d, gone)| *gone && *d == Dim::Known(0));
     let wanted = count(&dims).ok().flatten() != Some(0);
     if needs_one && empty && wanted {
-        return Err(format!("has no value for no elements: shape {}", show(x)));
+        return Err(format!("needs at least one element, this tensor has shape {}", show(x)));
     }
     Ok(Shape { dims: Some(dims), sure: sure || !needs_one })
 }
@@ -520,28 +525,27 @@ fn attention(q: &[Dim], k: &[Dim], v: &[Dim]) -> Rule {
     }
     let [s, inner] = [k[k.len() - 2], k[k.len() - 1]];
     if same(*d, inner).is_none() {
-        return Err(format!("q and k have rows of other sizes: {} and {}", show(q), show(k)));
+        return Err(format!("the rows of q and k differ in size: {} and {}", show(q), show(k)));
     }
     let turned = [keys, &[inner, s]].concat();
     let scores = matmul(q, &turned)?;
     let dims = scores.dims.unwrap_or_default();
     if same(s, v[v.len() - 2]).is_none() {
-        return Err(format!("k and v have other numbers of rows: {} and {}", show(k), show(v)));
+        return Err(format!("k and v differ in their number of rows: {} and {}", show(k), show(v)));
     }
     let result = matmul(&dims, v)?;
     Ok(Shape { sure: scores.sure && result.sure, ..result })
 }
 
-/// The number of values that `arange(start, end, step)` gives.
-pub fn arange_len(start: f64, end: f64, step: f64) -> Result<usize, String> {
-    if step == 0.0 || step.is_nan() {
-        return Err(format!("step {step} never reaches the end"));
+/// `arange` of integers that are known has a known length.
+fn arange(operands: &[Type], values: [Option<i64>; 3], attrs: &Attrs) -> Rule {
+    let dtype = attrs.dtype.or(operands[0].dtype());
+    match values {
+        [Some(start), Some(end), Some(step)] if dtype.is_some_and(DType::is_int) => {
+            Ok(Shape::maybe(vec![Dim::Known(Range::ints(start, end, step)?.len())]))
+        }
+        _ => Ok(Shape::maybe(vec![Dim::Unknown])),
     }
-    let n = ((end - start) / step).ceil();
-    if n.is_nan() || n > u32::MAX as f64 * 16.0 {
-        return Err(format!("{start}..{end} by {step} is not a finite range"));
-    }
-    Ok(n.max(0.0) as usize)
 }
 
 #[cfg(test)]

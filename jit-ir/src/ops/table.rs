@@ -96,11 +96,11 @@ macro_rules! table {
             Any any Reduce (1, 1) Shape false "Whether one is true.";
             ArgMax argmax Reduce (1, 1) Shape false "Position of the largest element, the first on ties; of a NaN if there is one.";
             ArgMin argmin Reduce (1, 1) Shape false "Position of the smallest element, the first on ties; of a NaN if there is one.";
-            LogSumExp logsumexp Reduce (1, 1) Shape true "ln of the sum of exp, without overflow.";
+            LogSumExp logsumexp Reduce (1, 1) Shape true "ln of the sum of exp, without overflow; of inf it is inf, of -inf alone -inf.";
             CumSum cumsum Shape (1, 1) Shape false "Running sum along the axis, left to right.";
             CumProd cumprod Shape (1, 1) Shape false "Running product along the axis, left to right.";
-            Softmax softmax Shape (1, 1) Shape true "exp(x - max) divided by its sum along the axis.";
-            LogSoftmax log_softmax Shape (1, 1) Shape true "x - logsumexp(x) along the axis.";
+            Softmax softmax Shape (1, 1) Shape true "exp(x - max) divided by its sum along the axis; NaN throughout if the largest element is infinite or an element is NaN.";
+            LogSoftmax log_softmax Shape (1, 1) Shape true "The logarithm of softmax along the axis: (x - max) - ln of the sum of exp(x - max); NaN throughout where softmax is.";
 
             Reshape reshape Shape (1, MANY) Shape false "The same elements in another shape; one size may be -1.";
             Flatten flatten Shape (1, 1) Never false "All elements along one axis.";
@@ -144,7 +144,7 @@ macro_rules! table {
             Ones ones Make (0, MANY) Value false "Ones of the given sizes.";
             Full full Make (1, MANY) Value false "The last operand, repeated to the given sizes.";
             Eye eye Make (1, 1) Value false "The identity matrix.";
-            Arange arange Make (3, 3) Value false "start, start + step, ... below end.";
+            Arange arange Make (3, 3) Value false "start, start + step, ... as long as end is not reached; integers are counted in integers.";
             Linspace linspace Make (3, 3) Value false "n values from start to end, both included.";
             Uniform uniform Make (1, MANY) Value false "Numbers in 0..1 from a key, of the given sizes.";
             Normal normal Make (1, MANY) Value false "Normal numbers from a key, of the given sizes.";

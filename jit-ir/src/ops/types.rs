@@ -21,13 +21,13 @@ pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) 
     }
     let Some(dtype) = dtype else { return Ok(Type::Hole) };
     if matches!(op, Op::Host | Op::Powi) && !operands.iter().all(|t| t.is_scalar() || *t == Type::Hole) {
-        return Err("takes host scalars".into());
+        return Err("takes host scalars, such as `x.item()`, no tensors".into());
     }
     if op.info().class == Class::Ask || (op.is_elementwise() && operands.iter().all(Type::is_scalar)) {
         return Ok(Type::Scalar(dtype));
     }
     if dtype == DType::Usize {
-        return Err("no tensor holds usize".into());
+        return Err("tensors cannot hold usize; convert with `as i64`".into());
     }
     let dims = match shape::infer(op, operands, values, attrs) {
         Ok(shape) => shape.dims,
@@ -39,7 +39,9 @@ pub fn result(op: Op, operands: &[Type], values: &[Option<i64>], attrs: &Attrs) 
 /// The result type of an op on lists; `None` for others.
 fn listed(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<Type>, String> {
     let list = operands.first().and_then(Type::element);
-    let join = |a: &Type, b: &Type| a.join(b).ok_or_else(|| format!("a {b} stands in a list of {a}"));
+    let join = |a: &Type, b: &Type| {
+        a.join(b).ok_or_else(|| format!("the elements of a list must have one type, got {a} and {b}"))
+    };
     Ok(Some(match (op, list) {
         (Op::List, _) => {
             let mut element = Type::Hole;
@@ -126,7 +128,7 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
         Op::ScatterAdd => {
             common(&[operands[0].clone(), operands[2].clone()])?;
             if operands[1].dtype().is_some_and(|d| d != DType::I64) {
-                return Err("indices are a tensor of i64".into());
+                return Err("the indices must be a tensor of i64".into());
             }
             must(is(|d| d.is_float() || d.is_int()), "numeric")
         }
@@ -136,14 +138,16 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
             if index.is_none_or(|d| d == DType::I64) {
                 Ok(first)
             } else {
-                Err("indices are a tensor of i64".into())
+                Err("the indices must be a tensor of i64".into())
             }
         }
         Op::OneHot => must(is(|d| d == DType::I64), "i64").map(|_| attrs.dtype),
         Op::Concat | Op::Stack => common(operands),
         Op::Zeros | Op::Ones | Op::Eye => Ok(attrs.dtype),
         Op::Uniform | Op::Normal => match (first, attrs.dtype) {
-            (Some(d), _) if d != DType::I64 => Err("takes a key".into()),
+            (Some(d), _) if d != DType::I64 => {
+                Err("the first argument must be a key, such as `Key::new(7)`".into())
+            }
             (_, Some(d)) if !d.is_float() => Err(format!("is not defined for {d}")),
             _ => Ok(attrs.dtype),
         },
@@ -215,12 +219,12 @@ fn elementwise(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>
     }
     if op == Op::Select {
         if operands[0].dtype().is_some_and(|d| d != DType::Bool) {
-            return Err("the mask is a tensor of bool".into());
+            return Err("the mask must be a tensor of bool, such as `x.gt(0.0)`".into());
         }
         return common(&operands[1..]);
     }
     if matches!(op, Op::Shl | Op::Shr) && operands.iter().any(Type::is_tensor) {
-        return Err("is for host integers".into());
+        return Err("works on host integers only".into());
     }
     let Some(d) = common(operands)? else {
         return Ok(op.is_test().then_some(DType::Bool));

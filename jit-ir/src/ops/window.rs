@@ -64,7 +64,7 @@ fn along(size: Dim, numbers: [Option<i64>; 4]) -> Result<Dim, String> {
         numbers.iter().zip([("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1)])
     {
         if n.is_some_and(|n| n < least) {
-            return Err(format!("a {what} of {} leads nowhere", n.unwrap_or(0)));
+            return Err(format!("the {what} must be at least {least}, got {}", n.unwrap_or(0)));
         }
     }
     match (size, numbers) {
@@ -96,7 +96,7 @@ pub(super) fn conv(x: Option<&[Dim]>, w: Option<&[Dim]>, values: &[Option<i64>])
     let (Some(x), Some(w)) = (x, w) else { return Ok(Shape::maybe(vec![Dim::Unknown; 4])) };
     let groups = values[6];
     if groups.is_some_and(|g| g < 1) {
-        return Err(format!("a number of {} groups leads nowhere", groups.unwrap_or(0)));
+        return Err(format!("the number of groups must be at least 1, got {}", groups.unwrap_or(0)));
     }
     if let (Dim::Known(channels), Dim::Known(out), Dim::Known(each), Some(groups)) =
         (x[1], w[0], w[1], groups)
@@ -125,10 +125,10 @@ pub(super) fn pool(x: &[Dim], values: &[Option<i64>]) -> Rule {
         if let (Some(k), Some(p)) = (kernel, padding)
             && p >= k
         {
-            return Err(format!("a padding of {p} leaves windows of {k} without an element"));
+            return Err(format!("the padding must be smaller than the window, got {p} for a window of {k}"));
         }
         if x[2 + axis] == Dim::Known(0) {
-            return Err(format!("has no value for no elements: shape {}", show(x)));
+            return Err(format!("needs at least one element, this tensor has shape {}", show(x)));
         }
     }
     count(&dims)?;

@@ -36,8 +36,8 @@ impl Known {
     pub(super) fn run(self, inputs: &[&Val], cost: usize) -> Option<RawTensor> {
         let Val::Tensor(x) = inputs[0] else { return None };
         match (self, inputs, x.dtype) {
-            (Known::Softmax, [_, Val::Scalar(zero)], DType::F64) => softmax::<f64>(x, *zero, cost),
-            (Known::Softmax, [_, Val::Scalar(zero)], _) => softmax::<f32>(x, *zero, cost),
+            (Known::Softmax, [_], DType::F64) => softmax::<f64>(x, cost),
+            (Known::Softmax, [_], _) => softmax::<f32>(x, cost),
             (Known::LayerNorm, [_, Val::Scalar(eps), Val::Tensor(gamma), Val::Tensor(beta)], DType::F64) => {
                 layer_norm::<f64>(x, [gamma, beta], *eps, cost)
             }
@@ -49,13 +49,13 @@ impl Known {
     }
 }
 
-fn softmax<T: Exps>(x: &RawTensor, zero: Scalar, cost: usize) -> Option<RawTensor> {
+fn softmax<T: Exps>(x: &RawTensor, cost: usize) -> Option<RawTensor> {
     let n = *x.shape.last()?;
     if x.len() == 0 || !exps::takes::<T>(n) {
         return None;
     }
     let mut out = RawTensor::uninit(x.dtype, &x.shape);
-    exps::softmax(x.contiguous().as_slice()?, n, T::from_scalar(zero), out.fresh(), cost);
+    exps::softmax::<T>(x.contiguous().as_slice()?, n, out.fresh(), cost);
     Some(out)
 }
 

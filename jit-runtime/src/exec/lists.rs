@@ -19,7 +19,7 @@ pub(super) fn eval(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Option<Val>, 
     if let (Op::Split, [key, n]) = (op, args) {
         let key = key.tensor()?;
         if key.rank() > 0 {
-            return Err("takes a key".into());
+            return Err("the first argument must be a key, such as `Key::new(7)`".into());
         }
         let (key, n) = (key.item().as_i64(), random::split_count(n.scalar()?.as_i64())?);
         let one = |i| Val::Tensor(RawTensor::scalar(Scalar::I64(random::split(key, i))));

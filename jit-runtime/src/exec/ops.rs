@@ -1,7 +1,7 @@
 //! One op on concrete values: what eager mode does, and the plan's steps outside groups.
 
 use jit_ir::form::Form;
-use jit_ir::ops::{Attrs, Class, host, shape};
+use jit_ir::ops::{Attrs, Class, host, range, shape};
 use jit_ir::{DType, Dim, Op, Prim, Scalar, Type, random, with_dtype};
 use smallvec::SmallVec;
 
@@ -248,17 +248,15 @@ fn make(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTens
             RawTensor::from_fn(sizes, |i| T::from_scalar(Scalar::Bool(i / sizes[0] == i % sizes[0])))
         }),
         Op::Arange => {
-            let (start, end, step) = (scalar(0)?, float(scalar(1)?), float(scalar(2)?));
-            let n = shape::arange_len(float(start), end, step)?;
-            with_dtype!(wanted(start), T => RawTensor::from_fn(&[n], |i| {
-                T::from_scalar(Scalar::F64(float(start) + i as f64 * step))
-            }))
+            let range = range::Range::new(scalar(0)?, scalar(1)?, scalar(2)?)?;
+            with_dtype!(wanted(scalar(0)?), T => {
+                RawTensor::from_fn(&[range.len()], |i| T::from_scalar(range.at(i)))
+            })
         }
         _ => {
             let (start, end, n) = (float(scalar(0)?), float(scalar(1)?), sizes[0]);
-            let step = (end - start) / (n.max(2) - 1) as f64;
             with_dtype!(wanted(scalar(0)?), T => RawTensor::from_fn(&[n], |i| {
-                T::from_scalar(Scalar::F64(if i + 1 == n && n > 1 { end } else { start + step * i as f64 }))
+                T::from_scalar(Scalar::F64(range::linspace(start, end, n, i)))
             }))
         }
     })

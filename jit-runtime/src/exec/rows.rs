@@ -197,11 +197,18 @@ pub(super) fn along_last(op: Op, steps: &'static [rows::Step], x: &RawTensor) ->
         }
     };
     let zero = Val::Scalar(Scalar::U8(0).cast(x.dtype));
-    let mut results = group.run(&[&Val::Tensor(x.clone()), &zero]).map_err(|(_, message)| message)?;
+    let inputs = [&Val::Tensor(x.clone()), &zero];
+    let inputs = &inputs[..group.form.inputs.len()];
+    let mut results = group.run(inputs).map_err(|(_, message)| message)?;
     results.pop().ok_or_else(|| "gave no result".into())
 }
 
-/// The form of steps whose inputs are the op's operand and 0.
+/// Whether 0 is an operand of a step.
+fn reads_zero(steps: &[rows::Step]) -> bool {
+    steps.iter().any(|(_, parts)| parts.contains(&rows::Part::Zero))
+}
+
+/// The form of steps whose inputs are the op's operand and, if they read it, 0.
 pub(super) fn form_of(steps: &[rows::Step], dtype: DType) -> Form {
     let member = |(op, parts): &rows::Step| {
         let args = parts.iter().map(|p| match p {
@@ -215,9 +222,10 @@ pub(super) fn form_of(steps: &[rows::Step], dtype: DType) -> Form {
         let to = if mask(*op) { DType::Bool } else { dtype };
         Member { op: *op, args: args.collect(), from, to }
     };
-    let inputs = [false, true].map(|scalar| Input { dtype, scalar });
+    let operand = Input { dtype, scalar: false };
+    let zero = reads_zero(steps).then_some(Input { dtype, scalar: true });
     let (members, outputs) = (steps.iter().map(member).collect(), vec![steps.len() - 1]);
-    Form { members, inputs: inputs.to_vec(), outputs }
+    Form { members, inputs: [operand].into_iter().chain(zero).collect(), outputs }
 }
 
 /// A copy of an operand that cannot be read in place.
@@ -274,8 +282,8 @@ impl<'a> Planner<'a> {
             let folds = (0..self.group.form.members.len()).filter(|k| self.stages.of(*k) == stage);
             let folds: Vec<Fold> = folds.filter_map(|k| self.fold(k)).collect();
             let summed = full.as_ref().and_then(|part| self.summed(part, folds.first()?));
-            let shifted = row.as_ref().zip(full.as_ref()).zip(folds.first());
-            let shifted = shifted.and_then(|((row, full), sum)| self.shifted(row, full, sum));
+            let shifted = full.as_ref().zip(folds.first());
+            let shifted = shifted.and_then(|(full, sum)| self.shifted(row.as_ref(), full, sum));
             let [row, full] = [row, full].map(|part| part.map(|part| self.part(&part)));
             self.schedule.stages.push(Stage { row, full, folds, summed, shifted });
         }
@@ -343,35 +351,45 @@ impl<'a> Planner<'a> {
         Some(Summed { kernel, to })
     }
 
-    /// The first steps of `softmax` and its relatives, if a stage's parts and its first reduction are that.
-    fn shifted(&self, row: &form::Part, full: &form::Part, sum: &Fold) -> Option<Shifted> {
-        let ([Arg::Member(largest), Arg::Input(zero)], [x, shift]) = (&row.inputs[..], &full.inputs[..])
-        else {
-            return None;
-        };
-        let (members, dtype) = (&self.group.form.members, full.form.inputs[0].dtype);
+    /// The first steps of `softmax` and its relatives, if a stage's full part and its first reduction are that.
+    fn shifted(&self, row: Option<&form::Part>, full: &form::Part, sum: &Fold) -> Option<Shifted> {
+        let [x, shift] = full.inputs[..] else { return None };
+        let dtype = full.form.inputs[0].dtype;
+        let exps = *full.given.first()?;
         let is =
             |part: &form::Part, text: &str| part.form.to_string() == text.replace('T', &dtype.to_string());
-        let max = &members[*largest];
-        let reads = |m: &&Member| m.args.contains(&Arg::Member(*largest));
-        let readers = members.iter().filter(reads).count()
-            + self.group.form.outputs.iter().filter(|k| *k == largest).count();
-        let found = is(row, stages::SHIFT)
-            && is(full, stages::EXPS)
-            && max.op == Op::Max
-            && max.args[..] == [*x]
-            && readers == 3
-            && row.given.iter().map(|k| Arg::Member(*k)).eq([*shift])
-            && sum.op == Op::Sum
-            && Some(sum.from) == full.given.first().map(|k| self.source(Arg::Member(*k)));
-        let slot = |arg: &Arg| match arg {
-            Arg::Member(k) => self.slots[*k],
+        if !is(full, stages::EXPS)
+            || sum.op != Op::Sum
+            || sum.from != self.source(Arg::Member(exps))
+            || self.levels[exps] != Level::Full
+        {
+            return None;
+        }
+        let instead = row.filter(|row| row.given.iter().map(|k| Arg::Member(*k)).eq([shift]));
+        let (largest, zero) = match instead.map(|row| (row, &row.inputs[..])) {
+            Some((row, [Arg::Member(largest), Arg::Input(zero)])) => {
+                let reads = |m: &&Member| m.args.contains(&Arg::Member(*largest));
+                let readers = self.group.form.members.iter().filter(reads).count()
+                    + self.group.form.outputs.iter().filter(|k| *k == largest).count();
+                (is(row, stages::SHIFT) && readers == 3).then_some((*largest, Some(*zero)))?
+            }
+            Some(_) => return None,
+            None => match shift {
+                Arg::Member(largest) => (largest, None),
+                Arg::Input(_) => return None,
+            },
+        };
+        let max = &self.group.form.members[largest];
+        if max.op != Op::Max || max.args[..] != [x] {
+            return None;
+        }
+        let slot = |arg: Arg| match arg {
+            Arg::Member(k) => self.slots[k],
             Arg::Input(_) => None,
         };
-        let (shift, largest) = (slot(shift)?, self.slots[*largest]?);
-        let exps = self.slots[*full.given.first()?]?;
-        let from = self.source(*x);
-        found.then_some(Shifted { dtype, from, largest, zero: *zero, shift, sum: sum.to, exps })
+        let (shift, largest) = (slot(shift)?, self.slots[largest]?);
+        let from = self.source(x);
+        Some(Shifted { dtype, from, largest, zero, shift, sum: sum.to, exps: self.slots[exps]? })
     }
 
     fn fold(&self, k: usize) -> Option<Fold> {

@@ -1,5 +1,5 @@
-//! Native kernels of the runtime's own: what stands between the reductions of `softmax`, `logsumexp`, `var`,
-//! `layer_norm` and `rms_norm`.
+//! Native kernels of the runtime's own: what runs between the reductions of `softmax`, `log_softmax`, `logsumexp`,
+//! `var`, `layer_norm` and `rms_norm`.
 
 use jit_ir::numerics::LANES;
 use jit_ir::ops::lanes::Unary;
@@ -122,6 +122,10 @@ macro_rules! kernels {
                 (x: each 0, by: one 1) -> (o: 0 = x * by));
             kernel!($T Total concat!($d, "[] ", $d, "[]; ln i0; add m0 i1 -> 1"),
                 (sum: each 0, shift: each 1) -> (o: 0 = <approximated::Ln as Unary<$T>>::eval(sum) + shift));
+            kernel!($T Log concat!($d, "[]; ln i0 -> 0"),
+                (sum: each 0) -> (o: 0 = <approximated::Ln as Unary<$T>>::eval(sum)));
+            kernel!($T Logs concat!($d, "[] ", $d, " ", $d, "; sub i0 i1; sub m0 i2 -> 1"),
+                (x: each 0, max: one 1, log: one 2) -> (o: 0 = (x - max) - log));
             kernel!($T Less concat!($d, "[] ", $d, "; sub i0 i1 -> 0"),
                 (x: each 0, by: one 1) -> (o: 0 = x - by));
             kernel!($T Distances concat!($d, "[] ", $d, "; sub i0 i1; mul m0 m0 -> 1"),
@@ -154,12 +158,14 @@ macro_rules! kernels {
             kernel!($T Weighted concat!($d, "[] ", $d, " ", $d, "[]; mul i0 i1; mul m0 i2 -> 1"),
                 (x: each 0, scale: one 1, gamma: each 2) -> (o: 0 = x * scale * gamma));
 
-            pub(super) const ALL: [Native; 16] = [
+            pub(super) const ALL: [Native; 18] = [
                 Native::of::<Shift>(),
                 Native::of::<Exps>(),
                 Native::of::<Share>(),
                 Native::of::<Scaled>(),
                 Native::of::<Total>(),
+                Native::of::<Log>(),
+                Native::of::<Logs>(),
                 Native::of::<Less>(),
                 Native::of::<Distances>(),
                 Native::of::<Deviations>(),

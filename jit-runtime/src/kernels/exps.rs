@@ -2,6 +2,7 @@
 //! registers, and one row begins while the one before waits for its sum.
 
 use jit_ir::numerics::{BLOCK, LANES};
+use jit_ir::ops::lanes::Maximum;
 use jit_ir::{DType, Prim};
 use pulp::{Simd, WithSimd};
 
@@ -10,7 +11,7 @@ use super::launch::PARALLEL;
 use super::math::vectors::{Vectors, WIDTH};
 use super::native::approximated;
 use super::native::packs::{Eight, Four, One, Pack, Turns, approximate, put, take};
-use super::{arch, wide};
+use super::{arch, reduce, wide};
 use crate::exec::threads;
 
 /// Floats, by rows that are no longer than a block of the tree of sums.
@@ -21,6 +22,8 @@ pub(crate) trait Exps: Prim {
     fn largest<S: Simd>(simd: S, x: &[Self]) -> Self;
     /// Divides all by their sum.
     fn share<S: Simd>(simd: S, to: &mut [Self], sum: Self);
+    /// The largest element as `max` has it: NaN if one is, and of zeros the one with the right sign.
+    fn max(x: &[Self]) -> Self;
     fn is_infinite(self) -> bool;
     fn is_nan(self) -> bool;
 }
@@ -83,6 +86,10 @@ macro_rules! exps {
                 if !$special::scale(simd, to, share) {
                     to.iter_mut().for_each(|e| *e *= share);
                 }
+            }
+            #[cold]
+            fn max(x: &[$T]) -> $T {
+                reduce::fold::<Maximum, $T>(x).unwrap_or($T::NEG_INFINITY)
             }
             #[inline(always)]
             fn is_infinite(self) -> bool {
@@ -202,7 +209,6 @@ mod long {
 struct Softmax<'a, T> {
     x: &'a [T],
     n: usize,
-    zero: T,
     to: &'a mut [T],
 }
 
@@ -210,15 +216,14 @@ impl<T: Exps> WithSimd for Softmax<'_, T> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Softmax { x, n, zero, to } = self;
+        let Softmax { x, n, to } = self;
         let mut rows = x.chunks_exact(n);
         let mut next = rows.next().unwrap_or(&[]);
         let mut largest = T::largest(simd, next);
         for to in to.chunks_exact_mut(n) {
             // With a NaN the sum is one, and all of the row, whatever is subtracted.
-            let shift = if largest.is_infinite() { zero } else { largest };
             // Where the compiler sees what the row is a part of, it makes no vector code of it.
-            let sum = T::exps_summed(simd, std::hint::black_box(next), shift, to);
+            let sum = T::exps_summed(simd, std::hint::black_box(next), largest, to);
             // Meanwhile the sum becomes known.
             next = rows.next().unwrap_or(&[]);
             largest = T::largest(simd, next);
@@ -231,7 +236,7 @@ impl<T: Exps> WithSimd for Softmax<'_, T> {
 struct Shifted<'a, T> {
     x: &'a [T],
     n: usize,
-    zero: T,
+    zero: Option<T>,
     exps: &'a mut [T],
     shifts: &'a mut [T],
     sums: &'a mut [T],
@@ -245,17 +250,32 @@ impl<T: Exps> WithSimd for Shifted<'_, T> {
         let rows = x.chunks_exact(n).zip(exps.chunks_exact_mut(n));
         for ((x, exps), (by, sum)) in rows.zip(shifts.iter_mut().zip(sums)) {
             let largest = T::largest(simd, x);
-            let shift = if largest.is_infinite() { zero } else { largest };
+            let shift = zero.filter(|_| largest.is_infinite()).unwrap_or(largest);
             // As for softmax.
             *sum = T::exps_summed(simd, std::hint::black_box(x), shift, exps);
-            *by = if sum.is_nan() { *sum } else { shift };
+            *by = match zero {
+                Some(_) if sum.is_nan() => *sum,
+                None if sum.is_nan() || largest == T::ZERO => T::max(x),
+                _ => shift,
+            };
+            if by.is_nan() {
+                // The largest of the numbers was subtracted instead.
+                exps.fill(*by);
+            }
         }
     }
 }
 
-/// For each row of `n` elements its largest element, or `zero` where that is infinite, as `shifts`; e to the distances from
-/// it as `exps`, and their sum as `sums`.
-pub(super) fn shifted<T: Exps>(x: &[T], n: usize, zero: T, exps: &mut [T], shifts: &mut [T], sums: &mut [T]) {
+/// For each row of `n` elements its largest element as `shifts` (or `zero`, if there is one, where that is infinite); e to
+/// the distances from it as `exps`, and their sum as `sums`.
+pub(super) fn shifted<T: Exps>(
+    x: &[T],
+    n: usize,
+    zero: Option<T>,
+    exps: &mut [T],
+    shifts: &mut [T],
+    sums: &mut [T],
+) {
     debug_assert!(x.len() == exps.len() && (1..=BLOCK).contains(&n));
     arch().dispatch(Shifted { x, n, zero, exps, shifts, sums });
 }
@@ -272,15 +292,14 @@ pub(crate) fn takes<T: Exps>(n: usize) -> bool {
     (1..SHORT_ROW).contains(&n) && n.is_multiple_of(LANES)
 }
 
-/// The softmax of rows of `n` elements. Where the largest element of a row is infinite, `zero` is subtracted instead.
-/// `cost` is that of an element, in additions.
-pub(crate) fn softmax<T: Exps>(x: &[T], n: usize, zero: T, to: &mut [T], cost: usize) {
+/// The softmax of rows of `n` elements. `cost` is that of an element, in additions.
+pub(crate) fn softmax<T: Exps>(x: &[T], n: usize, to: &mut [T], cost: usize) {
     debug_assert!(x.len() == to.len() && (1..=BLOCK).contains(&n));
     let rows = x.len() / n;
     let threads = if x.len().saturating_mul(cost) < PARALLEL { 1 } else { threads::count() };
     threads::pieces(to, n, rows.div_ceil(threads) * n, &|first, to| {
         let x = &x[first..first + to.len()];
-        arch().dispatch(Softmax { x, n, zero, to });
+        arch().dispatch(Softmax { x, n, to });
     });
 }
 
@@ -290,7 +309,7 @@ mod tests {
     use jit_ir::numerics::{BLOCK, tree};
     use jit_ir::ops::lanes::Unary;
 
-    use super::{approximated, softmax, takes};
+    use super::{Exps, approximated, shifted, softmax, takes};
     use crate::kernels::samples::{ROWS, at_every_level, element};
 
     macro_rules! rows {
@@ -302,17 +321,27 @@ mod tests {
                 } else {
                     x.iter().fold($T::NEG_INFINITY, |m, v| m.max(*v))
                 };
-                let shift = if largest.is_infinite() { 0.0 } else { largest };
-                let exps: Vec<$T> = x.iter().map(|v| approximated::Exp::eval(v - shift)).collect();
+                let exps: Vec<$T> = x.iter().map(|v| approximated::Exp::eval(v - largest)).collect();
                 let share = 1.0 / tree(&exps, -0.0, |a, b| a + b).unwrap();
                 exps.into_iter().map(move |e| e * share)
             });
             let expected: Vec<u64> = expected.map(Prim::canonical_bits).collect();
             at_every_level(|level| {
                 let mut found = vec![7.0; x.len()];
-                softmax(&x, $n, 0.0, &mut found, 10);
+                softmax(&x, $n, &mut found, 10);
                 let found: Vec<u64> = found.into_iter().map(Prim::canonical_bits).collect();
                 assert!(found == expected, "rows of {} {} at level {level}", $n, stringify!($T));
+                let (mut exps, mut most, mut sums) = (x.clone(), vec![7.0; ROWS], vec![7.0; ROWS]);
+                shifted(&x, $n, None, &mut exps, &mut most, &mut sums);
+                for ((row, exps), most) in x.chunks_exact($n).zip(exps.chunks_exact($n)).zip(most) {
+                    let max = <$T as Exps>::max(row);
+                    assert!(most.to_scalar().same_bits(max.to_scalar()), "rows of {}: {most} {max}", $n);
+                    let same = |(v, e): (&$T, &$T)| {
+                        let exp: $T = approximated::Exp::eval(v - max);
+                        e.to_scalar().same_bits(exp.to_scalar())
+                    };
+                    assert!(row.iter().zip(exps).all(same), "exponentials of rows of {}", $n);
+                }
             });
         };
     }

@@ -37,7 +37,7 @@ fn any<T: Elem>(x: impl AsTensor<T>) -> Any {
 
 /// Layers and norms.
 impl<T: Float> Tensor<T> {
-    /// The square root of the sum of all squares.
+    /// The square root of the sum of all squares, which overflow from about 1.8e19 in `f32`.
     ///
     /// ```
     /// use jit_runtime::prelude::*;
@@ -71,7 +71,8 @@ impl<T: Float> Tensor<T> {
         built(Composite::LayerNorm, &[self.any.clone(), any(gamma), any(beta), eps])
     }
 
-    /// The mean cross entropy of logits `[.., classes]` and labels `[..]`: minus `log_softmax` at the labels.
+    /// The mean cross entropy of logits `[.., classes]` and labels `[..]`: minus `log_softmax` at the labels, whatever the
+    /// size of the logits.
     ///
     /// ```
     /// use jit_runtime::prelude::*;

@@ -111,7 +111,7 @@ impl<T: Num> Tensor<T> {
         make(Op::Eye, &[Scalar::Usize(n).into()])
     }
 
-    /// `start`, `start + step`, ... below `end` (above, for a negative step).
+    /// `start`, `start + step`, ... below `end` (above, for a negative step); integers are counted in integers.
     ///
     /// ```
     /// use jit_runtime::prelude::*;

@@ -386,19 +386,20 @@ impl<T: Float> Tensor<T> {
         Tensor::from_any(power)
     }
 
-    /// `exp(x - max)` divided by its sum along an axis.
+    /// `exp(x - max)` divided by its sum along an axis; NaN throughout a row if its largest element is infinite or one is NaN.
     #[track_caller]
     pub fn softmax(&self, axis: impl Axis) -> Tensor<T> {
         self.unary(Op::Softmax, axis_attrs(axis))
     }
 
-    /// The logarithm of `softmax`, without its rounding to 0.
+    /// The logarithm of `softmax`, without its rounding to 0: `(x - max) - ln(sum(exp(x - max)))`; NaN where `softmax` is.
     #[track_caller]
     pub fn log_softmax(&self, axis: impl Axis) -> Tensor<T> {
         self.unary(Op::LogSoftmax, axis_attrs(axis))
     }
 
-    /// The logarithm of the sum of exp along an axis, which is dropped.
+    /// The logarithm of the sum of exp along an axis, which is dropped; infinite if an element is, minus infinity if all
+    /// are.
     #[track_caller]
     pub fn logsumexp(&self, axis: impl Axis) -> Tensor<T> {
         self.unary(Op::LogSumExp, axis_attrs(axis))

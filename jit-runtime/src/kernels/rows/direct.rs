@@ -143,6 +143,9 @@ impl<'a> Direct<'a> {
                 let (from, exps) = (source(job, &places, shifted.from, n), places.full[shifted.exps]);
                 let to = [places.rows[shifted.shift], places.rows[shifted.sum]];
                 direct.works.push(Work::Shifted { job, shifted, from, exps, to });
+                if let (Some(part), None) = (&stage.row, shifted.zero) {
+                    direct.works.push(native(job, &places, part, 1)?);
+                }
                 direct.folds(job, &places, k, &folds[1..]);
                 continue;
             }

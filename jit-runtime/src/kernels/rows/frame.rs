@@ -107,6 +107,9 @@ impl<'a> Frame<'a> {
                         && self.job.takes(shifted)
                     {
                         self.shifted(shifted, span);
+                        if let (Some(part), None) = (&stage.row, shifted.zero) {
+                            self.row_part(part, span);
+                        }
                         stage.folds[1..].iter().for_each(|f| self.fold(f, span));
                         continue;
                     }

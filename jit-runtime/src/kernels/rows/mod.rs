@@ -78,7 +78,8 @@ pub(crate) struct Stage {
     pub(crate) folds: Vec<Fold>,
     /// What does the latter and the first reduction, for the elements of one row.
     pub(crate) summed: Option<Summed>,
-    /// What all of this but further reductions is, with the reduction before.
+    /// What does the full part and the first reduction, with the reduction before (and the part of rows, if that only
+    /// says what is subtracted).
     pub(crate) shifted: Option<Shifted>,
 }
 
@@ -87,11 +88,11 @@ pub(crate) struct Stage {
 pub(crate) struct Shifted {
     pub(crate) dtype: DType,
     pub(crate) from: Source,
-    /// The slot of the largest element, which nothing else reads.
+    /// The slot of the largest element.
     pub(crate) largest: usize,
-    /// The input that is subtracted where that is infinite.
-    pub(crate) zero: usize,
-    /// The slots of what is subtracted, and of the sum.
+    /// The input that is subtracted where that is infinite, if there is one; then nothing else reads the largest element.
+    pub(crate) zero: Option<usize>,
+    /// The slots of what is subtracted (that of the largest element if nothing takes its place), and of the sum.
     pub(crate) shift: usize,
     pub(crate) sum: usize,
     /// The slot of the exponentials.
@@ -206,7 +207,8 @@ impl Job<'_> {
             Source::Row(_) => false,
         };
         let taken = self.taken[usize::from(shifted.dtype == DType::F64)];
-        taken && whole(shifted.from) && matches!(self.feeds[shifted.zero], Feed::Splat(_))
+        let one = |zero: usize| matches!(self.feeds[zero], Feed::Splat(_));
+        taken && whole(shifted.from) && shifted.zero.is_none_or(one)
     }
 
     /// Whether a reduction of a stage has to be done: not if the next stage does it.
@@ -247,13 +249,16 @@ impl Job<'_> {
         to: [*mut u8; 2],
         rows: usize,
     ) {
-        let Feed::Splat(zero) = self.feeds[shifted.zero] else { return };
+        let zero = shifted.zero.and_then(|zero| match self.feeds[zero] {
+            Feed::Splat(zero) => Some(zero.start.cast::<T>()),
+            _ => None,
+        });
         // SAFETY: by the caller.
         unsafe {
             let x = std::slice::from_raw_parts(from, rows * self.n);
             let exps = std::slice::from_raw_parts_mut(exps, rows * self.n);
             let [shifts, sums] = to.map(|to| std::slice::from_raw_parts_mut(to.cast(), rows));
-            exps::shifted(x, self.n, *zero.start.cast(), exps, shifts, sums);
+            exps::shifted(x, self.n, zero.map(|zero| *zero), exps, shifts, sums);
         }
     }
 

@@ -1,0 +1,10 @@
+let (a, b) = (Tensor::from([[1.0, 2.0], [3.0, 4.0]]), Tensor::from([[0.0, 1.0], [1.0, 0.0]]));
+assert_eq!(a.matmul(&b), Tensor::from([[2.0, 1.0], [4.0, 3.0]]));
+let (u, v) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]));
+assert_eq!((u.dot(&v).item(), u.outer(&v)), (11.0, Tensor::from([[3.0, 4.0], [6.0, 8.0]])));
+assert_eq!(Tensor::einsum("ij,j->i", &[&a, &v]), Tensor::from([11.0, 25.0]));
+assert_eq!(Tensor::concat(&[&u, &v], 0), Tensor::from([1.0, 2.0, 3.0, 4.0]));
+assert_eq!(Tensor::stack(&[&u, &v], 0), Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+let (image, weights) = (a.reshape([1, 1, 2, 2]), b.reshape([1, 1, 2, 2]));
+assert_eq!(image.conv2d(&weights, 1, 0, 1, 1).item(), 5.0);
+assert_eq!(Tensor::scaled_dot_product_attention(&a, &a, &b, true).index_axis(0, 0), b.index_axis(0, 0));

@@ -1,0 +1,14 @@
+let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+assert_eq!(x.sum().item(), 10.0);
+assert_eq!((x.sum_axis(0), x.sum_keepdim(0)), (Tensor::from([4.0, 6.0]), Tensor::from([[4.0, 6.0]])));
+assert_eq!(x.sum_axis([0, 1]).item(), 10.0);
+assert_eq!((x.prod().item(), x.max().item(), x.min().item()), (24.0, 4.0, 1.0));
+assert_eq!((x.mean().item(), x.var().item(), x.std_axis(0)), (2.5, 1.25, Tensor::from([1.0, 1.0])));
+assert_eq!(x.std().item(), 1.25_f64.sqrt());
+let mask = x.gt(2.0);
+assert!(mask.any().item() && !mask.all().item());
+assert_eq!((mask.any_axis(1), mask.all_axis(1)), (Tensor::from([false, true]), Tensor::from([false, true])));
+assert_eq!((mask.any_keepdim(1), mask.all_keepdim(1)), (Tensor::from([[false], [true]]), Tensor::from([[false], [true]])));
+assert_eq!((x.argmax().item(), x.argmin().item()), (3, 0));
+assert_eq!((x.argmax_axis(1), x.argmin_axis(1)), (Tensor::from([1_i64, 1]), Tensor::from([0_i64, 0])));
+assert!((Tensor::from([0.0, 0.0]).logsumexp(0).item() - 2_f64.ln()).abs() < 1e-15);
