@@ -297,6 +297,9 @@ conform! {
         let z = m * y;
         (hot.matmul(&z), z[0] * 0.1)
     } with [(&v(&[1.0, 2.0]), &Tensor::from([0.1_f64, 0.2]))]
+    fn masks(x: &Tensor, s: &S) -> (Tensor<i64>, Tensor, Tensor<i64>) {
+        (x.gt(0.5).sum(), x.gt(0.5).mean(), s.ii.gt(1).sum())
+    } with [(&v(&[1.0, 0.0, 2.0]), &s())]
     fn zipped(s: &S, x: &Tensor, y: &Tensor) -> (f64, f32, i64) {
         let mut t = 0.0;
         for (a, k) in s.arr.iter().zip(&s.ks) { t = t * 2.0 + a * (*k as f64); }
@@ -325,6 +328,8 @@ conform! {
         let c = if let [first, second] = &all[..] { first + second } else { x.clone() };
         (q * k + v, a - b, c)
     } with [(&v(&[1.0, 2.0, 3.0]), &s())]
+    fn tuple_shapes(x: &Tensor) -> Tensor { x.unsqueeze(0).reshape((x.dim(0), -1)) }
+        with [(&v(&[1.0, 2.0, 3.0]),)]
 }
 
 #[derive(Clone, Debug, Pytree)]

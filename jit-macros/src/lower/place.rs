@@ -36,7 +36,9 @@ fn found_or_missing(
     let at = method.span();
     quote_spanned! { at =>
         {
+            #[allow(dead_code)]
             struct Missing<T>(::core::marker::PhantomData<T>);
+            #[allow(dead_code)]
             impl<T> Missing<T> {
                 const CHECK: () = ::jit_runtime::__private::refuse(#message);
             }
@@ -46,6 +48,7 @@ fn found_or_missing(
                     ::core::unreachable!()
                 }
             }
+            #[allow(dead_code)]
             trait OrMissing {
                 fn #handle(&self) -> Missing<()> {
                     Missing(::core::marker::PhantomData)
