@@ -47,7 +47,7 @@ impl<T: Elem, P: Position> Index<P> for Tensor<T> {
     #[track_caller]
     fn index(&self, at: P) -> &T {
         let at = at.position();
-        if self.any.tag.is_none()
+        if self.any.is_plain()
             && let Some(element) = self.raw().find(at)
         {
             return element;

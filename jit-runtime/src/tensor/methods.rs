@@ -461,7 +461,7 @@ impl<T: Elem> Tensor<T> {
     /// The size of an axis.
     #[track_caller]
     pub fn dim(&self, axis: impl Axis) -> usize {
-        if self.any.tag.is_none()
+        if self.any.is_plain()
             && let Some(size) = self.raw().size_of_axis(axis.axis())
         {
             return size;
@@ -472,7 +472,7 @@ impl<T: Elem> Tensor<T> {
     /// The number of elements.
     #[track_caller]
     pub fn len(&self) -> usize {
-        if self.any.tag.is_none() {
+        if self.any.is_plain() {
             return self.raw().len();
         }
         ask(Op::Len, Attrs::default(), &[&self.any]).as_i64() as usize
@@ -487,7 +487,7 @@ impl<T: Elem> Tensor<T> {
     /// The only element.
     #[track_caller]
     pub fn item(&self) -> T {
-        if self.any.tag.is_none()
+        if self.any.is_plain()
             && let Some(element) = self.raw().only()
         {
             return element;

@@ -59,6 +59,14 @@ pub(crate) struct Any {
     pub(crate) tag: Option<Tag>,
 }
 
+impl Any {
+    /// Whether no recording looks: it belongs to none, or to one that has ended, as what a recorded call gave does.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.tag.is_none() || !trace::is_open(self)
+    }
+}
+
 impl From<RawTensor> for Any {
     fn from(raw: RawTensor) -> Any {
         Any { val: Val::Tensor(raw), tag: None }

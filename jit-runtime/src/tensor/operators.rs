@@ -138,8 +138,8 @@ impl<T: Bits> Not for &Tensor<T> {
 /// The bool of a comparison of a rank-0 tensor; `sign` is how Rust writes it.
 #[track_caller]
 pub(super) fn compare(op: Op, a: &Any, b: &Any) -> bool {
-    if a.tag.is_none()
-        && b.tag.is_none()
+    if a.is_plain()
+        && b.is_plain()
         && let (Some(a), Some(b)) = (only(a), only(b))
         && let Some(answer) = jit_ir::ops::host::compare(op, &a, &b)
     {
