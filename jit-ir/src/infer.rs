@@ -51,7 +51,7 @@ pub fn infer(graph: &mut Graph) -> Result<(), Misfit> {
 }
 
 /// Whether nothing is left to linking, which knows more than the graph says.
-fn is_linked(graph: &Graph) -> bool {
+pub(crate) fn is_linked(graph: &Graph) -> bool {
     let left = |node: &Node| match node.op {
         Op::Named | Op::Record | Op::Field | Op::Method | Op::Alike | Op::Tuple => true,
         Op::Call => node.results.iter().any(|v| *graph.ty(*v) == Type::Hole),

@@ -18,6 +18,7 @@ use std::collections::HashSet;
 use crate::data::Const;
 use crate::graph::{Graph, Node};
 use crate::ids::{RegionId, ValueId};
+use crate::infer::is_linked;
 use crate::ops::{Class, Op, rows, types};
 use crate::types::{DType, Type};
 
@@ -28,7 +29,8 @@ type Result = std::result::Result<(), String>;
 /// # Errors
 /// The first one that does not hold.
 pub fn verify(graph: &Graph) -> Result {
-    let mut check = Check { graph, visible: HashSet::new(), defined: HashSet::new() };
+    let linked = is_linked(graph);
+    let mut check = Check { graph, linked, visible: HashSet::new(), defined: HashSet::new() };
     check.region(graph.body)?;
     let results = graph.regions[graph.body].results.len();
     if results != graph.result_types.len() {
@@ -39,6 +41,7 @@ pub fn verify(graph: &Graph) -> Result {
 
 struct Check<'a> {
     graph: &'a Graph,
+    linked: bool,
     visible: HashSet<ValueId>,
     defined: HashSet<ValueId>,
 }
@@ -135,11 +138,10 @@ impl Check<'_> {
             Op::Einsum => missing(node.attrs.text.is_some(), "equation")?,
             Op::Host => missing(node.attrs.text.is_some(), "name")?,
             // Of an open type parameter, for which linking uses another text, or found from later uses.
-            Op::Zeros | Op::Ones | Op::Eye | Op::Uniform | Op::Normal | Op::Cast | Op::OneHot
-                if *result == Type::Hole =>
-            {
+            Op::Zeros | Op::Ones | Op::Eye | Op::Uniform | Op::Normal if *result == Type::Hole => {
                 return Ok(());
             }
+            Op::Cast | Op::OneHot if *result == Type::Hole && !self.linked => return Ok(()),
             Op::Cast | Op::Zeros | Op::Ones | Op::Eye | Op::OneHot | Op::Uniform | Op::Normal => {
                 missing(node.attrs.dtype.is_some(), "element type")?
             }

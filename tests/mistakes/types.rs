@@ -68,7 +68,7 @@ fn method_arguments(x: &Tensor) -> Tensor { x.slice_axis(0, 1) } //~ E0061
 #[script]
 fn axis_is_a_float(x: &Tensor) -> Tensor { x.softmax(1.0) } //~ E0277
 #[script]
-fn indices_are_floats(x: &Tensor) -> Tensor { x.take(0, &Tensor::from([0.0, 1.0])) } //~ E0308
+fn indices_are_floats(x: &Tensor) -> Tensor { x.take(0, &Tensor::from([0.0, 1.0])) } //~ E0277
 #[script]
 fn size_is_a_float(x: &Tensor) -> Tensor { Tensor::zeros([3.0]) } //~ E0277
 #[script]

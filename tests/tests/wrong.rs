@@ -171,7 +171,7 @@ fn picks() -> Vec<Wrong> {
         "set_axis: [4] does not fit into [3]" x23().set_axis(0, 1, &v4());
         "set_slice: 2 positions from 3 on are out of range for size 4" v4().set_slice(0, 3, &Tensor::from([1.0, 2.0]));
         "set_slice: a part needs as many axes as the tensor: [4] for [2, 3]" x23().set_slice(0, 0, &v4());
-        "x[i]: index [4] is out of range for shape [4]" { let mut x = v4(); x[4] = 1.0; };
+        "x[i]: index 4 is out of range for size 4" { let mut x = v4(); x[4] = 1.0; };
     }
 }
 

@@ -22,6 +22,7 @@ impl Op {
             Op::Field => "a field",
             Op::Some | Op::None => "an option",
             Op::Method => "a method",
+            Op::Alike => "a type",
             Op::Const | Op::Named => "a constant",
             Op::Undef => "a variable without a value",
             Op::Call => "a call",

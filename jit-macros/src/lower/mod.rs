@@ -344,7 +344,7 @@ impl Lowerer<'_> {
         match self.typing.vars.result(op, &types, &attrs) {
             Ok(ty) => Ok(self.node(op, operands, attrs, ty, at)),
             Err(Clash(what)) => {
-                self.reason.get_or_insert(Reason::unknown(format!("{}: {what}", op.name())));
+                self.reason.get_or_insert(Reason::unknown(format!("{}: {what}", op.shown())));
                 Err(Stop::Error)
             }
         }

@@ -123,8 +123,8 @@ impl Lowerer<'_> {
             self.errors.push_span(
                 at,
                 Code::Shape,
-                format!("{}: {message}", op.name()),
-                "mend the op, or the shapes that `#[script(shape(..))]` declares",
+                format!("{}: {message}", op.shown()),
+                "change the op, or the shapes that `#[script(shape(..))]` declares",
             );
         }
     }

@@ -115,7 +115,7 @@ fn an_element_out_of_range_has_one_message() {
     same(&|| text(trace_add::try_call(&m, 2)), range);
     same(&|| script_read::try_call(&v, 2).unwrap_err().to_string(), range);
     same(&|| trace_read::try_call(&v, 2).unwrap_err().to_string(), range);
-    let rank = "x[i]: 1 indices for a tensor of shape [2, 3]";
+    let rank = "x[i]: an element of [2, 3] has 2 indices, one for each axis; got 1";
     same(&|| text(script_write::try_call(&m, 0)), rank);
     same(&|| text(trace_write::try_call(&m, 0)), rank);
     same(&|| script_read::try_call(&m, 0).unwrap_err().to_string(), rank);
@@ -153,6 +153,7 @@ fn no_message_names_an_op_that_nobody_writes() {
         "assert",
         "part_of",
         "part_sized",
+        "alike",
         "to_tensor",
     ];
     // Constructors, joins, operators by the names of their traits, and forms.
