@@ -12,13 +12,15 @@ pub const EXPS: &str = "T[] T; sub i0 i1; exp m0 -> 1";
 
 /// Forms of parts for which the runtime has kernels of its own, `T` for the element type: those of the ops that are made of
 /// reductions.
-const BUILT_IN: [&str; 14] = [
+const BUILT_IN: [&str; 16] = [
     SHIFT,
     EXPS,
     "T[]; recip i0 -> 0",
     "T[] T; mul i0 i1 -> 0",
     "T[] T[]; ln i0; add m0 i1 -> 1",
     "T[]; ln i0 -> 0",
+    "T[] T[]; sub i0 i1 -> 0",
+    "T[] T[]; ln i0; sub m0 i1 -> 1",
     "T[] T T; sub i0 i1; sub m0 i2 -> 1",
     "T[] T; sub i0 i1 -> 0",
     "T[] T; sub i0 i1; mul m0 m0 -> 1",

@@ -168,7 +168,8 @@ fn make(op: Op, operands: &[Value], to: &[usize], attrs: &Attrs) -> Result<Value
             let f = |s: Scalar| if let Scalar::F64(v) = s.cast(DType::F64) { v } else { 0.0 };
             let (start, end) = (f(scalar(0)?), f(scalar(1)?));
             let dtype = dtype(scalar(0)?);
-            let at = |i: usize| Scalar::F64(range::linspace(start, end, n, i)).cast(dtype);
+            let range = range::Linspace::new(start, end, n);
+            let at = |i: usize| Scalar::F64(range.at(i)).cast(dtype);
             made(dtype, to, &(0..n).map(at).collect::<Vec<_>>())
         }
     })

@@ -17,6 +17,14 @@ pub trait Build {
     /// # Errors
     /// It does not fit.
     fn op(&mut self, op: Op, operands: &[&Self::Value], attrs: Attrs) -> Result<Self::Value, Self::Error>;
+    /// The largest element along the last axis, which stays with size 1, and ln of the sum of e to the distances from it.
+    /// Who can do these ops at once may, with the same bits.
+    ///
+    /// # Errors
+    /// As [`Build::op`].
+    fn log_total(&mut self, x: &Self::Value) -> Result<[Self::Value; 2], Self::Error> {
+        log_total(self, x)
+    }
     /// A host scalar.
     fn scalar(&mut self, value: Scalar) -> Self::Value;
     /// A host integer.
@@ -95,11 +103,7 @@ impl Composite {
             Composite::CrossEntropy => {
                 // The distances from the largest logit, not the logits themselves: those may be so large that what
                 // they differ by is lost in a sum with the logarithm.
-                let largest = b.op(Op::Max, &[&args[0]], last())?;
-                let distances = b.op(Op::Sub, &[&args[0], &largest], none())?;
-                let exps = b.op(Op::Exp, &[&distances], none())?;
-                let total = b.op(Op::Sum, &[&exps], last())?;
-                let total = b.op(Op::Ln, &[&total], none())?;
+                let [largest, total] = b.log_total(&args[0])?;
                 let labels = b.op(Op::Unsqueeze, &[&args[1]], Attrs::axes([-1]))?;
                 let chosen = b.op(Op::Gather, &[&args[0], &labels], Attrs::axes([-1]))?;
                 let chosen = b.op(Op::Sub, &[&chosen, &largest], none())?;
@@ -109,6 +113,19 @@ impl Composite {
             Composite::Attention => b.op(Op::Attention, &[&args[0], &args[1], &args[2], &args[3]], none()),
         }
     }
+}
+
+/// [`Build::log_total`], op by op: what `log_softmax` subtracts from an element.
+///
+/// # Errors
+/// As [`Build::op`].
+pub fn log_total<B: Build + ?Sized>(b: &mut B, x: &B::Value) -> Result<[B::Value; 2], B::Error> {
+    let largest = b.op(Op::Max, &[x], last())?;
+    let distances = b.op(Op::Sub, &[x, &largest], Attrs::default())?;
+    let exps = b.op(Op::Exp, &[&distances], Attrs::default())?;
+    let sum = b.op(Op::Sum, &[&exps], last())?;
+    let log = b.op(Op::Ln, &[&sum], Attrs::default())?;
+    Ok([largest, log])
 }
 
 /// `x · rsqrt(mean(x²) + eps)` along the last axis.

@@ -77,20 +77,37 @@ impl Range {
     }
 }
 
-/// Value `i` of `n` values at equal distances from `start` to `end`. Both ends are met exactly.
-#[inline]
-pub fn linspace(start: f64, end: f64, n: usize, i: usize) -> f64 {
-    if i + 1 == n && n > 1 {
-        return end;
+/// `n` values at equal distances from `start` to `end`. Both ends are met exactly.
+#[derive(Clone, Copy, Debug)]
+pub struct Linspace {
+    start: f64,
+    end: f64,
+    step: f64,
+    n: usize,
+    /// Whether the distance between the ends is too large for a number.
+    is_too_wide: bool,
+}
+
+impl Linspace {
+    /// The values from `start` to `end`.
+    pub fn new(start: f64, end: f64, n: usize) -> Linspace {
+        let step = (end - start) / (n.max(2) - 1) as f64;
+        let is_too_wide = !step.is_finite() && start.is_finite() && end.is_finite();
+        Linspace { start, end, step, n, is_too_wide }
     }
-    let gaps = (n.max(2) - 1) as f64;
-    let step = (end - start) / gaps;
-    if step.is_finite() || !start.is_finite() || !end.is_finite() {
-        return start + step * i as f64;
+
+    /// Value number `i`.
+    #[inline]
+    pub fn at(&self, i: usize) -> f64 {
+        if i + 1 == self.n && self.n > 1 {
+            self.end
+        } else if self.is_too_wide {
+            let part = i as f64 / (self.n.max(2) - 1) as f64;
+            self.start * (1.0 - part) + self.end * part
+        } else {
+            self.start + self.step * i as f64
+        }
     }
-    // The distance between the ends is too large for a number.
-    let part = i as f64 / gaps;
-    start * (1.0 - part) + end * part
 }
 
 #[cfg(test)]
@@ -124,7 +141,7 @@ mod tests {
     fn ends_of_linspace_are_exact() {
         for (a, b) in [(0.1, 0.7), (-f64::MAX, f64::MAX), (f64::MAX, -f64::MAX), (3.0, 3.0)] {
             for n in [1, 2, 3, 7, 1000] {
-                let values: Vec<f64> = (0..n).map(|i| linspace(a, b, n, i)).collect();
+                let values: Vec<f64> = (0..n).map(|i| Linspace::new(a, b, n).at(i)).collect();
                 assert_eq!(values[0], a);
                 assert!(values.iter().all(|v| v.is_finite()));
                 assert!(n == 1 || values[n - 1] == b);

@@ -255,8 +255,9 @@ fn make(op: Op, attrs: &Attrs, args: &[&Val], sizes: &[usize]) -> Result<RawTens
         }
         _ => {
             let (start, end, n) = (float(scalar(0)?), float(scalar(1)?), sizes[0]);
+            let range = range::Linspace::new(start, end, n);
             with_dtype!(wanted(scalar(0)?), T => RawTensor::from_fn(&[n], |i| {
-                T::from_scalar(Scalar::F64(range::linspace(start, end, n, i)))
+                T::from_scalar(Scalar::F64(range.at(i)))
             }))
         }
     })

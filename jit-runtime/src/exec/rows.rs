@@ -1,6 +1,6 @@
 //! Groups with reductions: from members to a schedule that runs row by row.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jit_ir::form::{self, Form, Input, Member};
 use jit_ir::ops::{Attrs, rows};
@@ -201,6 +201,21 @@ pub(super) fn along_last(op: Op, steps: &'static [rows::Step], x: &RawTensor) ->
     let inputs = &inputs[..group.form.inputs.len()];
     let mut results = group.run(inputs).map_err(|(_, message)| message)?;
     results.pop().ok_or_else(|| "gave no result".into())
+}
+
+/// The largest element of each row and ln of the sum of e to the distances from it: the first steps of `log_softmax`. `None`
+/// where they fail.
+pub(crate) fn log_total(x: &RawTensor) -> Option<[RawTensor; 2]> {
+    static KNOWN: [OnceLock<Option<Rows>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let made = || {
+        let steps = &rows::steps(Op::LogSoftmax)?[..5];
+        let form = Form { outputs: vec![0, 4], ..form_of(steps, x.dtype) };
+        let lines = vec![None; form.members.len()];
+        Rows::new(form, lines, false).ok()
+    };
+    let group = KNOWN[usize::from(x.dtype == DType::F64)].get_or_init(made).as_ref()?;
+    let mut results = group.run(&[&Val::Tensor(x.clone())]).ok()?.into_iter();
+    Some([results.next()?, results.next()?])
 }
 
 /// Whether 0 is an operand of a step.

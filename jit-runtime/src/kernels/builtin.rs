@@ -1,5 +1,5 @@
 //! Native kernels of the runtime's own: what runs between the reductions of `softmax`, `log_softmax`, `logsumexp`,
-//! `var`, `layer_norm` and `rms_norm`.
+//! `cross_entropy`, `var`, `layer_norm` and `rms_norm`.
 
 use jit_ir::numerics::LANES;
 use jit_ir::ops::lanes::Unary;
@@ -124,6 +124,11 @@ macro_rules! kernels {
                 (sum: each 0, shift: each 1) -> (o: 0 = <approximated::Ln as Unary<$T>>::eval(sum) + shift));
             kernel!($T Log concat!($d, "[]; ln i0 -> 0"),
                 (sum: each 0) -> (o: 0 = <approximated::Ln as Unary<$T>>::eval(sum)));
+            // Of `cross_entropy`: the label's distance from the largest logit, and the loss.
+            kernel!($T Apart concat!($d, "[] ", $d, "[]; sub i0 i1 -> 0"),
+                (a: each 0, b: each 1) -> (o: 0 = a - b));
+            kernel!($T Loss concat!($d, "[] ", $d, "[]; ln i0; sub m0 i1 -> 1"),
+                (sum: each 0, distance: each 1) -> (o: 0 = <approximated::Ln as Unary<$T>>::eval(sum) - distance));
             kernel!($T Logs concat!($d, "[] ", $d, " ", $d, "; sub i0 i1; sub m0 i2 -> 1"),
                 (x: each 0, max: one 1, log: one 2) -> (o: 0 = (x - max) - log));
             kernel!($T Less concat!($d, "[] ", $d, "; sub i0 i1 -> 0"),
@@ -158,13 +163,15 @@ macro_rules! kernels {
             kernel!($T Weighted concat!($d, "[] ", $d, " ", $d, "[]; mul i0 i1; mul m0 i2 -> 1"),
                 (x: each 0, scale: one 1, gamma: each 2) -> (o: 0 = x * scale * gamma));
 
-            pub(super) const ALL: [Native; 18] = [
+            pub(super) const ALL: [Native; 20] = [
                 Native::of::<Shift>(),
                 Native::of::<Exps>(),
                 Native::of::<Share>(),
                 Native::of::<Scaled>(),
                 Native::of::<Total>(),
                 Native::of::<Log>(),
+                Native::of::<Apart>(),
+                Native::of::<Loss>(),
                 Native::of::<Logs>(),
                 Native::of::<Less>(),
                 Native::of::<Distances>(),

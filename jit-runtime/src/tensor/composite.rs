@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::panic::Location;
 
 use jit_ir::ops::Attrs;
-use jit_ir::ops::composite::{Build, Composite};
+use jit_ir::ops::composite::{self, Build, Composite};
 use jit_ir::{Op, Scalar};
 
 use super::{Any, AsTensor, Elem, Float, Tensor, call_at};
+use crate::exec::rows;
 
 /// Ops at a line of the user's.
 struct At(&'static Location<'static>);
@@ -17,6 +18,11 @@ impl Build for At {
     type Error = Infallible;
     fn op(&mut self, op: Op, operands: &[&Any], attrs: Attrs) -> Result<Any, Infallible> {
         Ok(call_at(op, attrs, operands, self.0))
+    }
+    fn log_total(&mut self, x: &Any) -> Result<[Any; 2], Infallible> {
+        // A recording has the ops one by one, and so has an error.
+        let at_once = x.val.tensor().ok().filter(|_| x.tag.is_none()).and_then(rows::log_total);
+        at_once.map_or_else(|| composite::log_total(self, x), |pair| Ok(pair.map(Any::from)))
     }
     fn scalar(&mut self, value: Scalar) -> Any {
         value.into()

@@ -28,6 +28,9 @@ const BLOCK_OF_ROWS: usize = 4096;
 /// Rows of so many elements go one by one where native kernels run over them.
 const LONG_ROW: usize = 384;
 
+/// Rows of so many elements have their exponentials computed in one go with the largest element.
+const SHIFTED_ROW: usize = 32;
+
 /// What a part of a stage reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Source {
@@ -208,7 +211,9 @@ impl Job<'_> {
         };
         let taken = self.taken[usize::from(shifted.dtype == DType::F64)];
         let one = |zero: usize| matches!(self.feeds[zero], Feed::Splat(_));
-        taken && whole(shifted.from) && shifted.zero.is_none_or(one)
+        // Many short rows take less time together.
+        let long = shifted.zero.is_some() || self.n >= SHIFTED_ROW;
+        taken && long && whole(shifted.from) && shifted.zero.is_none_or(one)
     }
 
     /// Whether a reduction of a stage has to be done: not if the next stage does it.
