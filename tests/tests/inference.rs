@@ -332,6 +332,97 @@ conform! {
         with [(&v(&[1.0, 2.0, 3.0]),)]
 }
 
+#[derive(Clone, Debug, PartialEq, Pytree)]
+struct Vec2 {
+    x: f64,
+    y: f64,
+}
+
+/// Methods that tensors, numbers and lists have, too.
+#[script]
+impl Vec2 {
+    fn add(&self, other: &Vec2) -> Vec2 {
+        Vec2 { x: self.x + other.x, y: self.y + other.y }
+    }
+    fn mul(&self, by: f64) -> Vec2 {
+        Vec2 { x: self.x * by, y: self.y * by }
+    }
+    fn dot(&self, other: &Vec2) -> f64 {
+        self.x * other.x + self.y * other.y
+    }
+    fn norm(&self) -> f64 {
+        self.dot(self).sqrt()
+    }
+    fn abs(&self) -> Vec2 {
+        Vec2 { x: self.x.abs(), y: self.y.abs() }
+    }
+    fn max(&self, other: &Vec2) -> Vec2 {
+        if self.norm() > other.norm() { self.clone() } else { other.clone() }
+    }
+    fn sum(&self) -> f64 {
+        self.x + self.y
+    }
+    fn len(&self) -> usize {
+        2
+    }
+    fn hypot(&self, other: &Vec2) -> f64 {
+        self.add(other).norm()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Pytree)]
+struct Body {
+    at: Vec2,
+    speed: Vec2,
+    mass: f64,
+    trail: Tensor<f64>,
+}
+
+#[script]
+impl Body {
+    fn sum(&self) -> f64 {
+        self.at.sum() + self.speed.sum() * self.mass + self.trail.sum().item()
+    }
+    fn moved(&self, by: f64) -> Body {
+        Body { at: self.at.add(&self.speed.mul(by)), ..self.clone() }
+    }
+}
+
+#[script]
+fn bodies(all: &[Body], dt: f64) -> (Vec<Body>, f64, Vec2, usize) {
+    let mut moved = Vec::new();
+    let mut total = 0.0;
+    let mut far = all[0].at.clone();
+    for body in all {
+        let next = body.moved(dt);
+        total += next.sum() + next.at.norm() + body.speed.dot(&body.at) * 0.5 + body.at.hypot(&next.at);
+        far = far.max(&next.at).abs();
+        moved.push(next);
+    }
+    for (a, b) in all.iter().zip(&moved) {
+        let v = Vec2 { x: a.mass, y: 0.5 };
+        total += v.dot(&b.at) + v.add(&a.at).norm() + b.trail.max().item();
+    }
+    let Body { at, speed, .. } = &all[0];
+    let far_off: Vec2 = at.add(speed);
+    total += far_off.sum();
+    (moved, total, far.mul(2.0), at.len() + all.len())
+}
+
+#[test]
+fn methods_of_structs_that_tensors_have_too() {
+    let body = |k: f64| Body {
+        at: Vec2 { x: k, y: -1.0 },
+        speed: Vec2 { x: 0.5, y: k },
+        mass: k * 2.0,
+        trail: Tensor::from([k, 3.0]),
+    };
+    let all = [body(1.0), body(2.5)];
+    let expected = jit_runtime::eager(|| bodies(&all, 0.25));
+    assert_eq!(bodies(&all, 0.25), expected);
+    assert_eq!(bodies(&all, 0.25), expected);
+}
+
 #[derive(Clone, Debug, Pytree)]
 struct Layer {
     w: Tensor,

@@ -8,6 +8,7 @@
 
 mod agree;
 mod control;
+mod method;
 mod structure;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use std::fmt;
 use crate::data::{Const, Scalar};
 use crate::graph::{Graph, Location, Node};
 use crate::ids::{RegionId, ValueId};
-use crate::ops::{Attrs, Op, powi};
+use crate::ops::{Attrs, Op, composite, powi};
 use crate::tree::Tree;
 use crate::types::{DType, Type};
 use crate::unify::{Clash, Fallback, Ty, Typing};
@@ -27,6 +28,11 @@ pub trait Library {
     fn callee(&self, name: &str) -> Option<Callee<'_>>;
     /// The value of a constant of the user's.
     fn constant(&self, name: &str) -> Option<Tree<Const>>;
+    /// The user's method of that name for structs of such fields, where the op table has a method of that name, too.
+    fn method(&self, name: &str, receiver: &Tree<()>) -> Option<Callee<'_>> {
+        let _ = (name, receiver);
+        None
+    }
     /// The structure of a type that rustc knows.
     fn structure(&self, name: &str) -> Option<Tree<Type>> {
         let _ = name;
@@ -323,6 +329,9 @@ impl Linker {
             Op::Method => return self.method(frame, node, into),
             _ => {}
         }
+        if let Some(value) = self.of_struct(frame, node, into)? {
+            return Ok(value);
+        }
         if let Some(value) = self.structural(frame, node, &result_ty, into)? {
             return Ok(value);
         }
@@ -364,7 +373,20 @@ impl Linker {
             (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
         match frame.library.callee(&name) {
             None => Err(self.error(format!("`{name}` is called but not known"))),
-            Some(Callee::Step { name, params, result }) => {
+            Some(callee) => self.invoke(callee, &name, args, into),
+        }
+    }
+
+    /// A call of a known callee.
+    pub(super) fn invoke(
+        &mut self,
+        callee: Callee<'_>,
+        name: &str,
+        args: Vec<Tree<ValueId>>,
+        into: RegionId,
+    ) -> Linked<Tree<ValueId>> {
+        match callee {
+            Callee::Step { name, params, result } => {
                 for (arg, param) in args.iter().zip(&params) {
                     let stand_in = self.stand_in(param);
                     self.agree(arg, &stand_in, Op::Call)?;
@@ -383,7 +405,7 @@ impl Linker {
                 Ok(result
                     .map(&mut |_| next.next().unwrap_or_else(|| unreachable!("one result for each leaf"))))
             }
-            Some(Callee::Function(graphs, library)) => {
+            Callee::Function(graphs, library) => {
                 let accepting = |open| graphs.iter().find(|g| self.accepts(g, &args, open));
                 let Some(graph) = accepting(false).or_else(|| accepting(true)).copied() else {
                     let message = format!("`{name}` does not take these arguments");
@@ -429,6 +451,9 @@ impl Linker {
             ("like", _) => {
                 let operands = self.leaves(frame, node, into)?;
                 Ok(Tree::Leaf(self.cast_like(operands[0], operands[1], into)))
+            }
+            (name, receiver) if composite::find(name).is_some() => {
+                self.composite(frame, node, name, &receiver, into)
             }
             ("powi", _) => {
                 let operands = self.leaves(frame, node, into)?;

@@ -361,6 +361,29 @@ impl<'a> Parts<'a> {
                     }
                 }
             }
+            Link::MaybeMethod(place, handle) => {
+                let (args, types) = (&self.args, self.concrete_types());
+                let given = quote! { |(#(#args,)*): (#(#types,)*)| };
+                quote! {
+                    {
+                        #[allow(unused_imports)]
+                        use #PRIVATE::{
+                            ArgumentByReference as _, ArgumentByValue as _, ArgumentOfTensors as _, NoArgument as _,
+                        };
+                        #[allow(dead_code)]
+                        trait OrNone {
+                            fn #handle(&self) -> #PRIVATE::NoMethod {
+                                #PRIVATE::NoMethod
+                            }
+                        }
+                        impl<T: #PRIVATE::Returns> OrNone for T {}
+                        #PRIVATE::maybe_method(
+                            (&&&&#PRIVATE::type_behind(#given #PRIVATE::pointer(&(#place)))).tree(),
+                            #given (#place).#handle(),
+                        )
+                    }
+                }
+            }
             Link::Constant(value) => quote! { #PRIVATE::Link::constant(&(#value)) },
         };
         let entry = quote! { (#name, || #expression) };

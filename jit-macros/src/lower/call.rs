@@ -75,11 +75,25 @@ impl Lowerer<'_> {
                 _ => Err(Stop::Error),
             };
         }
+        if matches!(&*e.receiver, Expr::Path(p) if p.path.is_ident("self")) {
+            return self.user_method(e, Item::Value(x));
+        }
         if arity == 2 && matches!(name, "split" | "split_sizes" | "topk") {
             return self.tensor_method(e, name, x);
         }
         let composite = composite::find(name).is_some_and(|(_, args)| args.len() == arity);
-        if composite || methods::find(name).is_some_and(|m| m.args.len() == arity) || name == "shape" {
+        let method = methods::find(name).is_some_and(|m| m.args.len() == arity);
+        if composite || method || is_scalar_method(name, arity) || (name, arity) == ("len", 0) {
+            self.maybe_method(e);
+        }
+        if composite {
+            let mut operands = vec![x];
+            for arg in &e.args {
+                operands.push(self.value(arg)?);
+            }
+            return Ok(Item::Value(self.method_node(name, operands, Some(e.method.span()))));
+        }
+        if method || name == "shape" {
             return self.tensor_method(e, name, x);
         }
         if is_scalar_method(name, arity) || matches!(name, "powi" | "pow") {

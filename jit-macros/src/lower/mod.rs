@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use jit_ir::ops::Attrs;
 use jit_ir::unify::{Clash, Fallback, Ty, Typing};
 use jit_ir::{Const, DType, Dim, Graph, Location, NodeId, Op, RegionId, Scalar, Type, ValueId};
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::spanned::Spanned;
 
 use crate::diag::{Code, Errors, Reason};
@@ -118,6 +118,8 @@ pub(crate) enum Link {
     Constant(TokenStream),
     /// A type: an expression of it, in terms of the parameters.
     Structure(TokenStream),
+    /// A method that a struct may have: an expression of the struct, and the name of the method that gives its handle.
+    MaybeMethod(TokenStream, Ident),
 }
 
 /// The state of the walk.

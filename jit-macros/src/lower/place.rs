@@ -8,6 +8,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned;
 
+use super::literal::scalar_literal;
 use super::{Item, Link, Lowered, Lowerer};
 use crate::diag::Code;
 
@@ -58,6 +59,23 @@ fn found_or_missing(
             (#place).#handle()
         }
     }
+}
+
+/// Whether rustc finds the type of a place: no argument of a call in it was left out, from which a generic function's type follows.
+fn is_inferred(place: &TokenStream) -> bool {
+    use proc_macro2::{Delimiter, TokenTree};
+    let tokens: Vec<TokenTree> = place.clone().into_iter().collect();
+    let left_out = |g: &proc_macro2::Group| {
+        g.stream().into_iter().any(|t| matches!(t, TokenTree::Ident(name) if name == "unreachable"))
+    };
+    tokens.iter().enumerate().all(|(i, token)| match token {
+        TokenTree::Group(g) => {
+            let called = g.delimiter() == Delimiter::Parenthesis
+                && matches!(i.checked_sub(1).map(|i| &tokens[i]), Some(TokenTree::Ident(_)));
+            is_inferred(&g.stream()) && !(called && left_out(g))
+        }
+        _ => true,
+    })
 }
 
 impl Lowerer<'_> {
@@ -156,10 +174,9 @@ impl Lowerer<'_> {
             Expr::MethodCall(m) if m.args.is_empty() && (m.method == "clone" || m.method == "as_ref") => {
                 self.place_of(&m.receiver)
             }
-            // What a call gives, the arguments left out: an expression that never comes back is of any type.
             Expr::MethodCall(m) => {
                 let (receiver, method) = (self.place_of(&m.receiver)?, &m.method);
-                let args = m.args.iter().map(|_| quote! { ::core::unreachable!() });
+                let args = m.args.iter().map(|arg| self.argument_place(arg));
                 Some(quote! { (#receiver).#method(#(#args),*) })
             }
             Expr::Call(c) if matches!(&*c.func, Expr::Path(p) if p.path.is_ident("Some")) => {
@@ -177,9 +194,12 @@ impl Lowerer<'_> {
             }
             Expr::Call(c) => {
                 let Expr::Path(path) = &*c.func else { return None };
-                let name = path.path.segments.last()?.ident.to_string();
-                let known = path.path.segments.len() > 1 || self.links.iter().any(|(n, _)| *n == name);
-                let args = c.args.iter().map(|_| quote! { ::core::unreachable!() });
+                let segments: Vec<String> = path.path.segments.iter().map(|s| s.ident.to_string()).collect();
+                let (name, owners) = segments.split_last()?;
+                // What these make is of a type that follows from its uses.
+                let open = owners.last().is_some_and(|owner| owner == "Vec" || owner == "Tensor");
+                let known = !open && (!owners.is_empty() || self.links.iter().any(|(n, _)| n == name));
+                let args = c.args.iter().map(|arg| self.argument_place(arg));
                 known.then(|| quote! { #path(#(#args),*) })
             }
             Expr::Try(t) => {
@@ -208,6 +228,45 @@ impl Lowerer<'_> {
                 Some(quote! { ::std::vec![(#first).clone()] })
             }
             _ => None,
+        }
+    }
+
+    /// An argument of a call in a place: an expression of its type, or else one that never comes back and so is of any type.
+    fn argument_place(&self, expr: &Expr) -> TokenStream {
+        let place = match expr {
+            _ if scalar_literal(expr).is_some() => Some(quote! { #expr }),
+            // A reference to a reference is one where a reference is asked for.
+            Expr::Reference(r) => self.place_of(&r.expr).map(|place| quote! { &(#place) }),
+            other => self.scalar_place(other).or_else(|| {
+                // A parameter is of just its type; of others it is not known whether they are references.
+                self.place_of(other).filter(|place| place.clone().into_iter().count() == 1)
+            }),
+        };
+        place.unwrap_or_else(|| quote! { ::core::unreachable!() })
+    }
+
+    /// An expression of a variable's type, if that is a known host scalar.
+    fn scalar_place(&self, expr: &Expr) -> Option<TokenStream> {
+        let Expr::Path(p) = expr else { return None };
+        let var = self.find(&p.path.get_ident()?.to_string())?;
+        let Some(Item::Value(value)) = self.env.get(var)?.as_ref() else { return None };
+        let Ty::Scalar(element) = self.ty(*value) else { return None };
+        let name = format_ident!("{}", self.typing.vars.get(element)?.to_string());
+        Some(quote! { { let jit_value: #name = ::core::unreachable!(); jit_value } })
+    }
+
+    /// Notes that a method of the op table may be one of the user's, of a struct that linking will know.
+    pub(super) fn maybe_method(&mut self, e: &syn::ExprMethodCall) {
+        let Some(place) = self.place_of(&e.receiver).filter(is_inferred) else { return };
+        let mut handle = format_ident!("{}", handle_method(&e.method));
+        handle.set_span(e.method.span());
+        let known = self.links.iter().any(|(name, link)| {
+            name.split(' ').nth(1) == Some(&e.method.to_string())
+                && matches!(link, Link::MaybeMethod(other, _) if other.to_string() == place.to_string())
+        });
+        if !known {
+            let name = format!("method {} {}", e.method, self.links.len());
+            self.links.push((name, Link::MaybeMethod(place, handle)));
         }
     }
 
@@ -255,7 +314,7 @@ impl Lowerer<'_> {
             (syn::Pat::Type(t), place) => {
                 let ty = &t.ty;
                 let named = quote! { { let jit_value: #ty = ::core::unreachable!(); jit_value } };
-                self.remember_place(&t.pat, place.or(Some(named)));
+                self.remember_place(&t.pat, place.filter(is_inferred).or(Some(named)));
             }
             (syn::Pat::Reference(r), Some(place)) => self.remember_place(&r.pat, Some(quote! { *(#place) })),
             (syn::Pat::Tuple(t), Some(place)) => {

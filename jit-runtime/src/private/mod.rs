@@ -14,7 +14,7 @@ pub use crate::trace::{CompiledTrace, Guard, Path, Step, TraceFn, TraceStats};
 pub use jit_ir::Prim;
 pub use probe::{
     ArgumentByReference, ArgumentByValue, ArgumentOfTensors, FieldOfOther, FieldOfPytree, NoArgument, Probe,
-    Static, record, type_of,
+    Static, record, type_behind, type_of,
 };
 pub use script::{call_compiled, call_script, check_script, lower_script, try_script};
 pub use shape::{Size, check_shapes, here};
@@ -53,6 +53,39 @@ pub const fn refuse(message: &str) {
 /// A call of the function whose handle an expression gives; the expression is not evaluated.
 pub fn callee_of<A, H: Callable>(_: impl FnOnce(A) -> H) -> Link {
     Link::Callee(H::callee())
+}
+
+/// What may be a script: the user's method of that name, or nothing.
+pub trait MaybeCallable {
+    /// How, if it is one.
+    fn callee() -> Option<Callee>;
+}
+
+impl<H: Callable> MaybeCallable for H {
+    fn callee() -> Option<Callee> {
+        Some(H::callee())
+    }
+}
+
+/// There is no script of that name.
+#[derive(Clone, Copy, Debug)]
+pub struct NoMethod;
+
+impl MaybeCallable for NoMethod {
+    fn callee() -> Option<Callee> {
+        None
+    }
+}
+
+/// A method of the user's for structs, where the op table has one of that name, too: its receiver's structure, and an
+/// expression for its handle, which is not evaluated.
+pub fn maybe_method<A, H: MaybeCallable>(receiver: Tree, _: impl FnOnce(A) -> H) -> Link {
+    Link::Method(receiver, H::callee())
+}
+
+/// The address of a value, which forgets how long it lives.
+pub fn pointer<T>(value: &T) -> *const T {
+    value
 }
 
 /// What an annotated function declares to give: a value, or a `Result` of one.

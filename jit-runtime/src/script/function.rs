@@ -35,6 +35,8 @@ pub enum Link {
     Constant(Tree<Const>),
     /// A type.
     Structure(Tree<Type>),
+    /// A method of the user's for structs of such fields, if there is one.
+    Method(Tree<Type>, Option<Callee>),
 }
 
 impl Link {
@@ -75,29 +77,44 @@ pub struct Script {
 impl Library for Script {
     fn callee(&self, name: &str) -> Option<link::Callee<'_>> {
         match self.link(name)? {
-            Link::Callee(Callee::Script(script)) => {
-                let graphs = script.graphs().as_ref().ok()?.iter().collect();
-                Some(link::Callee::Function(graphs, script))
-            }
-            Link::Callee(Callee::Trace(step)) => {
-                let (params, result) = step.trees();
-                Some(link::Callee::Step { name: trace::step_name(step), params, result })
-            }
-            Link::Constant(_) | Link::Structure(_) => None,
+            Link::Callee(callee) => linked_callee(callee),
+            Link::Constant(_) | Link::Structure(_) | Link::Method(..) => None,
         }
+    }
+
+    fn method(&self, name: &str, receiver: &Tree<()>) -> Option<link::Callee<'_>> {
+        // Of several structs with a method of this name the one with these fields.
+        let links = self.links.iter().filter(|(known, _)| known.split(' ').nth(1) == Some(name));
+        links.filter(|(known, _)| known.starts_with("method ")).find_map(|(_, link)| match link() {
+            Link::Method(tree, Some(callee)) if tree.map(&mut |_| ()) == *receiver => linked_callee(callee),
+            _ => None,
+        })
     }
 
     fn constant(&self, name: &str) -> Option<Tree<Const>> {
         match self.link(name)? {
             Link::Constant(value) => Some(value),
-            Link::Callee(_) | Link::Structure(_) => None,
+            Link::Callee(_) | Link::Structure(_) | Link::Method(..) => None,
         }
     }
 
     fn structure(&self, name: &str) -> Option<Tree<Type>> {
         match self.link(name)? {
             Link::Structure(tree) => Some(tree),
-            Link::Callee(_) | Link::Constant(_) => None,
+            Link::Callee(_) | Link::Constant(_) | Link::Method(..) => None,
+        }
+    }
+}
+
+fn linked_callee(callee: Callee) -> Option<link::Callee<'static>> {
+    match callee {
+        Callee::Script(script) => {
+            let graphs = script.graphs().as_ref().ok()?.iter().collect();
+            Some(link::Callee::Function(graphs, script))
+        }
+        Callee::Trace(step) => {
+            let (params, result) = step.trees();
+            Some(link::Callee::Step { name: trace::step_name(step), params, result })
         }
     }
 }

@@ -1,0 +1,96 @@
+//! Methods of values whose structure only linking knows: of a tensor, of a host number, or of a struct of the user's that has a
+//! method of the same name.
+
+use super::{Frame, Linked, Linker};
+use crate::data::Scalar;
+use crate::graph::Node;
+use crate::ids::{RegionId, ValueId};
+use crate::ops::composite::{self, Build};
+use crate::ops::{Attrs, Class, Op};
+use crate::tree::Tree;
+
+impl Linker {
+    /// The user's method, where an op of the table was written on a struct; `None` if there is none.
+    pub(super) fn of_struct(
+        &mut self,
+        frame: &Frame<'_>,
+        node: &Node,
+        into: RegionId,
+    ) -> Linked<Option<Tree<ValueId>>> {
+        if node.operands.is_empty() || !matches!(self.operand(frame, node, 0), Tree::Record(_)) {
+            return Ok(None);
+        }
+        let alias = match node.op {
+            Op::Maximum => "max",
+            Op::Minimum => "min",
+            Op::Host => node.attrs.text.as_deref().unwrap_or_default(),
+            op => op.name(),
+        };
+        for name in [node.op.name(), alias] {
+            if let Some(value) = self.users(frame, node, name, into)? {
+                return Ok(Some(value));
+            }
+        }
+        let on_values =
+            matches!(node.op.info().class, Class::Elementwise | Class::Reduce | Class::Shape | Class::Ask);
+        if on_values && !matches!(node.op, Op::Equal | Op::Same) {
+            return Err(self.error(format!(
+                "{alias}: this is a struct, and `{alias}` is taken for the method of a tensor or a number; say of which type the \
+                 value is where it is bound: `let value: Type = ..;`"
+            )));
+        }
+        Ok(None)
+    }
+
+    /// The result of the user's method of that name for the first operand.
+    fn users(
+        &mut self,
+        frame: &Frame<'_>,
+        node: &Node,
+        name: &str,
+        into: RegionId,
+    ) -> Linked<Option<Tree<ValueId>>> {
+        let args: Vec<Tree<ValueId>> =
+            (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
+        let Some(callee) = frame.library.method(name, &args[0].map(&mut |_| ())) else { return Ok(None) };
+        self.invoke(callee, name, args, into).map(Some)
+    }
+
+    /// A method that is made of several ops, of a value that may be a struct with such a method.
+    pub(super) fn composite(
+        &mut self,
+        frame: &Frame<'_>,
+        node: &Node,
+        name: &str,
+        receiver: &Tree<ValueId>,
+        into: RegionId,
+    ) -> Linked<Tree<ValueId>> {
+        if matches!(receiver, Tree::Record(_))
+            && let Some(value) = self.users(frame, node, name, into)?
+        {
+            return Ok(value);
+        }
+        let operands = self.leaves(frame, node, into)?;
+        match composite::find(name) {
+            Some((composite, _)) => composite.build(&mut In(self, into), &operands).map(Tree::Leaf),
+            None => Err(self.error(format!("`{name}` is not known for this value"))),
+        }
+    }
+}
+
+/// Ops in a region.
+struct In<'l>(&'l mut Linker, RegionId);
+
+impl Build for In<'_> {
+    type Value = ValueId;
+    type Error = super::LinkError;
+
+    fn op(&mut self, op: Op, operands: &[&ValueId], attrs: Attrs) -> Linked<ValueId> {
+        let operands = operands.iter().map(|v| **v).collect();
+        self.0.op(self.1, op, operands, attrs)
+    }
+
+    fn scalar(&mut self, value: Scalar) -> ValueId {
+        self.0.scalar(self.1, value)
+    }
+}
