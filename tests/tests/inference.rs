@@ -300,6 +300,13 @@ conform! {
     fn masks(x: &Tensor, s: &S) -> (Tensor<i64>, Tensor, Tensor<i64>) {
         (x.gt(0.5).sum(), x.gt(0.5).mean(), s.ii.gt(1).sum())
     } with [(&v(&[1.0, 0.0, 2.0]), &s())]
+    fn equal_structs(s: &S, x: &Tensor) -> (bool, bool, bool, bool, bool, bool) {
+        let mut t = s.clone();
+        let same = t == *s;
+        t.inner.k += 1;
+        let p = both(x);
+        (same, t == *s, t.inner != s.inner, s.pair == (3, 1.5), p == s.pair, s.arr == [1.0, 2.0, 3.0])
+    } with [(&s(), &v(&[1.0]))]
     fn zipped(s: &S, x: &Tensor, y: &Tensor) -> (f64, f32, i64) {
         let mut t = 0.0;
         for (a, k) in s.arr.iter().zip(&s.ks) { t = t * 2.0 + a * (*k as f64); }

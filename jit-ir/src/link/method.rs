@@ -56,6 +56,37 @@ impl Linker {
         self.invoke(callee, name, args, into).map(Some)
     }
 
+    /// Whether two structured values are equal in all their parts.
+    pub(super) fn all_equal(
+        &mut self,
+        a: &Tree<ValueId>,
+        b: &Tree<ValueId>,
+        node: &Node,
+        into: RegionId,
+    ) -> Linked<ValueId> {
+        let pairs: Vec<(&Tree<ValueId>, &Tree<ValueId>)> = match (a, b) {
+            (Tree::Leaf(x), Tree::Leaf(y)) => return self.compare(Op::Eq, vec![*x, *y], node, into),
+            (Tree::Tuple(a), Tree::Tuple(b)) if a.len() == b.len() => a.iter().zip(b).collect(),
+            (Tree::Record(fields), Tree::Record(_)) => {
+                fields.iter().filter_map(|(name, x)| Some((x, b.field(name)?))).collect()
+            }
+            (Tree::List(a), Tree::List(b)) => vec![(a, b)],
+            (a, b) => {
+                return Err(self.error(format!(
+                    "a {} and a {} cannot be compared in a script",
+                    a.kind(),
+                    b.kind()
+                )));
+            }
+        };
+        let mut all = self.scalar(into, Scalar::Bool(true));
+        for (x, y) in pairs {
+            let one = self.all_equal(x, y, node, into)?;
+            all = self.op(into, Op::And, vec![all, one], Attrs::default())?;
+        }
+        Ok(all)
+    }
+
     /// A method that is made of several ops, of a value that may be a struct with such a method.
     pub(super) fn composite(
         &mut self,

@@ -444,7 +444,7 @@ impl Linker {
     fn method(&mut self, frame: &mut Frame<'_>, node: &Node, into: RegionId) -> Linked<Tree<ValueId>> {
         let name = node.attrs.text.as_deref().unwrap_or_default();
         let receiver = self.operand(frame, node, 0);
-        match (name, receiver) {
+        match (name, receiver.clone()) {
             ("is_some", Tree::Option(flag, _)) => Ok(Tree::Leaf(flag)),
             ("unwrap", Tree::Option(_, inner)) => Ok(*inner),
             ("is_some" | "unwrap", other) => Err(self.error(format!("a {} is no option", other.kind()))),
@@ -458,6 +458,14 @@ impl Linker {
             ("powi", _) => {
                 let operands = self.leaves(frame, node, into)?;
                 self.power(operands, node.attrs.fast, into).map(Tree::Leaf)
+            }
+            ("eq" | "ne", Tree::Record(_) | Tree::Tuple(_) | Tree::List(_)) => {
+                let other = self.operand(frame, node, 1);
+                let equal = self.all_equal(&receiver, &other, node, into)?;
+                if name == "eq" {
+                    return Ok(Tree::Leaf(equal));
+                }
+                self.op(into, Op::Not, vec![equal], Attrs::default()).map(Tree::Leaf)
             }
             (sign, _) => {
                 let operands = self.leaves(frame, node, into)?;

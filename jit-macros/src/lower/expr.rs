@@ -315,6 +315,14 @@ impl Lowerer<'_> {
                 let b = self.list_of(b)?;
                 self.compare_values(op, a, b, sign, at)
             }
+            (Item::Value(a), b @ (Item::Array(_) | Item::Tuple(_))) if self.ty(a) == Ty::Hole => {
+                let b = self.packed(b);
+                self.compare_values(op, a, b, sign, at)
+            }
+            (a @ (Item::Array(_) | Item::Tuple(_)), Item::Value(b)) if self.ty(b) == Ty::Hole => {
+                let a = self.packed(a);
+                self.compare_values(op, a, b, sign, at)
+            }
             _ => Err(Stop::Error),
         }
     }
