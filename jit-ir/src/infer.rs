@@ -54,7 +54,7 @@ pub fn infer(graph: &mut Graph) -> Result<(), Misfit> {
 pub(crate) fn is_linked(graph: &Graph) -> bool {
     let left = |node: &Node| match node.op {
         Op::Named | Op::Record | Op::Field | Op::Method | Op::Alike | Op::Tuple => true,
-        Op::Call => node.results.iter().any(|v| *graph.ty(*v) == Type::Hole),
+        Op::Call => node.results.iter().chain(&node.operands).any(|v| *graph.ty(*v) == Type::Hole),
         _ => false,
     };
     graph.nodes.ids().all(|id| !left(&graph.nodes[id]))
@@ -109,6 +109,8 @@ impl Infer<'_> {
                 if node.op == Op::Dim {
                     self.known_dim(&node);
                 }
+                // The elements of an empty list may be known from later uses.
+                let ty = if ty.element().is_some() { ty.filled(self.graph.ty(node.results[0])) } else { ty };
                 if ty != Type::Hole {
                     self.set(node.results[0], ty);
                 }

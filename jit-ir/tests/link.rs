@@ -158,5 +158,12 @@ fn misfits_are_errors() {
     let unknown = "fn f(%m: _) -> _ {\n  %0: _ = call(%m) {text = \"h\"}\n  return %0\n}";
     check(unknown, &[tensor()], None, expect!["`h` is called but not known"]);
     let add = "fn f(%m: _) -> _ {\n  %0: _ = add(%m, 1.0)\n  return %0\n}";
-    check(add, &[layer()], None, expect!["add: this is a struct, and `add` is taken for the method of a tensor or a number; say of which type the value is where it is bound: `let value: Type = ..;`"]);
+    check(
+        add,
+        &[layer()],
+        None,
+        expect![
+            "add: this is a struct, and `add` is taken for the method of a tensor or a number; say of which type the value is where it is bound: `let value: Type = ..;`"
+        ],
+    );
 }

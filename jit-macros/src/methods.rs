@@ -194,7 +194,10 @@ fn inside(function: &syn::ImplItemFn, owner: &Owner, kind: Kind, check: &TokenSt
     let mut args = Vec::new();
     for (i, input) in wrapper.inputs.iter_mut().enumerate() {
         match input {
-            FnArg::Receiver(_) => args.push(quote! { self }),
+            FnArg::Receiver(receiver) => {
+                receiver.mutability = None;
+                args.push(quote! { self });
+            }
             FnArg::Typed(typed) => {
                 let name = match &*typed.pat {
                     syn::Pat::Ident(p) => p.ident.clone(),

@@ -1,7 +1,7 @@
 //! `#[derive(Pytree)]`.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Data, DeriveInput, Fields, Index, Type};
 
 use crate::diag::{Code, Errors};
@@ -32,7 +32,8 @@ pub(crate) fn derive(item: &DeriveInput, errors: &mut Errors) -> TokenStream {
     let types: Vec<&Type> = data.fields.iter().map(|f| &f.ty).collect();
     let names: Vec<String> = members.iter().map(TokenStream::to_string).collect();
     let name = &item.ident;
-    let (impl_generics, ty_generics, clause) = item.generics.split_for_impl();
+    let generics = bounded(&item.generics);
+    let (impl_generics, ty_generics, clause) = generics.split_for_impl();
     let private = quote! { ::jit_runtime::__private };
     let values: Vec<Ident> = (0..members.len()).map(|i| format_ident!("field{i}")).collect();
     let construct = quote! { #name { #(#members: #values),* } };
@@ -80,4 +81,29 @@ pub(crate) fn derive(item: &DeriveInput, errors: &mut Errors) -> TokenStream {
             }
         };
     }
+}
+
+/// Type parameters without a bound stand for other Pytrees.
+fn bounded(generics: &syn::Generics) -> syn::Generics {
+    let mut bounded = generics.clone();
+    let named: Vec<String> = generics
+        .where_clause
+        .iter()
+        .flat_map(|clause| &clause.predicates)
+        .filter_map(|p| {
+            if let syn::WherePredicate::Type(p) = p {
+                Some(p.bounded_ty.to_token_stream().to_string())
+            } else {
+                None
+            }
+        })
+        .collect();
+    for param in bounded.type_params_mut() {
+        if param.bounds.is_empty() && !named.contains(&param.ident.to_string()) {
+            let own = param.ident.clone();
+            param.bounds.push(syn::parse_quote!(::jit_runtime::__private::Argument<Traced = #own>));
+            param.bounds.push(syn::parse_quote!(::jit_runtime::__private::Returns));
+        }
+    }
+    bounded
 }

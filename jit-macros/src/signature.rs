@@ -1,5 +1,7 @@
 //! The header of an annotated function.
 
+use std::collections::BTreeSet;
+
 use jit_ir::DType;
 use quote::ToTokens;
 use syn::{FnArg, GenericParam, ItemFn, Pat, ReturnType, WherePredicate};
@@ -18,6 +20,23 @@ pub(crate) struct Signature {
     pub(crate) shapes: Vec<Shape>,
     /// Whether `fast_math` is set.
     pub(crate) fast: bool,
+    /// Names that stand before a `<` somewhere in the function.
+    pub(crate) with_parameters: BTreeSet<String>,
+}
+
+/// The names that stand before a `<`, with or without `::`.
+fn with_parameters(tokens: proc_macro2::TokenStream, out: &mut BTreeSet<String>) {
+    use proc_macro2::TokenTree;
+    let mut last = None;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(name) => last = Some(name.to_string()),
+            TokenTree::Punct(p) if p.as_char() == ':' => {}
+            TokenTree::Punct(p) if p.as_char() == '<' => out.extend(last.take()),
+            TokenTree::Group(g) => with_parameters(g.stream(), out),
+            _ => last = None,
+        }
+    }
 }
 
 /// Messages about forms that neither scripts nor traces take.
@@ -203,7 +222,10 @@ impl Signature {
         }
         let name = sig.ident.to_string();
         let (shapes, fast) = (options.shapes.clone(), options.fast);
-        Signature { name, params, result, generics: generics.clone(), shapes, fast }
+        let mut named = BTreeSet::new();
+        with_parameters(item.to_token_stream(), &mut named);
+        let generics = generics.clone();
+        Signature { name, params, result, generics, shapes, fast, with_parameters: named }
     }
 }
 

@@ -60,7 +60,13 @@ impl Linker {
 
     /// Gives an element the types of a list's elements.
     fn agree_element(&mut self, element: &Tree<ValueId>, list: &Tree<ValueId>, op: Op) -> Linked<()> {
-        let elements = list.map(&mut |v| {
+        let elements = self.elements_like(list);
+        self.agree(element, &elements, op)
+    }
+
+    /// Values without a definition that have the types of a list's elements.
+    pub(super) fn elements_like(&mut self, list: &Tree<ValueId>) -> Tree<ValueId> {
+        list.map(&mut |v| {
             let value = self.graph.value(Type::Hole);
             let ty = match self.typing.ty(*v) {
                 Ty::List(element) => self.typing.vars.element(element),
@@ -68,8 +74,7 @@ impl Linker {
             };
             self.typing.types.insert(value, ty);
             value
-        });
-        self.agree(element, &elements, op)
+        })
     }
 
     /// Gives a value what the captured graph says of its type; `lists`: how many lists are around it.
@@ -116,7 +121,9 @@ impl Linker {
             _ => None,
         };
         match (op, &operands[..]) {
-            (Op::Shl | Op::Shr, &[value, count]) if element(self, value) != element(self, count) => {
+            (Op::Shl | Op::Shr, &[value, count])
+                if element(self, count).is_none() || element(self, value) != element(self, count) =>
+            {
                 let literal = element(self, count).is_none() && self.literal(count).is_some();
                 let joined =
                     literal && self.typing.vars.join(self.typing.ty(value), self.typing.ty(count)).is_ok();

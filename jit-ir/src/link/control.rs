@@ -82,19 +82,26 @@ impl Linker {
             (counted..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
         let mut shapes = inits.clone();
         // What a variable holds may be known only after a trip: then the trip is walked again.
+        let mut last = false;
         let (regions, condition, results) = loop {
             self.at = at.clone();
             let before = shapes.iter().any(|s| !is_known(s)).then(|| self.typing.clone());
-            let (regions, condition, results) = self.trip(frame, node, &shapes)?;
+            let outer = self.tentative;
+            self.tentative |= before.is_some() && !last;
+            let walked = self.trip(frame, node, &shapes);
+            self.tentative = outer;
+            let (regions, condition, results) = walked?;
             let mut changed = false;
             for (shape, result) in shapes.iter_mut().zip(&results) {
                 let grown = grown(shape, result);
                 changed |= !same(shape, &grown);
                 *shape = grown;
             }
-            if !changed {
+            if !changed && (before.is_none() || last) {
                 break (regions, condition, results);
             }
+            // What is unknown still stays so.
+            last = !changed;
             // Types of what this walk made are kept; what it said about literals is not.
             if let Some(mut before) = before {
                 std::mem::swap(&mut self.typing, &mut before);
@@ -167,7 +174,7 @@ impl Linker {
 }
 
 /// A structure with what is unknown in it taken from another.
-fn grown(shape: &Tree<ValueId>, other: &Tree<ValueId>) -> Tree<ValueId> {
+pub(super) fn grown(shape: &Tree<ValueId>, other: &Tree<ValueId>) -> Tree<ValueId> {
     match (shape, other) {
         (Tree::Unset, other) => other.clone(),
         (Tree::Tuple(a), Tree::Tuple(b)) if a.len() == b.len() => {

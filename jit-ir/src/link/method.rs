@@ -8,6 +8,7 @@ use crate::ids::{RegionId, ValueId};
 use crate::ops::composite::{self, Build};
 use crate::ops::{Attrs, Class, Op};
 use crate::tree::Tree;
+use crate::types::Type;
 
 impl Linker {
     /// The user's method, where an op of the table was written on a struct; `None` if there is none.
@@ -71,6 +72,10 @@ impl Linker {
                 fields.iter().filter_map(|(name, x)| Some((x, b.field(name)?))).collect()
             }
             (Tree::List(a), Tree::List(b)) => vec![(a, b)],
+            (list @ Tree::List(_), Tree::Tuple(parts)) | (Tree::Tuple(parts), list @ Tree::List(_)) => {
+                let other = self.list(parts.clone(), &Type::Hole, into)?;
+                return self.all_equal(list, &other, node, into);
+            }
             (a, b) => {
                 return Err(self.error(format!(
                     "a {} and a {} cannot be compared in a script",

@@ -7,6 +7,7 @@
 //! their values, and element types that depended on any of these are settled.
 
 mod agree;
+mod calls;
 mod control;
 mod method;
 mod structure;
@@ -21,6 +22,7 @@ use crate::ops::{Attrs, Op, composite, powi};
 use crate::tree::Tree;
 use crate::types::{DType, Type};
 use crate::unify::{Clash, Fallback, Ty, Typing};
+use calls::Choices;
 
 /// What a script knows by name.
 pub trait Library {
@@ -94,35 +96,31 @@ pub fn link(
     result: Option<&Tree<Type>>,
     library: &dyn Library,
 ) -> Linked<Graph> {
-    let mut linker = Linker {
-        graph: Graph::new(graph.name.as_str()),
-        typing: Typing::default(),
-        path: Vec::new(),
-        at: None,
-    };
-    if params.len() != graph.params().len() {
-        let (wanted, got) = (graph.params().len(), params.len());
-        return Err(linker.error(format!("`{}` takes {wanted} arguments, got {got}", graph.name)));
+    let mut choices = Choices::default();
+    let mut failed = None;
+    for _ in 0..MAX_ATTEMPTS {
+        let mut linker = Linker {
+            graph: Graph::new(graph.name.as_str()),
+            typing: Typing::default(),
+            path: Vec::new(),
+            at: None,
+            tentative: false,
+            choices: std::mem::take(&mut choices),
+        };
+        match linker.whole(graph, params, result, library) {
+            Ok(()) => return Ok(linker.graph),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+        choices = linker.choices;
+        if !choices.advance() {
+            break;
+        }
     }
-    let body = linker.graph.body;
-    let mut args = Vec::new();
-    for (param, tree) in graph.params().iter().zip(params) {
-        let name = graph.values[*param].name.clone();
-        args.push(linker.parameter(body, tree, name.as_deref().unwrap_or("arg")));
-    }
-    let mut value = linker.function(graph, library, args, body)?;
-    if let Some(expected) = result {
-        value = linker.conform(value, expected, body)?;
-    }
-    let results = value.leaves();
-    linker.graph.regions[body].results = results;
-    if !linker.typing.settle(&mut linker.graph, true) {
-        return Err(linker.error("the element type of a tensor made here is not known".into()));
-    }
-    let types = linker.graph.regions[body].results.iter().map(|v| linker.graph.ty(*v).clone()).collect();
-    linker.graph.result_types = types;
-    Ok(linker.graph)
+    Err(failed.unwrap_or_else(|| unreachable!("an attempt was made")))
 }
+
+/// Which of a generic script's graphs calls with literals take, before it is known what these are.
+const MAX_ATTEMPTS: usize = 64;
 
 /// A function that is being copied.
 struct Frame<'a> {
@@ -139,9 +137,42 @@ struct Linker {
     path: Vec<(*const Graph, String)>,
     /// The current place in the source.
     at: Option<Location>,
+    /// Whether the current walk is repeated with structures that it finds out.
+    tentative: bool,
+    choices: Choices,
 }
 
 impl Linker {
+    fn whole(
+        &mut self,
+        graph: &Graph,
+        params: &[Tree<Type>],
+        result: Option<&Tree<Type>>,
+        library: &dyn Library,
+    ) -> Linked<()> {
+        if params.len() != graph.params().len() {
+            let (wanted, got) = (graph.params().len(), params.len());
+            return Err(self.error(format!("`{}` takes {wanted} arguments, got {got}", graph.name)));
+        }
+        let body = self.graph.body;
+        let mut args = Vec::new();
+        for (param, tree) in graph.params().iter().zip(params) {
+            let name = graph.values[*param].name.clone();
+            args.push(self.parameter(body, tree, name.as_deref().unwrap_or("arg")));
+        }
+        let mut value = self.function(graph, library, args, body)?;
+        if let Some(expected) = result {
+            value = self.conform(value, expected, body)?;
+        }
+        self.graph.regions[body].results = value.leaves();
+        if !self.typing.settle(&mut self.graph, true) {
+            return Err(self.error("the element type of a tensor made here is not known".into()));
+        }
+        let types = self.graph.regions[body].results.iter().map(|v| self.graph.ty(*v).clone()).collect();
+        self.graph.result_types = types;
+        Ok(())
+    }
+
     fn error(&self, message: String) -> LinkError {
         LinkError { message, location: self.at.clone() }
     }
@@ -365,79 +396,6 @@ impl Linker {
             self.typing.singles.insert(value, singles);
         }
         value
-    }
-
-    fn call(&mut self, frame: &mut Frame<'_>, node: &Node, into: RegionId) -> Linked<Tree<ValueId>> {
-        let name = node.attrs.text.clone().unwrap_or_default();
-        let args: Vec<Tree<ValueId>> =
-            (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
-        match frame.library.callee(&name) {
-            None => Err(self.error(format!("`{name}` is called but not known"))),
-            Some(callee) => self.invoke(callee, &name, args, into),
-        }
-    }
-
-    /// A call of a known callee.
-    pub(super) fn invoke(
-        &mut self,
-        callee: Callee<'_>,
-        name: &str,
-        args: Vec<Tree<ValueId>>,
-        into: RegionId,
-    ) -> Linked<Tree<ValueId>> {
-        match callee {
-            Callee::Step { name, params, result } => {
-                for (arg, param) in args.iter().zip(&params) {
-                    let stand_in = self.stand_in(param);
-                    self.agree(arg, &stand_in, Op::Call)?;
-                }
-                let operands = args.iter().flat_map(Tree::leaves).collect();
-                let types = result.leaves();
-                let at = self.at.clone();
-                let attrs = Attrs { text: Some(name), ..Attrs::default() };
-                let call = self.graph.push(into, Op::Call, operands, attrs, types.clone(), at);
-                let results = self.graph.nodes[call].results.clone();
-                for (value, ty) in results.iter().zip(&types) {
-                    let ty = self.typing.vars.ty(ty);
-                    self.typing.types.insert(*value, ty);
-                }
-                let mut next = results.into_iter();
-                Ok(result
-                    .map(&mut |_| next.next().unwrap_or_else(|| unreachable!("one result for each leaf"))))
-            }
-            Callee::Function(graphs, library) => {
-                let accepting = |open| graphs.iter().find(|g| self.accepts(g, &args, open));
-                let Some(graph) = accepting(false).or_else(|| accepting(true)).copied() else {
-                    let message = format!("`{name}` does not take these arguments");
-                    return Err(self.error(message));
-                };
-                let (at, path) = (self.at.clone(), self.path.len());
-                let value = self.function(graph, library, args, into);
-                self.path.truncate(path);
-                self.at = at;
-                value
-            }
-        }
-    }
-
-    /// Whether a graph's parameters have the types of the arguments, as far as both are known; of literals the types that
-    /// rustc gives them, or with `open` any.
-    fn accepts(&self, graph: &Graph, args: &[Tree<ValueId>], open: bool) -> bool {
-        let vars = &self.typing.vars;
-        let fits = |declared: &Type, arg: &Tree<ValueId>| match (declared, arg) {
-            (Type::Scalar(d), Tree::Leaf(v)) | (Type::Tensor(d, _), Tree::Leaf(v)) => {
-                match self.typing.ty(*v) {
-                    Ty::Scalar(var) | Ty::Tensor(var) => match vars.get(var) {
-                        Some(known) => known == *d,
-                        None => open || vars.fallback(var).is_none_or(|fallback| fallback == *d),
-                    },
-                    _ => true,
-                }
-            }
-            _ => true,
-        };
-        graph.params().len() == args.len()
-            && graph.params().iter().zip(args).all(|(p, a)| fits(graph.ty(*p), a))
     }
 
     /// What depends on the kind of the first operand.

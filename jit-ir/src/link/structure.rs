@@ -1,5 +1,6 @@
 //! Structs, tuples, options and lists taken apart.
 
+use super::control::grown;
 use super::{Frame, Linked, Linker};
 use crate::data::{Const, Scalar};
 use crate::graph::Node;
@@ -32,7 +33,7 @@ impl Linker {
                 })
             }
             Op::Tuple => Tree::Tuple(all(self)),
-            Op::Record => self.record(text, all(self))?,
+            Op::Record => self.record(frame, text, all(self), into)?,
             Op::Field => match (self.operand(frame, node, 0), text.parse::<usize>()) {
                 // A part of an array whose elements were written.
                 (list @ Tree::List(_), Ok(i)) => {
@@ -52,7 +53,7 @@ impl Linker {
                 Tree::Option(flag, Box::new(inner))
             }
             Op::List => self.list(all(self), ty, into)?,
-            Op::Push => self.push(all(self), into)?,
+            Op::Push => self.push(all(self), ty, into)?,
             Op::Index | Op::SetIndex | Op::Len => {
                 let operands = all(self);
                 match (node.op, &operands[0]) {
@@ -136,10 +137,25 @@ impl Linker {
         failed.map_or(Ok(value), Err)
     }
 
-    /// A struct literal. Its type's own order of fields is that of the declared result.
-    fn record(&mut self, text: &str, values: Vec<Tree<ValueId>>) -> Linked<Tree<ValueId>> {
+    /// A struct literal. Its type's own order of fields is that of the declared result, or of the type behind `:`.
+    fn record(
+        &mut self,
+        frame: &Frame<'_>,
+        text: &str,
+        values: Vec<Tree<ValueId>>,
+        into: RegionId,
+    ) -> Linked<Tree<ValueId>> {
+        let (names, of) = text.split_once(':').unwrap_or((text, ""));
+        let record = self.fields(names, values)?;
+        match frame.library.structure(of) {
+            Some(structure) if structure.is_known() => self.conform(record, &structure, into),
+            _ => Ok(record),
+        }
+    }
+
+    fn fields(&mut self, names: &str, values: Vec<Tree<ValueId>>) -> Linked<Tree<ValueId>> {
         let mut fields: Vec<(String, Tree<ValueId>)> = Vec::new();
-        for (name, value) in text.split_whitespace().zip(values) {
+        for (name, value) in names.split_whitespace().zip(values) {
             if name != ".." {
                 fields.push((name.to_string(), value));
                 continue;
@@ -192,31 +208,36 @@ impl Linker {
         })
     }
 
+    /// A list of values: one list for each leaf of an element. `ty` is what the captured graph says of it, which may be
+    /// more than the values do.
     pub(super) fn list(
         &mut self,
         values: Vec<Tree<ValueId>>,
         ty: &Type,
         into: RegionId,
     ) -> Linked<Tree<ValueId>> {
-        let mut list = Tree::List(Box::new(Tree::Unset));
-        if let (Type::List(element), []) = (ty, &values[..])
-            && element.is_linked()
+        let declared = Tree::of(ty);
+        let mut shape = Tree::Unset;
+        if let Tree::List(elements) = &declared
+            && declared.is_known()
         {
-            let ty = self.typing.vars.ty(ty);
-            return Ok(Tree::List(Box::new(Tree::Leaf(self.node(
-                into,
-                Op::List,
-                vec![],
-                Attrs::default(),
-                ty,
-            )))));
+            let elements = self.stand_in(elements);
+            if values.is_empty() {
+                let lists = elements.map(&mut |v| {
+                    let ty = self.typing.ty(*v);
+                    self.node(into, Op::List, vec![], Attrs::default(), ty)
+                });
+                return Ok(Tree::List(Box::new(lists)));
+            }
+            shape = self.elements_like(&elements);
         }
-        let Some(first) = values.first() else { return Ok(list) };
-        if matches!(first, Tree::Unset) {
-            return Ok(list);
+        for value in &values {
+            shape = grown(&shape, value);
         }
-        // One list for each leaf of an element.
-        let shape = first.clone();
+        if values.is_empty() {
+            return Ok(Tree::List(Box::new(Tree::Unset)));
+        }
+        self.is_complete(&shape)?;
         let mut columns: Vec<Vec<ValueId>> = vec![Vec::new(); shape.leaves().len()];
         for value in values {
             let value = self.like(value, &shape, into)?;
@@ -227,29 +248,98 @@ impl Linker {
             lists.push(self.op(into, Op::List, column, Attrs::default())?);
         }
         let mut next = lists.into_iter();
-        list = Tree::List(Box::new(shape.map(&mut |v| next.next().unwrap_or(*v))));
-        Ok(list)
+        Ok(Tree::List(Box::new(shape.map(&mut |v| next.next().unwrap_or(*v)))))
     }
 
-    fn push(&mut self, operands: Vec<Tree<ValueId>>, into: RegionId) -> Linked<Tree<ValueId>> {
+    /// Elements of a list without a known structure would be lost.
+    fn is_complete(&self, element: &Tree<ValueId>) -> Linked<()> {
+        match element {
+            _ if self.tentative => Ok(()),
+            Tree::Unset => Err(self.error(
+                "the type of these elements is not known where they are put into a list; say it there: \
+                 `let list: Vec<Vec<f32>> = ..;`"
+                    .into(),
+            )),
+            Tree::Leaf(_) => Ok(()),
+            Tree::Tuple(parts) => parts.iter().try_for_each(|part| self.is_complete(part)),
+            Tree::Record(fields) => fields.iter().try_for_each(|(_, field)| self.is_complete(field)),
+            Tree::List(inner) | Tree::Option(_, inner) => self.is_complete(inner),
+        }
+    }
+
+    /// An empty list for each leaf of an element.
+    fn empty_lists(&mut self, element: &Tree<ValueId>, into: RegionId) -> Tree<ValueId> {
+        element.map(&mut |v| {
+            let element = self.typing.ty(*v);
+            let ty = self.typing.vars.list(element);
+            self.node(into, Op::List, vec![], Attrs::default(), ty)
+        })
+    }
+
+    /// The lists of a list's leaves with those that an element has and they lack: for a walk that is repeated with them.
+    fn widened(
+        &mut self,
+        lists: Tree<ValueId>,
+        element: &Tree<ValueId>,
+        into: RegionId,
+    ) -> Linked<Tree<ValueId>> {
+        Ok(match (lists, element) {
+            (Tree::Unset, Tree::Unset) => Tree::Unset,
+            (Tree::Unset, element) => {
+                if !self.tentative {
+                    self.is_complete(&Tree::Unset)?;
+                }
+                self.empty_lists(element, into)
+            }
+            (Tree::Tuple(a), Tree::Tuple(b)) if a.len() == b.len() => {
+                let parts = a.into_iter().zip(b).map(|(x, y)| self.widened(x, y, into));
+                Tree::Tuple(parts.collect::<Linked<_>>()?)
+            }
+            (Tree::Record(a), b @ Tree::Record(_)) => {
+                let mut fields = Vec::new();
+                for (name, x) in a {
+                    let field = match b.field(&name) {
+                        Some(y) => self.widened(x, y, into)?,
+                        None => x,
+                    };
+                    fields.push((name, field));
+                }
+                Tree::Record(fields)
+            }
+            (Tree::List(a), Tree::List(b)) => Tree::List(Box::new(self.widened(*a, b, into)?)),
+            (Tree::Option(flag, a), Tree::Option(_, b)) => {
+                Tree::Option(flag, Box::new(self.widened(*a, b, into)?))
+            }
+            (lists, _) => lists,
+        })
+    }
+
+    /// A list with what the captured graph says of its structure, where its elements do not tell.
+    fn completed(&mut self, list: Tree<ValueId>, ty: &Type, into: RegionId) -> Linked<Tree<ValueId>> {
+        let declared = Tree::of(ty);
+        if !declared.is_known() {
+            return Ok(list);
+        }
+        let shape = self.stand_in(&declared);
+        self.like(list, &shape, into)
+    }
+
+    fn push(&mut self, operands: Vec<Tree<ValueId>>, ty: &Type, into: RegionId) -> Linked<Tree<ValueId>> {
         let [list, value] = &operands[..] else { return Err(self.error("push: takes one value".into())) };
-        let inner = match list {
-            Tree::List(inner) => (**inner).clone(),
+        let inner = match self.completed(list.clone(), ty, into)? {
+            Tree::List(inner) => *inner,
             Tree::Unset => return Ok(Tree::Unset),
             other => return Err(self.error(format!("push: takes a list, got a {}", other.kind()))),
         };
         let lists = match inner {
             Tree::Unset => {
-                let mut empty = |v: &ValueId| {
-                    let element = self.typing.ty(*v);
-                    let ty = self.typing.vars.list(element);
-                    self.node(into, Op::List, vec![], Attrs::default(), ty)
-                };
-                value.map(&mut empty)
+                self.is_complete(value)?;
+                self.empty_lists(value, into)
             }
-            known => known,
+            known => self.widened(known, value, into)?,
         };
-        let value = self.like(value.clone(), &lists, into)?;
+        let shape = self.elements_like(&lists);
+        let value = self.like(value.clone(), &shape, into)?;
         let mut pushed = Vec::new();
         for (list, leaf) in lists.leaves().into_iter().zip(value.leaves()) {
             pushed.push(self.op(into, Op::Push, vec![list, leaf], Attrs::default())?);
@@ -263,7 +353,9 @@ impl Linker {
             return Err(self.error("a list has one index".into()));
         };
         let at = self.leaf(at, Op::SetIndex, into)?;
-        let value = self.like(value.clone(), lists, into)?;
+        let lists = &self.widened((**lists).clone(), value, into)?;
+        let shape = self.elements_like(lists);
+        let value = self.like(value.clone(), &shape, into)?;
         let mut written = Vec::new();
         for (list, leaf) in lists.leaves().into_iter().zip(value.leaves()) {
             written.push(self.op(into, Op::SetIndex, vec![list, at, leaf], Attrs::default())?);

@@ -10,6 +10,7 @@ use quote::{ToTokens, quote};
 use syn::Expr;
 use syn::spanned::Spanned;
 
+use super::expr::without_qself;
 use super::literal::scalar_literal;
 use super::unknown::Receiver;
 use super::{Item, Link, Lowered, Lowerer, Stop};
@@ -407,6 +408,7 @@ impl Lowerer<'_> {
     }
 
     pub(super) fn call(&mut self, e: &syn::ExprCall) -> Lowered {
+        let stripped = if let Expr::Path(p) = &*e.func { without_qself(p) } else { None };
         let Expr::Path(path) = &*e.func else {
             return self.error(
                 &e.func,
@@ -415,7 +417,14 @@ impl Lowerer<'_> {
                 "call a `#[script]` function by its name",
             );
         };
+        let path = stripped.as_ref().unwrap_or(path);
         let segments: Vec<&syn::PathSegment> = path.path.segments.iter().collect();
+        if let [.., module, name] = segments[..]
+            && module.ident.to_string().starts_with(|c: char| c.is_ascii_lowercase())
+            && name.ident.to_string().starts_with(|c: char| c.is_ascii_uppercase())
+        {
+            return self.tuple_struct(e);
+        }
         if let [.., ty, name] = segments[..] {
             let owner = ty.ident.to_string();
             if owner == "Tensor" {
@@ -462,20 +471,27 @@ impl Lowerer<'_> {
                 ("Ok", 1) => return self.expr(&e.args[0]),
                 ("Err", 1) => return self.error_value(e),
                 (name, _) if FOREIGN.contains(&name) => return self.foreign(e, name),
-                (name, n) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
-                    // A tuple struct: its fields are numbered.
-                    let items = self.items(e.args.iter())?;
-                    let operands = items.into_iter().map(|i| self.packed(i)).collect();
-                    let names: Vec<String> = (0..n).map(|i| i.to_string()).collect();
-                    let attrs = Attrs { text: Some(names.join(" ")), ..Attrs::default() };
-                    return Ok(Item::Value(self.node(Op::Record, operands, attrs, Ty::Hole, Some(e.span()))));
+                (name, _) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                    return self.tuple_struct(e);
                 }
                 _ => {}
             }
         }
         let name = path.path.to_token_stream().to_string().replace(' ', "");
         let items = self.items(e.args.iter())?;
-        self.call_linked(name, Link::Function(path.path.clone()), items, e.span())
+        let mut path = path.path.clone();
+        // Of a generic script the types stand in the name; its handle has none.
+        path.segments.iter_mut().for_each(|s| s.arguments = syn::PathArguments::None);
+        self.call_linked(name, Link::Function(path), items, e.span())
+    }
+
+    /// `Pair(a, b)`: its fields are numbered.
+    fn tuple_struct(&mut self, e: &syn::ExprCall) -> Lowered {
+        let items = self.items(e.args.iter())?;
+        let operands: Vec<ValueId> = items.into_iter().map(|i| self.packed(i)).collect();
+        let names: Vec<String> = (0..operands.len()).map(|i| i.to_string()).collect();
+        let place = self.place_of(&Expr::Call(e.clone())).filter(|_| !self.is_generic_struct(&e.func));
+        Ok(Item::Value(self.record(&names, operands, place, e.span())))
     }
 
     fn foreign(&mut self, e: &syn::ExprCall, name: &str) -> Lowered {

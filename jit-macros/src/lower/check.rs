@@ -114,16 +114,18 @@ impl Lowerer<'_> {
     /// `assert_eq!` and `assert_ne!`; of scalars the message shows both sides, as std's does.
     fn compared(&mut self, equal: bool, left: &Expr, right: &Expr, rest: &[Expr], at: Span) -> Lowered {
         let op: syn::BinOp = if equal { syn::parse_quote!(==) } else { syn::parse_quote!(!=) };
-        let (a, b) = (self.value(left), self.value(right));
+        let (a, b) = (self.expr(left), self.expr(right));
         let (a, b) = (a?, b?);
-        let holds = self.compare_values(if equal { Op::Eq } else { Op::Ne }, a, b, &op, at)?;
+        let holds = self.compare_items(if equal { Op::Eq } else { Op::Ne }, a.clone(), b.clone(), &op, at)?;
         let mut text = format!("assertion `left {} right` failed", op.to_token_stream());
         let mut values = Vec::new();
         if let Some(message) = self.message(rest)? {
             text = format!("{text}: {}", message.text);
             values = message.values;
         }
-        if [a, b].iter().all(|v| matches!(self.ty(*v), Ty::Scalar(_))) {
+        if let (Item::Value(a), Item::Value(b)) = (a, b)
+            && [a, b].iter().all(|v| matches!(self.ty(*v), Ty::Scalar(_)))
+        {
             text += "\n  left: {:?}\n right: {:?}";
             values.extend([a, b]);
         }

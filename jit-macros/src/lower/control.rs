@@ -43,12 +43,15 @@ impl Lowerer<'_> {
         }
         match self.expr(expr)? {
             Item::Value(v) => match self.ty(v) {
-                Ty::Tensor(_) => self.error(
-                    expr,
-                    Code::TensorCondition,
-                    "a tensor is not a condition",
-                    "reduce it to one bool: `x.any().item()` or `x.all().item()`",
-                ),
+                Ty::Tensor(_) => {
+                    self.hide_body();
+                    self.error(
+                        expr,
+                        Code::TensorCondition,
+                        "a tensor is not a condition",
+                        "reduce it to one bool: `x.any().item()` or `x.all().item()`",
+                    )
+                }
                 _ => Ok(v),
             },
             _ => Err(Stop::Error),
@@ -59,7 +62,7 @@ impl Lowerer<'_> {
         let test = self.test_of(&e.cond);
         let Ok(test) = test else {
             // The blocks are looked at for more errors, unless names that the pattern binds are missing.
-            if !matches!(&*e.cond, Expr::Let(_)) {
+            if !has_let(&e.cond) {
                 let _ = self.branch(|l| l.block(&e.then_branch));
             }
             let _ = self.branch(|l| e.else_branch.as_ref().map_or(Ok(Item::unit()), |(_, e)| l.expr(e)));
@@ -405,5 +408,15 @@ impl Lowerer<'_> {
             self.maybe.push(flag);
         }
         Err(Stop::Diverged)
+    }
+}
+
+/// Whether a condition binds names.
+fn has_let(condition: &Expr) -> bool {
+    match condition {
+        Expr::Let(_) => true,
+        Expr::Binary(e) => has_let(&e.left) || has_let(&e.right),
+        Expr::Paren(e) => has_let(&e.expr),
+        _ => false,
     }
 }

@@ -30,7 +30,10 @@ impl Lowerer<'_> {
                 "this literal is not supported in a script",
                 "scripts know numbers and bools",
             ),
-            Expr::Path(e) => self.path(e),
+            Expr::Path(e) => match without_qself(e) {
+                Some(e) => self.path(&e),
+                None => self.path(e),
+            },
             Expr::Paren(e) => self.expr(&e.expr),
             Expr::Group(e) => self.expr(&e.expr),
             Expr::Reference(e) if e.mutability.is_none() => self.expr(&e.expr),
@@ -111,6 +114,11 @@ impl Lowerer<'_> {
                 Ok(Item::Value(self.node(Op::None, vec![], Attrs::default(), Ty::Hole, Some(e.span()))))
             }
             None if is_constant(&name) => Ok(Item::Value(self.named_constant(&e.path))),
+            // A struct without fields.
+            None if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                let attrs = Attrs { text: Some(String::new()), ..Attrs::default() };
+                Ok(Item::Value(self.node(Op::Record, vec![], attrs, Ty::Hole, Some(e.span()))))
+            }
             None => {
                 let known: Vec<String> = self.scopes.iter().flat_map(|s| s.keys().cloned()).collect();
                 let help = match similar(&name, known.iter().map(String::as_str)) {
@@ -158,15 +166,9 @@ impl Lowerer<'_> {
         if let Some(stop) = failed {
             return Err(stop);
         }
-        let attrs = Attrs { text: Some(names.join(" ")), ..Attrs::default() };
-        let record = self.node(Op::Record, operands, attrs, Ty::Hole, Some(e.span()));
-        if e.rest.is_none()
-            && self.signature.generics.is_empty()
-            && let Some(place) = self.place_of(&Expr::Struct(e.clone()))
-        {
-            self.typed_as(record, place);
-        }
-        Ok(Item::Value(record))
+        let asked = e.rest.is_none() && !self.is_generic_struct(&e.path);
+        let place = if asked { self.place_of(&Expr::Struct(e.clone())) } else { None };
+        Ok(Item::Value(self.record(&names, operands, place, e.span())))
     }
 
     /// An expression that gives one value.
@@ -287,7 +289,7 @@ impl Lowerer<'_> {
     }
 
     /// Tuples are equal if all their parts are.
-    fn compare_items(
+    pub(super) fn compare_items(
         &mut self,
         op: Op,
         left: Item,
@@ -323,8 +325,65 @@ impl Lowerer<'_> {
                 let a = self.packed(a);
                 self.compare_values(op, a, b, sign, at)
             }
-            _ => Err(Stop::Error),
+            (Item::Option(x, a), Item::Option(y, b)) if matches!(op, Op::Eq | Op::Ne) => {
+                self.compare_options(op, (x, *a), (y, *b), sign, at)
+            }
+            (option @ Item::Option(..), Item::Value(v)) | (Item::Value(v), option @ Item::Option(..))
+                if self.ty(v) == Ty::Hole =>
+            {
+                let other = self.taken_apart(v, &Declared::Option(Box::new(Declared::Open)));
+                self.compare_items(op, option, other, sign, at)
+            }
+            (Item::Tuple(a), Item::Tuple(b)) if a.len() == b.len() => self.ordered(op, a, b, sign, at),
+            _ => self.left_to_rustc("values that cannot be compared"),
         }
+    }
+
+    /// Options are equal if neither has a value, or both have and these are equal.
+    fn compare_options(
+        &mut self,
+        op: Op,
+        (x, a): (ValueId, Item),
+        (y, b): (ValueId, Item),
+        sign: &BinOp,
+        at: proc_macro2::Span,
+    ) -> Lowered<ValueId> {
+        let flags = self.op(Op::Eq, vec![x, y], Attrs::default(), Some(at))?;
+        let bool_ty = self.typing.vars.scalar(DType::Bool);
+        self.typing.types.insert(flags, bool_ty);
+        let both = self.op(Op::And, vec![x, y], Attrs::default(), Some(at))?;
+        let asked = self.branch(|l| l.compare_items(Op::Eq, a, b, sign, at).map(Item::Value));
+        let not_asked = self.branch(|_| Ok(Item::Value(flags)));
+        let Item::Value(equal) = self.join(both, asked, not_asked, at)? else { return Err(Stop::Error) };
+        if op == Op::Eq { Ok(equal) } else { self.op(Op::Not, vec![equal], Attrs::default(), Some(at)) }
+    }
+
+    /// Tuples are ordered by the first parts that differ.
+    fn ordered(
+        &mut self,
+        op: Op,
+        a: Vec<Item>,
+        b: Vec<Item>,
+        sign: &BinOp,
+        at: proc_macro2::Span,
+    ) -> Lowered<ValueId> {
+        let strict = match op {
+            Op::Le => Op::Lt,
+            Op::Ge => Op::Gt,
+            strict => strict,
+        };
+        let mut found = None;
+        for (a, b) in a.into_iter().zip(b).rev() {
+            let Some(rest) = found else {
+                found = Some(self.compare_items(op, a, b, sign, at)?);
+                continue;
+            };
+            let equal = self.compare_items(Op::Eq, a.clone(), b.clone(), sign, at)?;
+            let here = self.compare_items(strict, a, b, sign, at)?;
+            let rest = self.op(Op::And, vec![equal, rest], Attrs::default(), Some(at))?;
+            found = Some(self.op(Op::Or, vec![here, rest], Attrs::default(), Some(at))?);
+        }
+        Ok(found.unwrap_or_else(|| self.known(Scalar::Bool(matches!(op, Op::Le | Op::Ge)))))
     }
 
     pub(super) fn compare_values(
@@ -407,7 +466,7 @@ impl Lowerer<'_> {
                     self.alike(&old, &item);
                 }
                 if let Item::Value(v) = &item {
-                    let name = p.path.get_ident().map(|i| i.to_string());
+                    let name = p.path.get_ident().map(|i| super::plain(&i.to_string()).to_string());
                     let data = &mut self.graph.values[*v];
                     data.name = data.name.take().or(name.as_deref().map(Into::into));
                 }
@@ -488,4 +547,13 @@ impl Lowerer<'_> {
             ),
         }
     }
+}
+
+/// `Mlp::RATE` of `<Mlp>::RATE`.
+pub(super) fn without_qself(e: &syn::ExprPath) -> Option<syn::ExprPath> {
+    let qself = e.qself.as_ref().filter(|q| q.position == 0)?;
+    let syn::Type::Path(owner) = &*qself.ty else { return None };
+    let mut path = owner.path.clone();
+    path.segments.extend(e.path.segments.iter().cloned());
+    Some(syn::ExprPath { attrs: vec![], qself: None, path })
 }

@@ -64,11 +64,20 @@ impl Lowerer<'_> {
         let linked = |op| {
             matches!(op, Op::Field | Op::Call | Op::Method | Op::Named | Op::Record | Op::None | Op::Index)
         };
+        // Literals that are given to what linking knows, as they are or in tuples.
+        let given = |n: &jit_ir::Node| {
+            (linked(n.op) || matches!(n.op, Op::Tuple | Op::Some))
+                && n.operands.iter().any(|v| self.has_open(*v))
+        };
         let nodes = || self.graph.nodes.ids().map(|id| &self.graph.nodes[id]);
-        let asks_rustc =
-            |n: &jit_ir::Node| n.op == Op::Alike && n.attrs.text.is_some() && self.has_open(n.operands[0]);
+        let asks_rustc = |n: &jit_ir::Node| match (n.op, &n.attrs.text) {
+            (Op::Alike, Some(_)) => self.has_open(n.operands[0]),
+            (Op::Record, Some(text)) => text.contains(':') && self.is_incomplete(n),
+            _ => false,
+        };
         !self.is_generic()
             && !nodes().any(asks_rustc)
+            && !nodes().any(given)
             && !self.graph.params().iter().any(|v| open(self.ty(*v)))
             && !nodes().filter(|n| linked(n.op)).flat_map(|n| &n.results).any(|v| open(self.ty(*v)))
     }
@@ -96,10 +105,27 @@ impl Lowerer<'_> {
                     self.links.retain(|(name, _)| Some(name) != node.attrs.text.as_ref());
                     gone.push(id);
                 }
+                Op::Record if !self.is_incomplete(node) => {
+                    let text = node.attrs.text.clone().unwrap_or_default();
+                    if let Some((names, of)) = text.split_once(" :") {
+                        self.links.retain(|(name, _)| name != of);
+                        self.graph.nodes[id].attrs.text = Some(names.into());
+                    }
+                }
                 _ => {}
             }
         }
         self.remove(&gone);
+    }
+
+    /// Whether a struct literal has fields of which its type tells more: literals, `None`, empty lists.
+    fn is_incomplete(&self, record: &jit_ir::Node) -> bool {
+        let nodes = &self.graph.nodes;
+        let empty = |v: &ValueId| {
+            let made = nodes.ids().map(|id| &nodes[id]).find(|n| n.results.contains(v));
+            made.is_some_and(|n| n.op == Op::None || (n.op == Op::List && n.operands.is_empty()))
+        };
+        record.operands.iter().any(|v| self.has_open(*v) || empty(v))
     }
 
     /// Whether a value holds literals whose types are open.

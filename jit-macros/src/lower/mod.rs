@@ -171,7 +171,7 @@ pub(crate) struct Refused {
 
 /// Lowers a function's body; the errors say why not.
 pub(crate) fn lower(signature: &Signature, body: &syn::Block) -> Result<Captured, Refused> {
-    let graph = Graph::new(&signature.name);
+    let graph = Graph::new(plain(&signature.name));
     let mut l = Lowerer {
         errors: Errors::default(),
         region: graph.body,
@@ -322,9 +322,16 @@ impl Lowerer<'_> {
         match declared {
             Declared::Tuple(parts) => Item::Tuple(parts.iter().map(|p| self.undefined(p)).collect()),
             Declared::Array(element, n) => Item::Array((0..*n).map(|_| self.undefined(element)).collect()),
+            Declared::Option(inner) => {
+                let flag = self.typing.vars.scalar(DType::Bool);
+                let flag = self.undef(flag);
+                Item::Option(flag, Box::new(self.undefined(inner)))
+            }
             leaf => {
                 let ty = self.typing.vars.ty(&leaf.ty());
-                Item::Value(self.undef(ty))
+                let value = self.undef(ty);
+                self.annotate(value, leaf);
+                Item::Value(value)
             }
         }
     }
@@ -388,12 +395,12 @@ impl Lowerer<'_> {
     /// A new variable in the innermost scope.
     fn declare(&mut self, name: &str, item: Option<Item>) -> VarId {
         if let Some(Item::Value(v)) = &item {
-            self.graph.values[*v].name.get_or_insert_with(|| name.into());
+            self.graph.values[*v].name.get_or_insert_with(|| plain(name).into());
         }
         self.env.push(item);
         let id = self.env.len() - 1;
         self.places.remove(&id);
-        self.names.insert(id, name.into());
+        self.names.insert(id, plain(name).into());
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name.to_string(), id);
         }
@@ -443,9 +450,14 @@ fn has_parts(ty: &Type) -> bool {
 /// The name of a parameter's pattern, if it is one.
 fn pattern_name(pattern: &syn::Pat) -> Option<String> {
     match pattern {
-        syn::Pat::Ident(p) => Some(p.ident.to_string()),
+        syn::Pat::Ident(p) => Some(plain(&p.ident.to_string()).to_string()),
         _ => None,
     }
+}
+
+/// A name as the text form has it: a raw identifier without its mark.
+fn plain(name: &str) -> &str {
+    name.strip_prefix("r#").unwrap_or(name)
 }
 
 /// The place in the source.

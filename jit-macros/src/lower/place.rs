@@ -3,14 +3,15 @@
 use jit_ir::ops::Attrs;
 use jit_ir::unify::Ty;
 use jit_ir::{Op, ValueId};
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned;
 
 use super::literal::scalar_literal;
+use super::unknown::no_script;
 use super::{Item, Link, Lowered, Lowerer};
-use crate::diag::Code;
+use crate::diag::{Code, Reason};
 
 /// Whether a name is written as constants are.
 pub(crate) fn is_constant(name: &str) -> bool {
@@ -30,10 +31,8 @@ fn found_or_missing(
     handle: &proc_macro2::Ident,
     method: &proc_macro2::Ident,
 ) -> TokenStream {
-    let message = format!(
-        "[J023] `{method}` is no script: a script calls methods of a `#[script] impl` block\n\n\
-         help: write `#[script]` above the `impl` that `{method}` stands in, or pass what it gives as an argument"
-    );
+    let (code, what, help) = no_script(&method.to_string());
+    let message = Reason::known(method.span(), code, what, help).message(method);
     let at = method.span();
     quote_spanned! { at =>
         {
@@ -58,6 +57,18 @@ fn found_or_missing(
             impl<T: ::jit_runtime::__private::Returns> OrMissing for T {}
             (#place).#handle()
         }
+    }
+}
+
+/// Whether a function is the constructor of a tuple struct: a name in capitals and small letters, in a module or by itself.
+fn is_tuple_struct(function: &Expr) -> bool {
+    let Expr::Path(p) = function else { return false };
+    let upper = |s: &syn::PathSegment| s.ident.to_string().starts_with(|c: char| c.is_ascii_uppercase());
+    let names: Vec<&syn::PathSegment> = p.path.segments.iter().collect();
+    match names[..] {
+        [name] => upper(name) && !matches!(name.ident.to_string().as_str(), "Ok" | "Err" | "Some"),
+        [.., module, name] => upper(name) && !upper(module),
+        [] => false,
     }
 }
 
@@ -110,10 +121,39 @@ impl Lowerer<'_> {
         }
     }
 
+    /// Whether a struct may have type parameters, which its name alone does not tell: the function names some with it.
+    pub(super) fn is_generic_struct(&self, path: &impl ToTokens) -> bool {
+        let name = path.to_token_stream().into_iter().filter(|t| matches!(t, TokenTree::Ident(_))).last();
+        let name = name.map(|t| t.to_string()).unwrap_or_default();
+        !self.signature.generics.is_empty() || self.signature.with_parameters.contains(&name)
+    }
+
+    /// A struct literal: the names of its fields, and if it may be asked of rustc its type.
+    pub(super) fn record(
+        &mut self,
+        names: &[String],
+        operands: Vec<ValueId>,
+        place: Option<TokenStream>,
+        at: proc_macro2::Span,
+    ) -> ValueId {
+        let mut text = names.join(" ");
+        if let Some(place) = place {
+            text = format!("{text} :{}", self.structure(place));
+        }
+        let attrs = Attrs { text: Some(text), ..Attrs::default() };
+        self.node(Op::Record, operands, attrs, Ty::Hole, Some(at))
+    }
+
+    /// A name for the type of an expression.
+    fn structure(&mut self, place: TokenStream) -> String {
+        let name = format!("typeof{}", self.links.len());
+        self.links.push((name.clone(), Link::Structure(place)));
+        name
+    }
+
     /// Says that a value is of the type of an expression, which rustc knows.
     pub(super) fn typed_as(&mut self, value: ValueId, place: TokenStream) {
-        let name = format!("typeof {}", self.links.len());
-        self.links.push((name.clone(), Link::Structure(place)));
+        let name = self.structure(place);
         let attrs = Attrs { text: Some(name), ..Attrs::default() };
         self.graph.push(self.region, Op::Alike, vec![value], attrs, vec![], None);
     }
@@ -139,6 +179,10 @@ impl Lowerer<'_> {
     pub(super) fn user_method(&mut self, e: &syn::ExprMethodCall, receiver: Item) -> Lowered {
         let args: Vec<Lowered> = e.args.iter().map(|a| self.expr(a)).collect();
         let Some(place) = self.place_of(&e.receiver) else {
+            let (code, what, help) = no_script(&e.method.to_string());
+            if code == Code::Method {
+                return self.after_rustc(e.method.span(), code, what, help);
+            }
             let help = "name it where it is bound: `let layer: Layer = ..;`, `let all: Vec<Layer> = vec![];`";
             let what = "the type of this value is not known to the script";
             return self.after_rustc(e.receiver.span(), Code::OpenType, what, help);
@@ -171,9 +215,7 @@ impl Lowerer<'_> {
                 let base = self.place_of(&i.expr)?;
                 Some(quote! { (#base)[0] })
             }
-            Expr::MethodCall(m) if m.args.is_empty() && (m.method == "clone" || m.method == "as_ref") => {
-                self.place_of(&m.receiver)
-            }
+            Expr::MethodCall(m) if m.args.is_empty() && m.method == "as_ref" => self.place_of(&m.receiver),
             Expr::MethodCall(m) => {
                 let (receiver, method) = (self.place_of(&m.receiver)?, &m.method);
                 let args = m.args.iter().map(|arg| self.argument_place(arg));
@@ -182,6 +224,10 @@ impl Lowerer<'_> {
             Expr::Call(c) if matches!(&*c.func, Expr::Path(p) if p.path.is_ident("Some")) => {
                 let inner = self.place_of(c.args.first()?)?;
                 Some(quote! { ::core::option::Option::Some(&(#inner)) })
+            }
+            Expr::Call(c) if is_tuple_struct(&c.func) => {
+                let path = &c.func;
+                Some(quote! { { let jit_value: #path = ::core::unreachable!(); jit_value } })
             }
             Expr::Loop(e) => self.value_places.get(&std::ptr::from_ref(&e.body).addr()).cloned(),
             Expr::Array(a) => {

@@ -107,7 +107,11 @@ impl Lowerer<'_> {
         let list = match self.expr(expr)? {
             Item::Array(parts) => self.list_of(parts)?,
             Item::Value(v) if self.may_be_list(v) => v,
+            Item::Value(v) if matches!(self.ty(v), Ty::Scalar(_)) => {
+                return self.left_to_rustc("a number is not iterated");
+            }
             Item::Value(v) if matches!(self.ty(v), Ty::Tensor(_)) => {
+                self.hide_body();
                 return self.error(
                     expr,
                     Code::Loop,

@@ -87,8 +87,12 @@ impl Lowerer<'_> {
         if let (Item::Value(v), Pat::Type(typed)) = (&item, &local.pat) {
             self.declared_elsewhere(*v, &typed.ty);
         }
+        // The value's names are those from before: `let c = c.clone();`.
+        let places = self.places_of(&local.pat, &init.expr);
         self.bind(pattern, item)?;
-        self.remember_places(&local.pat, &init.expr);
+        for (pattern, place) in places {
+            self.remember_place(pattern, place);
+        }
         Ok(())
     }
 
@@ -101,16 +105,17 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Remembers expressions with the types of what a `let` binds; of a tuple for each of its parts.
-    fn remember_places(&mut self, pattern: &Pat, value: &Expr) {
+    /// Expressions with the types of what a `let` binds; of a tuple for each of its parts.
+    fn places_of<'p>(
+        &self,
+        pattern: &'p Pat,
+        value: &Expr,
+    ) -> Vec<(&'p Pat, Option<proc_macro2::TokenStream>)> {
         match (pattern, value) {
             (Pat::Tuple(t), Expr::Tuple(v)) if t.elems.len() == v.elems.len() => {
-                t.elems.iter().zip(&v.elems).for_each(|(p, e)| self.remember_places(p, e));
+                t.elems.iter().zip(&v.elems).flat_map(|(p, e)| self.places_of(p, e)).collect()
             }
-            _ => {
-                let place = self.place_of(value);
-                self.remember_place(pattern, place);
-            }
+            _ => vec![(pattern, self.place_of(value))],
         }
     }
 

@@ -113,8 +113,28 @@ impl Lowerer<'_> {
         self.after_rustc(name.span(), Code::Method, what, help)
     }
 
-    fn hide_body(&mut self) {
+    /// Leaves the body out of what rustc sees, which would report the same in other words.
+    pub(super) fn hide_body(&mut self) {
         self.errors.hidden.insert(self.signature.name.clone());
+    }
+}
+
+/// What to say of a method of a value of unknown type that is no script: a method of std, or one of the user's.
+pub(super) fn no_script(name: &str) -> (Code, String, String) {
+    let receivers = [Receiver::Scalar, Receiver::List, Receiver::Option];
+    match receivers.into_iter().find(|receiver| receiver.has(name)) {
+        Some(receiver) => {
+            let instead = receiver.kind().and_then(|kind| foreign::instead(kind, name));
+            let help = instead.map_or_else(|| help(name, receiver), |instead| format!("instead: {instead}"));
+            (Code::Method, format!("scripts do not know the method `{name}`"), help)
+        }
+        None => (
+            Code::Call,
+            format!("`{name}` is no script: a script calls methods of a `#[script] impl` block"),
+            format!(
+                "write `#[script]` above the `impl` that `{name}` stands in, or pass what it gives as an argument"
+            ),
+        ),
     }
 }
 
