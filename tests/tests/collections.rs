@@ -50,6 +50,9 @@ impl Point {
     fn made(k: i64) -> Self {
         Self(0.25, k)
     }
+    fn push(self, k: i64) -> Self {
+        Self(self.0, k)
+    }
     fn further(mut self) -> Self {
         self.1 += 1;
         self
@@ -180,7 +183,7 @@ conform! {
         let p = if k > 2 { Point(0.1, 2) } else { Point(0.2, k) };
         let mut t = 0.0;
         for q in &[Point(0.1, 2), Point(0.3, k)] { t += q.value(); }
-        (a.value(), p.value(), t, Point::made(3).further(), <Point>::made(k))
+        (a.value(), p.value(), t, Point::made(3).further().push(7), <Point>::made(k))
     } with [(1,), (4,)]
     fn names(r#type: i64, x: f64) -> (i64, f64, Nothing) {
         let r#loop = r#type * 2;

@@ -100,8 +100,12 @@ impl Lowerer<'_> {
         if is_scalar_method(name, arity) || matches!(name, "powi" | "pow") {
             return self.scalar_method(e, name, x);
         }
-        if let Some(item) = self.list_method(e, x)? {
-            return Ok(item);
+        // What is not kept anywhere is no list that something is pushed to.
+        let kept = matches!(&*e.receiver, Expr::Path(_) | Expr::Field(_) | Expr::Index(_) | Expr::Paren(_));
+        if kept || !matches!(name, "push" | "clear") {
+            if let Some(item) = self.list_method(e, x)? {
+                return Ok(item);
+            }
         }
         self.user_method(e, Item::Value(x))
     }
