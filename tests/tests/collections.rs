@@ -1,6 +1,11 @@
 //! Lists of lists, options in lists, arrays: what is known of their elements comes late. And names, paths and literals of
 //! structs as Rust allows them. Each function is plain Rust without the attribute.
-#![allow(clippy::assign_op_pattern, clippy::needless_range_loop, clippy::manual_find, clippy::type_complexity)]
+#![allow(
+    clippy::assign_op_pattern,
+    clippy::needless_range_loop,
+    clippy::manual_find,
+    clippy::type_complexity
+)]
 
 use jit_runtime::prelude::*;
 use jit_tests::conform;

@@ -68,6 +68,25 @@ conform! {
         for (i, (j, k)) in (0..n).zip(2..6).enumerate() { c = (c * 3 + i * j + k) % 1009; }
         (a, b, c)
     } with [(0,), (1,), (4,), (9,)]
+    fn while_either(n: i64, k: i64, a: f64, flag: bool) -> (i64, f64, i64, i64, i64, i64) {
+        let (mut i, mut x, mut steps) = (0, a, 0);
+        while i < n || i < k { i += 1; }
+        while x * x - a > 1e-9 || a - x * x > 1e-9 { x = (x + a / x) * 0.5; steps += 1; }
+        let (mut j, mut m, mut t) = (0, 0, 0);
+        while !(j >= n) || j < k { j += 1; }
+        while (flag && m < 3) || m < k || m * 2 < n { m += 1; }
+        for _ in 0..3 { let mut q = 0; while q < n || (q < k && flag) { q += 2; t += q; } }
+        let mut go = n > 0 || flag;
+        let mut u = 0;
+        while go { u += 1; go = u < n || u < k; }
+        (i, x, steps, j + m, t, u)
+    } with [(5, 2, 2.0, true), (2, 5, 9.0, false), (0, 0, 1.0, true), (3, 3, 0.25, false)]
+    fn while_if(n: i64, k: i64) -> (i64, i64) {
+        let (mut i, mut j) = (0, 0);
+        while if i < n { true } else { i < k } { i += 1; }
+        while if j % 2 == 0 { j < n } else { j < k } { j += 1; }
+        (i, j)
+    } with [(5, 2), (2, 5), (0, 0)]
     fn smallest(x: &Tensor<i64>, n: i64) -> (Tensor<i64>, bool, i64, i32) {
         let low = -9223372036854775808;
         (x * -9223372036854775808, n == low, if n > -9223372036854775808_i64 { 1 } else { 2 }, -2147483648)

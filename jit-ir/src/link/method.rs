@@ -10,8 +10,17 @@ use crate::ops::{Attrs, Class, Op};
 use crate::tree::Tree;
 use crate::types::Type;
 
+/// Stands in a node's text before the name of the user's method that it may mean.
+pub const METHOD: &str = "method:";
+
+/// A node's text without the name of a user's method.
+pub(super) fn own_text(text: &str) -> Option<String> {
+    let own = text.split_once(METHOD).map_or(text, |(own, _)| own).trim_end();
+    (!own.is_empty()).then(|| own.to_string())
+}
+
 impl Linker {
-    /// The user's method, where an op of the table was written on a struct; `None` if there is none.
+    /// The user's method, where an op of the table was written on a struct; `None` if it is none.
     pub(super) fn of_struct(
         &mut self,
         frame: &Frame<'_>,
@@ -21,40 +30,30 @@ impl Linker {
         if node.operands.is_empty() || !matches!(self.operand(frame, node, 0), Tree::Record(_)) {
             return Ok(None);
         }
-        let alias = match node.op {
-            Op::Maximum => "max",
-            Op::Minimum => "min",
-            Op::Host => node.attrs.text.as_deref().unwrap_or_default(),
-            op => op.name(),
-        };
-        for name in [node.op.name(), alias] {
-            if let Some(value) = self.users(frame, node, name, into)? {
-                return Ok(Some(value));
-            }
+        if let Some(value) = self.users(frame, node, into)? {
+            return Ok(Some(value));
         }
+        let name = node.op.name();
         let on_values =
             matches!(node.op.info().class, Class::Elementwise | Class::Reduce | Class::Shape | Class::Ask);
         if on_values && !matches!(node.op, Op::Equal | Op::Same) {
             return Err(self.error(format!(
-                "{alias}: this is a struct, and `{alias}` is taken for the method of a tensor or a number; say of which type the \
+                "{name}: this is a struct, and `{name}` is taken for the method of a tensor or a number; say of which type the \
                  value is where it is bound: `let value: Type = ..;`"
             )));
         }
         Ok(None)
     }
 
-    /// The result of the user's method of that name for the first operand.
-    fn users(
-        &mut self,
-        frame: &Frame<'_>,
-        node: &Node,
-        name: &str,
-        into: RegionId,
-    ) -> Linked<Option<Tree<ValueId>>> {
-        let args: Vec<Tree<ValueId>> =
-            (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
-        let Some(callee) = frame.library.method(name, &args[0].map(&mut |_| ())) else { return Ok(None) };
-        self.invoke(callee, name, args, into).map(Some)
+    /// The result of the user's method that a node names beside the op, if there is such a method.
+    fn users(&mut self, frame: &Frame<'_>, node: &Node, into: RegionId) -> Linked<Option<Tree<ValueId>>> {
+        let Some((_, link)) = node.attrs.text.as_deref().and_then(|text| text.split_once(METHOD)) else {
+            return Ok(None);
+        };
+        let name = format!("{METHOD}{link}");
+        let Some(callee) = frame.library.callee(&name) else { return Ok(None) };
+        let args = (0..node.operands.len()).map(|i| self.operand(frame, node, i)).collect();
+        self.invoke(callee, &name, args, into).map(Some)
     }
 
     /// Whether two structured values are equal in all their parts.
@@ -102,7 +101,7 @@ impl Linker {
         into: RegionId,
     ) -> Linked<Tree<ValueId>> {
         if matches!(receiver, Tree::Record(_))
-            && let Some(value) = self.users(frame, node, name, into)?
+            && let Some(value) = self.users(frame, node, into)?
         {
             return Ok(value);
         }

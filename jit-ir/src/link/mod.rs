@@ -23,6 +23,7 @@ use crate::tree::Tree;
 use crate::types::{DType, Type};
 use crate::unify::{Clash, Fallback, Ty, Typing};
 use calls::Choices;
+pub use method::METHOD;
 
 /// What a script knows by name.
 pub trait Library {
@@ -30,11 +31,6 @@ pub trait Library {
     fn callee(&self, name: &str) -> Option<Callee<'_>>;
     /// The value of a constant of the user's.
     fn constant(&self, name: &str) -> Option<Tree<Const>>;
-    /// The user's method of that name for structs of such fields, where the op table has a method of that name, too.
-    fn method(&self, name: &str, receiver: &Tree<()>) -> Option<Callee<'_>> {
-        let _ = (name, receiver);
-        None
-    }
     /// The structure of a type that rustc knows.
     fn structure(&self, name: &str) -> Option<Tree<Type>> {
         let _ = name;
@@ -368,7 +364,9 @@ impl Linker {
         }
         let operands = self.leaves(frame, node, into)?;
         let operands = self.converted(node.op, operands, into);
-        let value = self.op(into, node.op, operands, node.attrs.clone())?;
+        let mut attrs = node.attrs.clone();
+        attrs.text = attrs.text.as_deref().and_then(method::own_text).or(attrs.text.filter(String::is_empty));
+        let value = self.op(into, node.op, operands, attrs)?;
         let mut tree = Tree::Leaf(value);
         let mut ty = self.typing.ty(value);
         while let Ty::List(element) = ty {
@@ -400,7 +398,8 @@ impl Linker {
 
     /// What depends on the kind of the first operand.
     fn method(&mut self, frame: &mut Frame<'_>, node: &Node, into: RegionId) -> Linked<Tree<ValueId>> {
-        let name = node.attrs.text.as_deref().unwrap_or_default();
+        let name = node.attrs.text.as_deref().and_then(method::own_text).unwrap_or_default();
+        let name = name.as_str();
         let receiver = self.operand(frame, node, 0);
         match (name, receiver.clone()) {
             ("is_some", Tree::Option(flag, _)) => Ok(Tree::Leaf(flag)),
@@ -412,6 +411,10 @@ impl Linker {
             }
             (name, receiver) if composite::find(name).is_some() => {
                 self.composite(frame, node, name, &receiver, into)
+            }
+            ("powi", Tree::Record(_)) => {
+                let value = self.of_struct(frame, node, into)?;
+                value.ok_or_else(|| self.error("a struct has no powers".into()))
             }
             ("powi", _) => {
                 let operands = self.leaves(frame, node, into)?;

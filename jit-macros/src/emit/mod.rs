@@ -366,10 +366,6 @@ impl<'a> Parts<'a> {
                 let given = quote! { |(#(#args,)*): (#(#types,)*)| };
                 quote! {
                     {
-                        #[allow(unused_imports)]
-                        use #PRIVATE::{
-                            ArgumentByReference as _, ArgumentByValue as _, ArgumentOfTensors as _, NoArgument as _,
-                        };
                         #[allow(dead_code)]
                         trait OrNone {
                             fn #handle(&self) -> #PRIVATE::NoMethod {
@@ -377,10 +373,7 @@ impl<'a> Parts<'a> {
                             }
                         }
                         impl<T: #PRIVATE::Returns> OrNone for T {}
-                        #PRIVATE::maybe_method(
-                            (&&&&#PRIVATE::type_behind(#given #PRIVATE::pointer(&(#place)))).tree(),
-                            #given (#place).#handle(),
-                        )
+                        #PRIVATE::maybe_method(#given (#place).#handle())
                     }
                 }
             }
@@ -531,6 +524,20 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
     let impls = parts.impls(Takes::Tensors);
     let script_name = name.to_string();
     let kernels = native::kernels(texts);
+    // What a method gives, for methods that are called on that.
+    let gives = parts.owner.is_some().then(|| {
+        let value = if parts.generics.type_params().next().is_some() {
+            quote! { #PRIVATE::NoValue }
+        } else {
+            let output = forgetful(&parts.output);
+            quote! { <#output as #PRIVATE::Outcome>::Value }
+        };
+        quote! {
+            impl #PRIVATE::Gives for #module::Handle {
+                type Value = #value;
+            }
+        }
+    });
     let (instances, open) = (&texts.instances, texts.open.clone().unwrap_or_default());
     let links = texts.links.iter().map(|(name, link)| parts.link(name, link));
     quote! {
@@ -547,6 +554,7 @@ fn script_module(parts: &Parts<'_>, texts: &Texts) -> TokenStream {
                     &SCRIPT
                 }
             }
+            #gives
             impl #PRIVATE::Callable for #module::Handle {
                 fn callee() -> #PRIVATE::Callee {
                     #PRIVATE::Callee::Script(<#module::Handle as #PRIVATE::Scripted>::script())

@@ -84,21 +84,22 @@ impl Lowerer<'_> {
         }
         let composite = composite::find(name).is_some_and(|(_, args)| args.len() == arity);
         let method = methods::find(name).is_some_and(|m| m.args.len() == arity);
-        if composite || method || is_scalar_method(name, arity) || (name, arity) == ("len", 0) {
-            self.maybe_method(e);
-        }
-        if composite {
-            let mut operands = vec![x];
-            for arg in &e.args {
-                operands.push(self.value(arg)?);
-            }
-            return Ok(Item::Value(self.method_node(name, operands, Some(e.method.span()))));
-        }
-        if method || name == "shape" {
-            return self.tensor_method(e, name, x);
-        }
-        if is_scalar_method(name, arity) || matches!(name, "powi" | "pow") {
-            return self.scalar_method(e, name, x);
+        let scalar = is_scalar_method(name, arity) || matches!((name, arity), ("powi" | "pow", 1));
+        if composite || method || scalar || (name, arity) == ("shape", 0) {
+            let link = self.maybe_method(e);
+            let item = match composite {
+                true => {
+                    let mut operands = vec![x];
+                    for arg in &e.args {
+                        operands.push(self.value(arg)?);
+                    }
+                    Item::Value(self.method_node(name, operands, Some(e.method.span())))
+                }
+                false if method || name == "shape" => self.tensor_method(e, name, x)?,
+                false => self.scalar_method(e, name, x)?,
+            };
+            self.or_method(&item, link);
+            return Ok(item);
         }
         // What is not kept anywhere is no list that something is pushed to.
         let kept = matches!(&*e.receiver, Expr::Path(_) | Expr::Field(_) | Expr::Index(_) | Expr::Paren(_));

@@ -50,7 +50,7 @@ impl Lowerer<'_> {
     /// `vec![value; n]`: the value is pushed so many times.
     fn repeated(&mut self, m: &syn::Macro) -> Lowered {
         // What cannot be parsed is left to rustc.
-        let Ok(syn::ExprRepeat { expr, len, .. }) = syn::parse2(bracketed(&m.tokens)) else {
+        let Ok(syn::ExprRepeat { expr, len, .. }) = repeated(m) else {
             return self.left_to_rustc("this is no list");
         };
         let pushed: Expr = syn::parse_quote_spanned! { m.span() => {
@@ -253,7 +253,8 @@ impl Lowerer<'_> {
     }
 }
 
-/// Tokens between brackets.
-fn bracketed(tokens: &proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    quote::quote! { [#tokens] }
+/// The value and the count of `vec![value; n]`.
+pub(super) fn repeated(m: &syn::Macro) -> syn::Result<syn::ExprRepeat> {
+    let tokens = &m.tokens;
+    syn::parse2(quote::quote! { [#tokens] })
 }

@@ -1,6 +1,7 @@
 //! Names that linking resolves: constants, functions and methods of the user's.
 
-use jit_ir::ops::Attrs;
+use jit_ir::link::METHOD;
+use jit_ir::ops::{Attrs, composite, host, methods};
 use jit_ir::unify::Ty;
 use jit_ir::{Op, ValueId};
 use proc_macro2::{TokenStream, TokenTree};
@@ -70,6 +71,18 @@ fn is_tuple_struct(function: &Expr) -> bool {
         [.., module, name] => upper(name) && !upper(module),
         [] => false,
     }
+}
+
+/// Whether tensors, numbers or lists have a method of that name.
+fn is_of_the_table(name: &str) -> bool {
+    methods::find(name).is_some()
+        || composite::find(name).is_some()
+        || methods::find_scalar(name).is_some()
+        || host::FUNCTIONS.iter().any(|(known, _)| *known == name)
+        || matches!(
+            name,
+            "powi" | "pow" | "push" | "clear" | "is_empty" | "split" | "split_sizes" | "topk" | "shape"
+        )
 }
 
 /// Whether rustc finds the type of a place: no argument of a call in it was left out, from which a generic function's type follows.
@@ -216,6 +229,23 @@ impl Lowerer<'_> {
                 Some(quote! { (#base)[0] })
             }
             Expr::MethodCall(m) if m.args.is_empty() && m.method == "as_ref" => self.place_of(&m.receiver),
+            // A method of the user's, or one of the op table, which gives nothing with methods of the user's.
+            Expr::MethodCall(m) if is_of_the_table(&m.method.to_string()) => {
+                let (receiver, handle) = (self.place_of(&m.receiver)?, handle_method(&m.method));
+                let handle = format_ident!("{}", handle);
+                Some(quote! {
+                    {
+                        #[allow(dead_code)]
+                        trait OrNone {
+                            fn #handle(&self) -> ::jit_runtime::__private::NoMethod {
+                                ::jit_runtime::__private::NoMethod
+                            }
+                        }
+                        impl<T: ::jit_runtime::__private::Returns> OrNone for T {}
+                        ::jit_runtime::__private::Gives::given((#receiver).#handle())
+                    }
+                })
+            }
             Expr::MethodCall(m) => {
                 let (receiver, method) = (self.place_of(&m.receiver)?, &m.method);
                 let args = m.args.iter().map(|arg| self.argument_place(arg));
@@ -268,6 +298,10 @@ impl Lowerer<'_> {
             Expr::Match(e) => e.arms.iter().find_map(|arm| self.place_of(&arm.body)),
             Expr::Block(e) => self.place_of_block(&e.block),
             Expr::Macro(m) if m.mac.path.is_ident("vec") => {
+                if let Ok(repeat) = super::list::repeated(&m.mac) {
+                    let value = self.place_of(&repeat.expr)?;
+                    return Some(quote! { ::std::vec![(#value).clone()] });
+                }
                 let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
                 let elements = syn::parse::Parser::parse2(parser, m.mac.tokens.clone()).ok()?;
                 let first = self.place_of(elements.first()?)?;
@@ -301,18 +335,30 @@ impl Lowerer<'_> {
         Some(quote! { { let jit_value: #name = ::core::unreachable!(); jit_value } })
     }
 
-    /// Notes that a method of the op table may be one of the user's, of a struct that linking will know.
-    pub(super) fn maybe_method(&mut self, e: &syn::ExprMethodCall) {
-        let Some(place) = self.place_of(&e.receiver).filter(is_inferred) else { return };
+    /// A name for the user's method that a method of the op table may mean, of a struct that linking will know.
+    pub(super) fn maybe_method(&mut self, e: &syn::ExprMethodCall) -> Option<String> {
+        let place = self.place_of(&e.receiver).filter(is_inferred)?;
         let mut handle = format_ident!("{}", handle_method(&e.method));
         handle.set_span(e.method.span());
-        let known = self.links.iter().any(|(name, link)| {
-            name.split(' ').nth(1) == Some(&e.method.to_string())
-                && matches!(link, Link::MaybeMethod(other, _) if other.to_string() == place.to_string())
-        });
-        if !known {
-            let name = format!("method {} {}", e.method, self.links.len());
-            self.links.push((name, Link::MaybeMethod(place, handle)));
+        let same = |(_, link): &&(String, Link)| match link {
+            Link::MaybeMethod(other, known) => *known == handle && other.to_string() == place.to_string(),
+            _ => false,
+        };
+        if let Some((name, _)) = self.links.iter().find(same) {
+            return Some(name.clone());
+        }
+        let name = format!("{METHOD}{}.{}", e.method, self.links.len());
+        self.links.push((name.clone(), Link::MaybeMethod(place, handle)));
+        Some(name)
+    }
+
+    /// Adds the name of the user's method to the node that gives a value.
+    pub(super) fn or_method(&mut self, item: &Item, link: Option<String>) {
+        let (Item::Value(value), Some(link)) = (item, link) else { return };
+        let node = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [*value]);
+        if let Some(node) = node {
+            let text = &mut self.graph.nodes[node].attrs.text;
+            *text = Some(text.as_ref().map_or(link.clone(), |own| format!("{own} {link}")));
         }
     }
 

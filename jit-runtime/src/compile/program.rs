@@ -258,8 +258,8 @@ impl<'a> Builder<'a> {
             return self.short_circuit(node);
         }
         let a = self.register(condition)?;
-        let once = self.uses.get(&condition) == Some(&1);
-        // A comparison that nobody else reads becomes part of the jump.
+        let once = self.uses.get(&condition) == Some(&1) && !self.is_landed(0);
+        // A comparison that nobody else reads becomes part of the jump, unless the value comes from elsewhere, too.
         let fused = match self.code.last() {
             Some(Instr::Binary { f, to, a: x, b }) if once && *to == a => Some((*f, *x, *b)),
             _ => None,
@@ -325,6 +325,12 @@ impl<'a> Builder<'a> {
             // The value of a region that is a condition itself, see `conditions`.
             None => self.conditions.contains(&region) && graph.regions[region].results == [result],
         }
+    }
+
+    /// Whether a jump in the code from `start` on leads to what comes next.
+    fn is_landed(&mut self, start: usize) -> bool {
+        let here = self.here();
+        self.code[start..].iter_mut().any(|instr| instr.target().is_some_and(|to| *to == here))
     }
 
     fn land(&mut self, jumps: Vec<usize>) {
@@ -457,11 +463,14 @@ impl<'a> Builder<'a> {
             self.code.push(Instr::Jump(top));
             return Some(Vec::new());
         }
+        let start = self.code.len();
         self.region(condition)?;
         let mut leaves = self.unless(value)?;
         let last = leaves.pop()?;
+        // The left side of `a || b` jumps here if it holds: there the body begins again.
+        let landed = self.is_landed(start);
         let back = match self.code[last] {
-            _ if last + 1 != self.code.len() => None,
+            _ if landed || last + 1 != self.code.len() => None,
             Instr::Unless { a, .. } => Some(Instr::When { a, to: body }),
             Instr::UnlessGtF32 { a, b, .. } => Some(Instr::WhenGtF32 { a, b, to: body }),
             Instr::UnlessBinary { f, a, b, .. } => Some(Instr::WhenBinary { f, a, b, to: body }),

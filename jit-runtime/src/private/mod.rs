@@ -14,7 +14,7 @@ pub use crate::trace::{CompiledTrace, Guard, Path, Step, TraceFn, TraceStats};
 pub use jit_ir::Prim;
 pub use probe::{
     ArgumentByReference, ArgumentByValue, ArgumentOfTensors, FieldOfOther, FieldOfPytree, NoArgument, Probe,
-    Static, record, type_behind, type_of,
+    Static, record, type_of,
 };
 pub use script::{call_compiled, call_script, check_script, lower_script, try_script};
 pub use shape::{Size, check_shapes, here};
@@ -77,15 +77,42 @@ impl MaybeCallable for NoMethod {
     }
 }
 
-/// A method of the user's for structs, where the op table has one of that name, too: its receiver's structure, and an
-/// expression for its handle, which is not evaluated.
-pub fn maybe_method<A, H: MaybeCallable>(receiver: Tree, _: impl FnOnce(A) -> H) -> Link {
-    Link::Method(receiver, H::callee())
+/// A method of the user's, where the op table has one of that name, too: an expression for its handle, which is not
+/// evaluated.
+pub fn maybe_method<A, H: MaybeCallable>(_: impl FnOnce(A) -> H) -> Link {
+    Link::Method(H::callee())
 }
 
-/// The address of a value, which forgets how long it lives.
-pub fn pointer<T>(value: &T) -> *const T {
-    value
+/// What a method of the user's gives, by its handle.
+pub trait Gives {
+    /// The type of its result.
+    type Value;
+    /// Stands for the result where only its type is asked for.
+    fn given(self) -> Self::Value
+    where
+        Self: Sized,
+    {
+        unreachable!("only the type is asked for")
+    }
+}
+
+/// What is given where there is no script, or one that is generic.
+#[derive(Clone, Copy, Debug)]
+pub struct NoValue;
+
+impl Gives for NoMethod {
+    type Value = NoValue;
+}
+
+impl Returns for NoValue {
+    const FLAT: bool = false;
+    fn tree() -> Tree {
+        Tree::Unset
+    }
+    fn restore(_: &mut Outputs) -> NoValue {
+        NoValue
+    }
+    fn collect(&self, _: &mut Results) {}
 }
 
 /// What an annotated function declares to give: a value, or a `Result` of one.

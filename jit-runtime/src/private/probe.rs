@@ -19,11 +19,6 @@ pub fn type_of<A, T>(_: impl FnOnce(A) -> T) -> Probe<T> {
     Probe(PhantomData)
 }
 
-/// Stands for the type behind the address that a function gives, which is never called.
-pub fn type_behind<A, T>(_: impl FnOnce(A) -> *const T) -> Probe<T> {
-    Probe(PhantomData)
-}
-
 /// A field that is a Pytree itself.
 pub trait FieldOfPytree<T> {
     /// As in [`Argument`].

@@ -35,8 +35,8 @@ pub enum Link {
     Constant(Tree<Const>),
     /// A type.
     Structure(Tree<Type>),
-    /// A method of the user's for structs of such fields, if there is one.
-    Method(Tree<Type>, Option<Callee>),
+    /// A method of the user's, if there is one.
+    Method(Option<Callee>),
 }
 
 impl Link {
@@ -78,17 +78,9 @@ impl Library for Script {
     fn callee(&self, name: &str) -> Option<link::Callee<'_>> {
         match self.link(name)? {
             Link::Callee(callee) => linked_callee(callee),
-            Link::Constant(_) | Link::Structure(_) | Link::Method(..) => None,
+            Link::Method(callee) => linked_callee(callee?),
+            Link::Constant(_) | Link::Structure(_) => None,
         }
-    }
-
-    fn method(&self, name: &str, receiver: &Tree<()>) -> Option<link::Callee<'_>> {
-        // Of several structs with a method of this name the one with these fields.
-        let links = self.links.iter().filter(|(known, _)| known.split(' ').nth(1) == Some(name));
-        links.filter(|(known, _)| known.starts_with("method ")).find_map(|(_, link)| match link() {
-            Link::Method(tree, Some(callee)) if tree.map(&mut |_| ()) == *receiver => linked_callee(callee),
-            _ => None,
-        })
     }
 
     fn constant(&self, name: &str) -> Option<Tree<Const>> {
