@@ -416,6 +416,65 @@ fn bodies(all: &[Body], dt: f64) -> (Vec<Body>, f64, Vec2, usize) {
     (moved, total, far.mul(2.0), at.len() + all.len())
 }
 
+/// A struct of the same fields as another one, and methods of the same names.
+#[derive(Clone, Debug, PartialEq, Pytree)]
+struct Complex {
+    x: f64,
+    y: f64,
+}
+
+#[script]
+impl Complex {
+    fn new(x: f64) -> Complex {
+        Complex { x, y: 0.5 }
+    }
+    fn add(&self, other: &Complex) -> Complex {
+        Complex { x: self.x + other.x, y: self.y - other.y }
+    }
+    fn mul(&self, by: f64) -> Complex {
+        Complex { x: self.x * by, y: self.y }
+    }
+    fn norm(&self) -> f64 {
+        self.x * 100.0
+    }
+    fn push(self, x: f64) -> Complex {
+        Complex { y: self.y + x, ..self }
+    }
+    fn scaled(&self, by: f64) -> Complex {
+        self.mul(by)
+    }
+}
+
+#[script]
+fn of_two_structs(a: &Vec2, b: &Complex, all: &[Vec2], k: f64) -> (f64, f64, Complex, Vec<Complex>, f64) {
+    let c = a.mul(2.0);
+    let d = b.mul(2.0);
+    let mut s = Complex::new(k);
+    for v in all {
+        s = s.push(v.x);
+    }
+    let s = s.push(k);
+    let mut out = vec![Complex { x: 0.0, y: 0.0 }; 2];
+    out[1] = out[0].add(&d).mul(k + 1.0);
+    let picked = match all.len() {
+        0 => b.clone(),
+        _ => b.scaled(k * 2.0).add(b),
+    };
+    let near = a.mul(1.0 - k).add(&a.mul(k)).norm();
+    (c.norm() + d.norm(), b.scaled(k * 3.0).norm() + picked.norm(), s.push(1.0), out, near)
+}
+
+#[test]
+fn methods_of_two_structs_of_the_same_fields() {
+    let (a, b) = (Vec2 { x: 3.0, y: 4.0 }, Complex { x: 0.25, y: 1.0 });
+    let all = [a.clone(), Vec2 { x: 0.5, y: 0.0 }];
+    for all in [&all[..], &[]] {
+        let expected = jit_runtime::eager(|| of_two_structs(&a, &b, all, 0.5));
+        assert_eq!(of_two_structs(&a, &b, all, 0.5), expected);
+        assert_eq!(of_two_structs(&a, &b, all, 0.5), expected);
+    }
+}
+
 #[test]
 fn methods_of_structs_that_tensors_have_too() {
     let body = |k: f64| Body {

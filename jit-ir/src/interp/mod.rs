@@ -202,7 +202,7 @@ impl Machine<'_> {
     /// What takes tensors one by one does so with those of a list.
     fn joined(&self, op: Op, attrs: &Attrs, value: Value) -> Result<Value, String> {
         match value {
-            Value::List(list) if op.joins() && list.is_empty() => Err("at least one tensor is needed".into()),
+            Value::List(list) if op.joins() && list.is_empty() => Err("needs at least one tensor".into()),
             Value::List(list) if op.joins() => self.plain(op, attrs, &list),
             value => Ok(value),
         }

@@ -404,6 +404,10 @@ impl Linker {
         match (name, receiver.clone()) {
             ("is_some", Tree::Option(flag, _)) => Ok(Tree::Leaf(flag)),
             ("unwrap", Tree::Option(_, inner)) => Ok(*inner),
+            ("is_some", Tree::Record(_)) => {
+                let value = self.of_struct(frame, node, into)?;
+                value.ok_or_else(|| self.error("a struct is no option".into()))
+            }
             ("is_some" | "unwrap", other) => Err(self.error(format!("a {} is no option", other.kind()))),
             ("like", _) => {
                 let operands = self.leaves(frame, node, into)?;

@@ -339,7 +339,16 @@ impl<'a> Parts<'a> {
 
     /// The static's entry for a name.
     fn link(&self, name: &str, link: &Link) -> TokenStream {
-        let expression = match link {
+        let generic: Vec<String> = self.generics.type_params().map(|p| p.ident.to_string()).collect();
+        let link = match link {
+            Link::Method(handle) => Link::Method(replaced(handle.clone(), &generic)),
+            Link::Structure(value) => Link::Structure(replaced(value.clone(), &generic)),
+            Link::MaybeMethod(place, handle) => {
+                Link::MaybeMethod(replaced(place.clone(), &generic), handle.clone())
+            }
+            other => other.clone(),
+        };
+        let expression = match &link {
             Link::Function(path) => {
                 let span = path.segments.last().map_or_else(Span::call_site, |s| s.ident.span());
                 let handle = quote_spanned! { span => #path::Handle };
@@ -401,7 +410,9 @@ fn replaced(tokens: TokenStream, generic: &[String]) -> TokenStream {
         match tree {
             TokenTree::Ident(ident) if generic.iter().any(|g| ident == g.as_str()) => quote! { f32 },
             TokenTree::Group(g) => {
-                TokenTree::Group(proc_macro2::Group::new(g.delimiter(), replaced(g.stream(), generic))).into()
+                let mut group = proc_macro2::Group::new(g.delimiter(), replaced(g.stream(), generic));
+                group.set_span(g.span());
+                TokenTree::Group(group).into()
             }
             other => other.into(),
         }

@@ -38,7 +38,7 @@ impl Build for At<'_, '_> {
 impl Lowerer<'_> {
     pub(super) fn method(&mut self, e: &syn::ExprMethodCall) -> Lowered {
         let name = e.method.to_string();
-        let receiver = self.expr(&e.receiver)?;
+        let receiver = self.used(&e.receiver)?;
         if e.args.is_empty() && matches!(name.as_str(), "clone" | "to_owned" | "as_ref" | "to_vec") {
             let tensor = matches!(&receiver, Item::Value(v) if matches!(self.ty(*v), Ty::Tensor(_)));
             if !(name == "to_vec" && tensor) {
@@ -66,15 +66,36 @@ impl Lowerer<'_> {
         }
     }
 
+    /// An expression whose value is used. `Vec::push` and `clear` give nothing, so that there a method of these names is the user's.
+    pub(super) fn used(&mut self, expr: &Expr) -> Lowered {
+        if let Expr::MethodCall(e) = expr
+            && (e.method == "push" || e.method == "clear")
+        {
+            let receiver = self.used(&e.receiver)?;
+            return match receiver {
+                Item::Value(x) if self.ty(x) == Ty::Hole => self.user_method(e, receiver),
+                _ => self.left_to_rustc("this gives no value"),
+            };
+        }
+        self.expr(expr)
+    }
+
     /// A method of a value that linking will know.
     fn open_method(&mut self, e: &syn::ExprMethodCall, name: &str, x: ValueId) -> Lowered {
         let arity = e.args.len();
         if matches!((name, arity), ("is_some" | "is_none", 0) | ("unwrap_or", 1)) {
             let open = Declared::Option(Box::new(Declared::Open));
+            let link = self.maybe_method(e).filter(|_| name == "is_some");
             return match self.taken_apart(x, &open) {
-                Item::Option(flag, inner) => self.option_method(e, flag, *inner),
+                Item::Option(flag, inner) => {
+                    self.or_method(&Item::Value(flag), link);
+                    self.option_method(e, flag, *inner)
+                }
                 _ => Err(Stop::Error),
             };
+        }
+        if matches!(name, "unwrap" | "expect") {
+            return self.unknown_method(e, Receiver::Option);
         }
         if matches!(&*e.receiver, Expr::Path(p) if p.path.is_ident("self")) {
             return self.user_method(e, Item::Value(x));

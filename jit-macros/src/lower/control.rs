@@ -11,6 +11,7 @@ use jit_ir::unify::Ty;
 use super::range::Iteration;
 use super::{Item, LoopScope, Lowered, Lowerer, Stop, VarId, location};
 use crate::diag::Code;
+use crate::types::Declared;
 
 /// What decides how often a body runs.
 enum Trips<'e> {
@@ -395,6 +396,7 @@ impl Lowerer<'_> {
 
     pub(super) fn return_expr(&mut self, e: &syn::ExprReturn) -> Lowered {
         let item = match &e.expr {
+            Some(value) if *self.signature.result.value() != Declared::Tuple(vec![]) => self.used(value)?,
             Some(value) => self.expr(value)?,
             None => Item::unit(),
         };

@@ -57,7 +57,15 @@ impl Lowerer<'_> {
             Expr::Cast(e) => self.cast(e),
             Expr::Macro(e) => self.macro_call(&e.mac),
             Expr::Match(e) => self.match_expr(e),
-            Expr::Try(e) => self.expr(&e.expr),
+            Expr::Try(e) => match self.expr(&e.expr)? {
+                Item::Option(..) => self.error(
+                    e,
+                    Code::Expression,
+                    "`?` of an `Option` is not supported in a script",
+                    "write `let Some(x) = option else { return None };`",
+                ),
+                item => Ok(item),
+            },
             Expr::Struct(e) => self.struct_expr(e),
             Expr::Repeat(e) => self.repeat_expr(e),
             other => self.unsupported(other),
@@ -94,7 +102,7 @@ impl Lowerer<'_> {
 
     /// Several expressions; all are looked at even if one fails.
     pub(super) fn items<'e>(&mut self, exprs: impl Iterator<Item = &'e Expr>) -> Lowered<Vec<Item>> {
-        let items: Vec<Lowered> = exprs.map(|e| self.expr(e)).collect();
+        let items: Vec<Lowered> = exprs.map(|e| self.used(e)).collect();
         items.into_iter().collect()
     }
 
@@ -152,7 +160,7 @@ impl Lowerer<'_> {
             if let syn::Member::Unnamed(_) = field.member {
                 return self.unsupported(&field.expr);
             }
-            match self.expr(&field.expr) {
+            match self.used(&field.expr) {
                 Ok(item) => operands.push(self.packed(item)),
                 Err(stop) => failed = Some(stop),
             }
@@ -173,7 +181,7 @@ impl Lowerer<'_> {
 
     /// An expression that gives one value.
     pub(super) fn value(&mut self, expr: &Expr) -> Lowered<ValueId> {
-        match self.expr(expr)? {
+        match self.used(expr)? {
             Item::Value(v) => Ok(v),
             // rustc reports it.
             _ => Err(Stop::Error),
@@ -439,7 +447,7 @@ impl Lowerer<'_> {
     }
 
     fn assign(&mut self, e: &syn::ExprAssign) -> Lowered {
-        let item = self.expr(&e.right)?;
+        let item = self.used(&e.right)?;
         self.assign_to(&e.left, item)?;
         let place = self.place_of(&e.right);
         self.learn_place(&e.left, place);

@@ -121,6 +121,7 @@ impl Lowerer<'_> {
             l.scoped(|l| {
                 l.bind(pattern, item.clone())?;
                 l.remember_place(pattern, place.clone());
+                l.remember_arm(&arm.body);
                 l.expr(&arm.body)
             })
         };

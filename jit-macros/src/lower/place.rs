@@ -85,7 +85,8 @@ fn is_of_the_table(name: &str) -> bool {
         )
 }
 
-/// Whether rustc finds the type of a place: no argument of a call in it was left out, from which a generic function's type follows.
+/// Whether rustc finds the type of a place: no argument of a function in it was left out, from which a generic function's type
+/// follows. Methods of the op table, which are generic, are asked for by their handles.
 fn is_inferred(place: &TokenStream) -> bool {
     use proc_macro2::{Delimiter, TokenTree};
     let tokens: Vec<TokenTree> = place.clone().into_iter().collect();
@@ -94,9 +95,11 @@ fn is_inferred(place: &TokenStream) -> bool {
     };
     tokens.iter().enumerate().all(|(i, token)| match token {
         TokenTree::Group(g) => {
-            let called = g.delimiter() == Delimiter::Parenthesis
-                && matches!(i.checked_sub(1).map(|i| &tokens[i]), Some(TokenTree::Ident(_)));
-            is_inferred(&g.stream()) && !(called && left_out(g))
+            let before = |n: usize| i.checked_sub(n).map(|i| &tokens[i]);
+            let called =
+                g.delimiter() == Delimiter::Parenthesis && matches!(before(1), Some(TokenTree::Ident(_)));
+            let method = matches!(before(2), Some(TokenTree::Punct(p)) if p.as_char() == '.');
+            is_inferred(&g.stream()) && !(called && !method && left_out(g))
         }
         _ => true,
     })
@@ -295,7 +298,10 @@ impl Lowerer<'_> {
                 let other = e.else_branch.as_ref().map(|(_, other)| &**other);
                 self.place_of_block(&e.then_branch).or_else(|| self.place_of(other?))
             }
-            Expr::Match(e) => e.arms.iter().find_map(|arm| self.place_of(&arm.body)),
+            Expr::Match(e) => {
+                let known = |body: &Expr| self.value_place(body).or_else(|| self.place_of(body));
+                e.arms.iter().find_map(|arm| known(&arm.body))
+            }
             Expr::Block(e) => self.place_of_block(&e.block),
             Expr::Macro(m) if m.mac.path.is_ident("vec") => {
                 if let Ok(repeat) = super::list::repeated(&m.mac) {
@@ -360,6 +366,20 @@ impl Lowerer<'_> {
             let text = &mut self.graph.nodes[node].attrs.text;
             *text = Some(text.as_ref().map_or(link.clone(), |own| format!("{own} {link}")));
         }
+    }
+
+    /// The place of a match arm's value, found while the names that its pattern binds were known.
+    fn value_place(&self, value: &Expr) -> Option<TokenStream> {
+        self.value_places.get(&std::ptr::from_ref(value).addr()).cloned()
+    }
+
+    /// Remembers the type of a match arm's value while the names in it are known.
+    pub(super) fn remember_arm(&mut self, value: &Expr) {
+        let at = std::ptr::from_ref(value).addr();
+        match self.place_of(value) {
+            Some(place) => self.value_places.insert(at, place),
+            None => self.value_places.remove(&at),
+        };
     }
 
     fn place_of_block(&self, block: &syn::Block) -> Option<TokenStream> {

@@ -71,7 +71,7 @@ impl Lowerer<'_> {
             return self.let_else(local, &init.expr, diverge);
         }
         let (pattern, declared) = self.typed_pattern(&local.pat)?;
-        let item = self.expr(&init.expr);
+        let item = self.used(&init.expr);
         let item = match item {
             // The names are known, so that later uses are no errors of their own.
             Err(Stop::Error) => {

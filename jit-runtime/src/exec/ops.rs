@@ -75,7 +75,7 @@ fn listed(op: Op, attrs: &Attrs, args: &[&Val]) -> Result<Val, String> {
         })
         .collect();
     match op {
-        _ if op.joins() && spread.is_empty() => Err("at least one tensor is needed".into()),
+        _ if op.joins() && spread.is_empty() => Err("needs at least one tensor".into()),
         _ if op.joins() => apply(op, attrs, &spread),
         _ if op.takes_sizes() => apply(op, attrs, &spread),
         _ => Err("takes no list".into()),

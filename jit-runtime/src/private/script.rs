@@ -95,7 +95,10 @@ pub fn lower_script<H: CallWith<A> + Scripted, A>(args: &A) -> Compiled {
 
 /// Runs a script's body and its plan, and compares the results: their bits, or with `fast_math` half of their digits.
 pub fn check_script<H: CallWith<A> + Scripted, A: Clone>(args: A) -> Result<()> {
-    let body = catch(|| crate::eager(|| H::eager(args.clone())).value());
+    // A failed `assert!` of the body as written is a panic of the user's, as is an index of a list.
+    let eager = || catch(|| crate::eager(|| H::eager(args.clone())).value());
+    let body = std::panic::catch_unwind(std::panic::AssertUnwindSafe(eager))
+        .unwrap_or_else(|_| Err(Error::msg("the body panics")));
     let plan = run_script::<H, A>(&args);
     let values = |r: &H::Output| {
         let mut out = Results::default();

@@ -169,7 +169,7 @@ fn clamp(x: Scalar, low: Scalar, high: Scalar) -> Result<Scalar, Fault> {
     let value = with_dtype!(x.dtype(), T => {
         clamped(T::from_scalar(x), T::from_scalar(low), T::from_scalar(high)).map(Prim::to_scalar)
     });
-    value.ok_or_else(|| format!("clamp: the bounds {low} and {high} are not in order"))
+    value.ok_or_else(|| format!("the bounds {low} and {high} are not in order"))
 }
 
 /// `x` between two bounds; `None` if they are not in order.
