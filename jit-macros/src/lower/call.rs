@@ -124,10 +124,10 @@ impl Lowerer<'_> {
         }
         // What is not kept anywhere is no list that something is pushed to.
         let kept = matches!(&*e.receiver, Expr::Path(_) | Expr::Field(_) | Expr::Index(_) | Expr::Paren(_));
-        if kept || !matches!(name, "push" | "clear") {
-            if let Some(item) = self.list_method(e, x)? {
-                return Ok(item);
-            }
+        if (kept || !matches!(name, "push" | "clear"))
+            && let Some(item) = self.list_method(e, x)?
+        {
+            return Ok(item);
         }
         self.user_method(e, Item::Value(x))
     }
