@@ -441,7 +441,7 @@ impl Complex {
         Complex { y: self.y + x, ..self }
     }
     fn scaled(&self, by: f64) -> Complex {
-        self.mul(by)
+        self.mul(by).mul(1.0).add(self).add(self)
     }
 }
 
@@ -460,7 +460,7 @@ fn of_two_structs(a: &Vec2, b: &Complex, all: &[Vec2], k: f64) -> (f64, f64, Com
         0 => b.clone(),
         _ => b.scaled(k * 2.0).add(b),
     };
-    let near = a.mul(1.0 - k).add(&a.mul(k)).norm();
+    let near = a.mul(1.0 - k).add(&a.mul(k)).add(a).add(&a.mul(2.0)).norm();
     (c.norm() + d.norm(), b.scaled(k * 3.0).norm() + picked.norm(), s.push(1.0), out, near)
 }
 

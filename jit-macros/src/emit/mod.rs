@@ -374,16 +374,18 @@ impl<'a> Parts<'a> {
                 let (args, types) = (&self.args, self.concrete_types());
                 let given = quote! { |(#(#args,)*): (#(#types,)*)| };
                 quote! {
-                    {
-                        #[allow(dead_code)]
-                        trait OrNone {
-                            fn #handle(&self) -> #PRIVATE::NoMethod {
-                                #PRIVATE::NoMethod
+                    #PRIVATE::maybe_method(#given match &(#place) {
+                        jit_receiver => {
+                            #[allow(dead_code)]
+                            trait OrNone {
+                                fn #handle(&self) -> #PRIVATE::NoMethod {
+                                    #PRIVATE::NoMethod
+                                }
                             }
+                            impl<T: #PRIVATE::Returns> OrNone for T {}
+                            jit_receiver.#handle()
                         }
-                        impl<T: #PRIVATE::Returns> OrNone for T {}
-                        #PRIVATE::maybe_method(#given (#place).#handle())
-                    }
+                    })
                 }
             }
             Link::Constant(value) => quote! { #PRIVATE::Link::constant(&(#value)) },

@@ -35,8 +35,9 @@ fn found_or_missing(
     let (code, what, help) = no_script(&method.to_string());
     let message = Reason::known(method.span(), code, what, help).message(method);
     let at = method.span();
+    // The receiver stands outside of where the trait is known: in it there may be a trait of the same method.
     quote_spanned! { at =>
-        {
+        match &(#place) { jit_receiver => {
             #[allow(dead_code)]
             struct Missing<T>(::core::marker::PhantomData<T>);
             #[allow(dead_code)]
@@ -56,8 +57,8 @@ fn found_or_missing(
                 }
             }
             impl<T: ::jit_runtime::__private::Returns> OrMissing for T {}
-            (#place).#handle()
-        }
+            jit_receiver.#handle()
+        } }
     }
 }
 
@@ -237,7 +238,7 @@ impl Lowerer<'_> {
                 let (receiver, handle) = (self.place_of(&m.receiver)?, handle_method(&m.method));
                 let handle = format_ident!("{}", handle);
                 Some(quote! {
-                    {
+                    match &(#receiver) { jit_receiver => {
                         #[allow(dead_code)]
                         trait OrNone {
                             fn #handle(&self) -> ::jit_runtime::__private::NoMethod {
@@ -245,8 +246,8 @@ impl Lowerer<'_> {
                             }
                         }
                         impl<T: ::jit_runtime::__private::Returns> OrNone for T {}
-                        ::jit_runtime::__private::Gives::given((#receiver).#handle())
-                    }
+                        ::jit_runtime::__private::Gives::given(jit_receiver.#handle())
+                    } }
                 })
             }
             Expr::MethodCall(m) => {
