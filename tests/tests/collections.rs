@@ -153,6 +153,8 @@ conform! {
         for k in ks { if *k == 99 { return (first, None); } }
         (first, Some(3))
     } with [(&v(&[1.0, 2.0]), &[1, 99]), (&v(&[1.0]), &[])]
+    fn empty(x: &Tensor, ks: &[i64]) -> (bool, bool) { (x.is_empty(), ks.is_empty()) }
+        with [(&v(&[]), &[1]), (&v(&[1.0]), &[])]
     fn found(ks: &[i64]) -> Option<usize> {
         let mut i = 0;
         while i < ks.len() {

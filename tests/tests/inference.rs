@@ -440,6 +440,16 @@ impl Complex {
     fn push(self, x: f64) -> Complex {
         Complex { y: self.y + x, ..self }
     }
+    fn recip(&self) -> Result<Complex> {
+        if self.x == 0.0 {
+            return Err(Error::msg("no inverse"));
+        }
+        Ok(Complex { x: 1.0 / self.x, y: self.y })
+    }
+    fn twice(&self) -> Result<f64> {
+        let other = self.recip()?;
+        Ok(self.recip()?.mul(2.0).norm() + other.recip()?.norm())
+    }
     fn scaled(&self, by: f64) -> Complex {
         self.mul(by).mul(1.0).add(self).add(self)
     }
@@ -462,6 +472,18 @@ fn of_two_structs(a: &Vec2, b: &Complex, all: &[Vec2], k: f64) -> (f64, f64, Com
     };
     let near = a.mul(1.0 - k).add(&a.mul(k)).add(a).add(&a.mul(2.0)).norm();
     (c.norm() + d.norm(), b.scaled(k * 3.0).norm() + picked.norm(), s.push(1.0), out, near)
+}
+
+#[script]
+fn inverses(b: &Complex) -> Result<f64> {
+    Ok(b.recip()?.norm() + b.twice()?)
+}
+
+#[test]
+fn methods_that_give_results() {
+    let b = Complex { x: 0.25, y: 1.0 };
+    assert_eq!(inverses(&b).unwrap(), jit_runtime::eager(|| inverses(&b)).unwrap());
+    assert_eq!(inverses(&Complex { x: 0.0, y: 1.0 }).unwrap_err().to_string(), "no inverse");
 }
 
 #[test]

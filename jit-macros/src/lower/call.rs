@@ -251,6 +251,9 @@ impl Lowerer<'_> {
             "shape" if e.args.is_empty() => {
                 return self.op(Op::Sizes, vec![x], Attrs::default(), Some(e.method.span())).map(Item::Value);
             }
+            "is_empty" if e.args.is_empty() => {
+                return self.list_method(e, x)?.ok_or(Stop::Error);
+            }
             "rows" => {
                 return self.error(
                     &e.method,

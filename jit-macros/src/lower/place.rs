@@ -282,6 +282,10 @@ impl Lowerer<'_> {
                 let args = c.args.iter().map(|arg| self.argument_place(arg));
                 known.then(|| quote! { #path(#(#args),*) })
             }
+            // A handle's value is that behind the `Result`.
+            Expr::Try(t) if matches!(&*t.expr, Expr::MethodCall(m) if is_of_the_table(&m.method.to_string())) => {
+                self.place_of(&t.expr)
+            }
             Expr::Try(t) => {
                 let inner = self.place_of(&t.expr)?;
                 Some(quote! { (#inner).unwrap() })

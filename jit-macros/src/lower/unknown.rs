@@ -41,7 +41,8 @@ const OPTIONS: &str = "and and_then as_deref as_mut cloned copied expect filter 
     iter map map_or map_or_else ok_or ok_or_else or or_else replace take then unwrap unwrap_or_default unwrap_or_else xor zip";
 
 /// Methods of `Tensor` that work on the host.
-const TENSORS: &str = "as_slice fmt eq into is_view map rows to_string to_vec try_into";
+const TENSORS: &str =
+    "as_faer as_ndarray as_slice eq fmt into rows to_faer to_ndarray to_string to_vec try_into";
 
 impl Receiver {
     /// Whether Rust has a method that scripts do not know.
