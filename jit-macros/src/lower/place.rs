@@ -232,6 +232,51 @@ impl Lowerer<'_> {
                 let base = self.place_of(&i.expr)?;
                 Some(quote! { (#base)[0] })
             }
+            Expr::MethodCall(_) | Expr::Call(_) | Expr::Try(_) => self.place_of_call(expr),
+            Expr::Loop(e) => self.value_places.get(&std::ptr::from_ref(&e.body).addr()).cloned(),
+            Expr::Array(a) => {
+                let first = self.place_of(a.elems.first()?)?;
+                Some(quote! { [&(#first)] })
+            }
+            Expr::Repeat(r) => {
+                let value = self.place_of(&r.expr)?;
+                Some(quote! { [&(#value)] })
+            }
+            Expr::Struct(s) => {
+                let path = &s.path;
+                Some(quote! { { let jit_value: #path = ::core::unreachable!(); jit_value } })
+            }
+            Expr::Tuple(t) => {
+                let parts = t.elems.iter().map(|e| self.place_of(e)).collect::<Option<Vec<_>>>()?;
+                Some(quote! { (#(&(#parts),)*) })
+            }
+            // One of several values of one type: of the first whose type is known.
+            Expr::If(e) => {
+                let other = e.else_branch.as_ref().map(|(_, other)| &**other);
+                self.place_of_block(&e.then_branch).or_else(|| self.place_of(other?))
+            }
+            Expr::Match(e) => {
+                let known = |body: &Expr| self.value_place(body).or_else(|| self.place_of(body));
+                e.arms.iter().find_map(|arm| known(&arm.body))
+            }
+            Expr::Block(e) => self.place_of_block(&e.block),
+            Expr::Macro(m) if m.mac.path.is_ident("vec") => {
+                if let Ok(repeat) = super::list::repeated(&m.mac) {
+                    let value = self.place_of(&repeat.expr)?;
+                    return Some(quote! { ::std::vec![(#value).clone()] });
+                }
+                let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
+                let elements = syn::parse::Parser::parse2(parser, m.mac.tokens.clone()).ok()?;
+                let first = self.place_of(elements.first()?)?;
+                Some(quote! { ::std::vec![(#first).clone()] })
+            }
+            _ => None,
+        }
+    }
+
+    /// As [`Lowerer::place_of`], of what a call gives.
+    fn place_of_call(&self, expr: &Expr) -> Option<TokenStream> {
+        match expr {
             Expr::MethodCall(m) if m.args.is_empty() && m.method == "as_ref" => self.place_of(&m.receiver),
             // A method of the user's, or one of the op table, which gives nothing with methods of the user's.
             Expr::MethodCall(m) if is_of_the_table(&m.method.to_string()) => {
@@ -263,15 +308,6 @@ impl Lowerer<'_> {
                 let path = &c.func;
                 Some(quote! { { let jit_value: #path = ::core::unreachable!(); jit_value } })
             }
-            Expr::Loop(e) => self.value_places.get(&std::ptr::from_ref(&e.body).addr()).cloned(),
-            Expr::Array(a) => {
-                let first = self.place_of(a.elems.first()?)?;
-                Some(quote! { [&(#first)] })
-            }
-            Expr::Repeat(r) => {
-                let value = self.place_of(&r.expr)?;
-                Some(quote! { [&(#value)] })
-            }
             Expr::Call(c) => {
                 let Expr::Path(path) = &*c.func else { return None };
                 let segments: Vec<String> = path.path.segments.iter().map(|s| s.ident.to_string()).collect();
@@ -289,34 +325,6 @@ impl Lowerer<'_> {
             Expr::Try(t) => {
                 let inner = self.place_of(&t.expr)?;
                 Some(quote! { (#inner).unwrap() })
-            }
-            Expr::Struct(s) => {
-                let path = &s.path;
-                Some(quote! { { let jit_value: #path = ::core::unreachable!(); jit_value } })
-            }
-            Expr::Tuple(t) => {
-                let parts = t.elems.iter().map(|e| self.place_of(e)).collect::<Option<Vec<_>>>()?;
-                Some(quote! { (#(&(#parts),)*) })
-            }
-            // One of several values of one type: of the first whose type is known.
-            Expr::If(e) => {
-                let other = e.else_branch.as_ref().map(|(_, other)| &**other);
-                self.place_of_block(&e.then_branch).or_else(|| self.place_of(other?))
-            }
-            Expr::Match(e) => {
-                let known = |body: &Expr| self.value_place(body).or_else(|| self.place_of(body));
-                e.arms.iter().find_map(|arm| known(&arm.body))
-            }
-            Expr::Block(e) => self.place_of_block(&e.block),
-            Expr::Macro(m) if m.mac.path.is_ident("vec") => {
-                if let Ok(repeat) = super::list::repeated(&m.mac) {
-                    let value = self.place_of(&repeat.expr)?;
-                    return Some(quote! { ::std::vec![(#value).clone()] });
-                }
-                let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
-                let elements = syn::parse::Parser::parse2(parser, m.mac.tokens.clone()).ok()?;
-                let first = self.place_of(elements.first()?)?;
-                Some(quote! { ::std::vec![(#first).clone()] })
             }
             _ => None,
         }
