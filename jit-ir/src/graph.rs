@@ -221,17 +221,27 @@ impl Graph {
         operands.iter().map(|v| self.const_scalar(*v).map(Scalar::as_i64)).collect()
     }
 
-    /// The value of a constant host scalar. Looks through all nodes; passes keep their own table.
+    /// The value of a constant host scalar of known type.
     fn const_scalar(&self, value: ValueId) -> Option<Scalar> {
         if !self.ty(value).is_scalar() {
             return None;
         }
-        self.nodes.ids().map(|id| &self.nodes[id]).find(|n| n.results.first() == Some(&value)).and_then(|n| {
-            match &n.attrs.value {
-                Some(Const::Scalar(s)) if n.op == Op::Const => Some(*s),
-                _ => None,
-            }
-        })
+        self.constant_of(value)
+    }
+
+    /// The node that gives a value; `None` for a region's argument. Looks through all nodes, from the last one on; passes
+    /// keep their own table.
+    pub fn definition(&self, value: ValueId) -> Option<NodeId> {
+        self.nodes.ids().rev().find(|id| self.nodes[*id].results.contains(&value))
+    }
+
+    /// The host scalar that a constant node gives, whatever type its value has so far.
+    pub fn constant_of(&self, value: ValueId) -> Option<Scalar> {
+        let node = &self.nodes[self.definition(value)?];
+        match &node.attrs.value {
+            Some(Const::Scalar(s)) if node.op == Op::Const => Some(*s),
+            _ => None,
+        }
     }
 
     /// Visits every region below and including `region`, outer ones first.

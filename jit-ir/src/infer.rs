@@ -145,7 +145,7 @@ impl Infer<'_> {
         }
     }
 
-    /// An open literal takes the element type of what it stands beside.
+    /// An open literal takes the element type of the op's other operands.
     fn literals(&mut self, node: &Node) -> Result<(), String> {
         for (i, value) in node.operands.iter().enumerate() {
             if let Some(dtype) = types::operand(node.op, i, node.operands.len()) {
@@ -177,7 +177,7 @@ impl Infer<'_> {
         let Some(literal) = self.literals.get(&value).copied() else { return Ok(()) };
         let Some(Const::Scalar(s)) = self.graph.nodes[literal].attrs.value else { return Ok(()) };
         if s.dtype().is_float() && !dtype.is_float() {
-            return Err(format!("the literal {s} stands beside {dtype}"));
+            return Err(format!("the literal {s} is used as a {dtype}"));
         }
         self.graph.nodes[literal].attrs.value = Some(Const::Scalar(s.cast(dtype)));
         self.set(value, Type::Scalar(dtype));

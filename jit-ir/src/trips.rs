@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::data::{Const, Scalar};
+use crate::data::Scalar;
 use crate::form::Form;
 use crate::graph::{Graph, Node};
 use crate::ids::{NodeId, ValueId};
@@ -85,10 +85,7 @@ impl Trips {
 
 /// Whether a value is the constant `true`.
 fn is_true(graph: &Graph, value: ValueId) -> bool {
-    let made = graph.nodes.ids().map(|n| &graph.nodes[n]).find(|n| n.results.contains(&value));
-    made.is_some_and(|n| {
-        matches!(n.attrs.value, Some(Const::Scalar(Scalar::Bool(true)))) && n.op == Op::Const
-    })
+    matches!(graph.constant_of(value), Some(Scalar::Bool(true)))
 }
 
 impl fmt::Display for Trips {

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use crate::data::{Const, Scalar};
+use crate::data::Scalar;
 use crate::form::{Arg, Form, Input, Member};
 use crate::graph::{Graph, Node};
 use crate::ids::{NodeId, RegionId, ValueId};
@@ -146,13 +146,7 @@ impl<'a> Reader<'a> {
 
     /// Whether a value is this constant.
     fn is_bool(&self, v: ValueId, expected: bool) -> bool {
-        let nodes = &self.graph.nodes;
-        let made = match self.made(v) {
-            Some((_, node)) => Some(node),
-            None => nodes.ids().map(|n| &nodes[n]).find(|n| n.results.contains(&v)),
-        };
-        let value = made.filter(|n| n.op == Op::Const).and_then(|n| n.attrs.value.as_ref());
-        matches!(value, Some(Const::Scalar(Scalar::Bool(is))) if *is == expected)
+        matches!(self.graph.constant_of(v), Some(Scalar::Bool(is)) if is == expected)
     }
 
     /// Reads the loop's condition: comparisons of host scalars, a flag that a `break` sets, and what elements ask.

@@ -1,10 +1,9 @@
 //! Types that must be one, and the conversions that follow from types which only linking knows.
 
 use super::{Frame, Linked, Linker};
-use crate::data::{Const, Scalar};
 use crate::graph::Node;
 use crate::ids::{RegionId, ValueId};
-use crate::ops::{Attrs, Op};
+use crate::ops::{Attrs, Op, types};
 use crate::tree::Tree;
 use crate::types::{DType, Type};
 use crate::unify::Ty;
@@ -103,16 +102,6 @@ impl Linker {
         self.node(into, Op::Cast, vec![value], Attrs::default(), ty)
     }
 
-    /// The value of a literal.
-    pub(super) fn literal(&self, value: ValueId) -> Option<Scalar> {
-        let nodes = &self.graph.nodes;
-        let definition = nodes.ids().rev().map(|id| &nodes[id]).find(|node| node.results == [value])?;
-        match (definition.op, &definition.attrs.value) {
-            (Op::Const, Some(Const::Scalar(s))) => Some(*s),
-            _ => None,
-        }
-    }
-
     /// The operands of an op, converted where its rule for host numbers asks for it: Rust shifts by any integer type and
     /// counts bools, the graph has one type for each.
     pub(super) fn converted(&mut self, op: Op, mut operands: Vec<ValueId>, into: RegionId) -> Vec<ValueId> {
@@ -124,15 +113,17 @@ impl Linker {
             (Op::Shl | Op::Shr, &[value, count])
                 if element(self, count).is_none() || element(self, value) != element(self, count) =>
             {
-                let literal = element(self, count).is_none() && self.literal(count).is_some();
+                let literal = element(self, count).is_none() && self.graph.constant_of(count).is_some();
                 let joined =
                     literal && self.typing.vars.join(self.typing.ty(value), self.typing.ty(count)).is_ok();
                 if !joined {
                     operands[1] = self.cast_like(count, value, into);
                 }
             }
-            (Op::Sum | Op::Mean, &[x]) if element(self, x) == Some(DType::Bool) => {
-                let dtype = if op == Op::Sum { DType::I64 } else { DType::F32 };
+            (_, &[x])
+                if element(self, x) == Some(DType::Bool)
+                    && let Some(dtype) = types::counted(op) =>
+            {
                 let ty = Ty::Tensor(self.typing.vars.known(dtype));
                 operands[0] = self.node(into, Op::Cast, vec![x], Attrs::dtype(dtype), ty);
             }

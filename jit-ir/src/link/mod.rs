@@ -451,7 +451,7 @@ impl Linker {
         if !matches!(ty, Ty::Tensor(_)) {
             return self.op(into, Op::Powi, operands, Attrs::default());
         }
-        let Some(n) = self.literal(n) else {
+        let Some(n) = self.graph.constant_of(n) else {
             return Err(self.error("powi: the exponent of a tensor is an integer literal".into()));
         };
         let cell = std::cell::RefCell::new(self);

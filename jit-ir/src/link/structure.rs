@@ -63,7 +63,11 @@ impl Linker {
                     }
                     (Op::Index, Tree::Tuple(parts)) => {
                         let at = self.leaf(&operands[1], Op::Index, into)?;
-                        match self.literal(at).and_then(|i| parts.get(usize::try_from(i.as_i64()).ok()?)) {
+                        match self
+                            .graph
+                            .constant_of(at)
+                            .and_then(|i| parts.get(usize::try_from(i.as_i64()).ok()?))
+                        {
                             Some(part) => part.clone(),
                             None => {
                                 let list = self.list(parts.clone(), &Type::Hole, into)?;

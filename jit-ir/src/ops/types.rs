@@ -172,6 +172,15 @@ fn dtype(op: Op, operands: &[Type], attrs: &Attrs) -> Result<Option<DType>, Stri
     }
 }
 
+/// The element type that bools are counted in by a reduction, which takes them converted; `None` for other ops.
+pub fn counted(op: Op) -> Option<DType> {
+    match op {
+        Op::Sum => Some(DType::I64),
+        Op::Mean => Some(DType::F32),
+        _ => None,
+    }
+}
+
 /// Whether an op makes a tensor of the element type in its attributes.
 pub fn is_made(op: Op) -> bool {
     matches!(op, Op::Zeros | Op::Ones | Op::Eye | Op::Arange | Op::Linspace | Op::ToTensor | Op::Full)

@@ -25,9 +25,6 @@ impl Build for At<'_, '_> {
     type Error = Stop;
     fn op(&mut self, op: Op, operands: &[&ValueId], attrs: Attrs) -> Lowered<ValueId> {
         let operands: Vec<ValueId> = operands.iter().map(|v| **v).collect();
-        if op.is_elementwise() && op != Op::Cast {
-            return self.0.elementwise(op, operands, self.1);
-        }
         self.0.op(op, operands, attrs, Some(self.1))
     }
     fn scalar(&mut self, value: Scalar) -> ValueId {
@@ -189,7 +186,7 @@ impl Lowerer<'_> {
             operands.push(self.scalar(arg)?);
         }
         if op != Op::Host {
-            return self.elementwise(op, operands, at).map(Item::Value);
+            return self.op(op, operands, Attrs::default(), Some(at)).map(Item::Value);
         }
         for other in &operands[1..] {
             self.join_types(self.ty(x), self.ty(*other))?;
@@ -350,9 +347,6 @@ impl Lowerer<'_> {
             return Err(Stop::Error);
         }
         let op = method.op;
-        if op.is_elementwise() && op != Op::Cast {
-            return self.elementwise(op, operands, at).map(Item::Value);
-        }
         let value = self.op(op, operands, attrs, Some(at))?;
         if op == Op::Cast && self.ty(value) == Ty::Hole {
             let ty = self.typing.vars.open(Fallback::None);
@@ -575,7 +569,7 @@ impl Lowerer<'_> {
         };
         self.count(&name.to_string(), arity + 1, e.args.len())?;
         let operands: Lowered<Vec<ValueId>> = e.args.iter().map(|a| self.scalar(a)).collect();
-        self.elementwise(op, operands?, e.span()).map(Item::Value)
+        self.op(op, operands?, Attrs::default(), Some(e.span())).map(Item::Value)
     }
 }
 

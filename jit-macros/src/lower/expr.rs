@@ -246,22 +246,12 @@ impl Lowerer<'_> {
         if matches!(op, Op::Shl | Op::Shr) {
             right = self.shift_count(left, right, scalar_literal(&e.right).is_some(), e.span())?;
         }
-        let value = self.elementwise(op, vec![left, right], e.span())?;
+        let value = self.op(op, vec![left, right], Attrs::default(), Some(e.span()))?;
         if !assigns {
             return Ok(Item::Value(value));
         }
         self.assign_to(&e.left, Item::Value(value))?;
         Ok(Item::unit())
-    }
-
-    /// An elementwise op whose operands have one element type.
-    pub(super) fn elementwise(
-        &mut self,
-        op: Op,
-        operands: Vec<ValueId>,
-        at: proc_macro2::Span,
-    ) -> Lowered<ValueId> {
-        self.op(op, operands, Attrs::default(), Some(at))
     }
 
     /// How far to shift: Rust takes any integer type, the graph that of the value.

@@ -120,9 +120,8 @@ impl Lowerer<'_> {
 
     /// Whether a struct literal has fields of which its type tells more: literals, `None`, empty lists.
     fn is_incomplete(&self, record: &jit_ir::Node) -> bool {
-        let nodes = &self.graph.nodes;
         let empty = |v: &ValueId| {
-            let made = nodes.ids().map(|id| &nodes[id]).find(|n| n.results.contains(v));
+            let made = self.graph.definition(*v).map(|id| &self.graph.nodes[id]);
             made.is_some_and(|n| n.op == Op::None || (n.op == Op::List && n.operands.is_empty()))
         };
         record.operands.iter().any(|v| self.has_open(*v) || empty(v))
@@ -134,8 +133,7 @@ impl Lowerer<'_> {
             Ty::Scalar(_) | Ty::Tensor(_) | Ty::List(_) => !self.typing.vars.is_settled(ty),
             Ty::Opaque | Ty::Hole => false,
         };
-        let nodes = &self.graph.nodes;
-        let made = nodes.ids().map(|id| &nodes[id]).find(|n| n.results.contains(&value));
+        let made = self.graph.definition(value).map(|id| &self.graph.nodes[id]);
         open(self.ty(value))
             || made.is_some_and(|n| {
                 matches!(n.op, Op::Record | Op::Tuple | Op::Some)

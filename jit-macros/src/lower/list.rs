@@ -217,15 +217,7 @@ impl Lowerer<'_> {
 
     /// The values of a literal or of constants, as integers.
     pub(super) fn constant_int(&self, value: ValueId) -> Option<i64> {
-        self.constant_scalar(value).filter(|s| s.dtype().is_int()).map(Scalar::as_i64)
-    }
-
-    fn constant_scalar(&self, value: ValueId) -> Option<Scalar> {
-        let node = self.graph.nodes.ids().map(|id| &self.graph.nodes[id]).find(|n| n.results == [value])?;
-        match &node.attrs.value {
-            Some(jit_ir::Const::Scalar(s)) if node.op == Op::Const => Some(*s),
-            _ => None,
-        }
+        self.graph.constant_of(value).filter(|s| s.dtype().is_int()).map(Scalar::as_i64)
     }
 
     /// Whether a value may be a list.

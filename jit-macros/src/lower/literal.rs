@@ -133,7 +133,7 @@ impl Lowerer<'_> {
         let Ok(single) = digits.parse() else { return };
         self.typing.singles.insert(literal, vec![single]);
         if jit_ir::text::rounds_twice(&digits, value)
-            && let Some(id) = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [literal])
+            && let Some(id) = self.graph.definition(literal)
         {
             self.graph.nodes[id].attrs.text = Some(digits);
         }

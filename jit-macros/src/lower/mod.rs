@@ -342,11 +342,10 @@ impl Lowerer<'_> {
 
     /// Appends a node with one result, typed by the op's rule. What does not fit is left to rustc.
     fn op(&mut self, op: Op, mut operands: Vec<ValueId>, attrs: Attrs, at: Option<Span>) -> Lowered<ValueId> {
-        if let (Op::Sum | Op::Mean, [x]) = (op, &operands[..])
+        if let (Some(dtype), [x]) = (jit_ir::ops::types::counted(op), &operands[..])
             && matches!(self.ty(*x), Ty::Tensor(var) if self.typing.vars.get(var) == Some(DType::Bool))
         {
             // Bools are counted.
-            let dtype = if op == Op::Sum { DType::I64 } else { DType::F32 };
             let ty = Ty::Tensor(self.typing.vars.known(dtype));
             operands = vec![self.node(Op::Cast, operands, Attrs::dtype(dtype), ty, at)];
         }

@@ -374,8 +374,7 @@ impl Lowerer<'_> {
     /// Adds the name of the user's method to the node that gives a value.
     pub(super) fn or_method(&mut self, item: &Item, link: Option<String>) {
         let (Item::Value(value), Some(link)) = (item, link) else { return };
-        let node = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [*value]);
-        if let Some(node) = node {
+        if let Some(node) = self.graph.definition(*value) {
             let text = &mut self.graph.nodes[node].attrs.text;
             *text = Some(text.as_ref().map_or(link.clone(), |own| format!("{own} {link}")));
         }

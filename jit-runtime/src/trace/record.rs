@@ -226,7 +226,7 @@ impl Recording {
 impl Recorder {
     /// Whether a value is a size, which strict traces may look at.
     fn is_size(&self, value: ValueId) -> bool {
-        let made = self.graph.nodes.ids().find(|id| self.graph.nodes[*id].results == [value]);
+        let made = self.graph.definition(value);
         made.is_some_and(|id| matches!(self.graph.nodes[id].op, Op::Dim | Op::Len | Op::Rank | Op::Sizes))
     }
 
