@@ -83,7 +83,7 @@ pub(crate) fn derive(item: &DeriveInput, errors: &mut Errors) -> TokenStream {
     }
 }
 
-/// Type parameters without a bound stand for other Pytrees.
+/// A type parameter without a bound has to be a Pytree, too.
 fn bounded(generics: &syn::Generics) -> syn::Generics {
     let mut bounded = generics.clone();
     let named: Vec<String> = generics

@@ -20,11 +20,11 @@ pub(crate) struct Signature {
     pub(crate) shapes: Vec<Shape>,
     /// Whether `fast_math` is set.
     pub(crate) fast: bool,
-    /// Names that stand before a `<` somewhere in the function.
+    /// Names that are written with type arguments somewhere in the function.
     pub(crate) with_parameters: BTreeSet<String>,
 }
 
-/// The names that stand before a `<`, with or without `::`.
+/// The names followed by a `<`, with or without `::`.
 fn with_parameters(tokens: proc_macro2::TokenStream, out: &mut BTreeSet<String>) {
     use proc_macro2::TokenTree;
     let mut last = None;

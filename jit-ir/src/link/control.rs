@@ -187,7 +187,7 @@ pub(super) fn grown(shape: &Tree<ValueId>, other: &Tree<ValueId>) -> Tree<ValueI
             Tree::Record(a.iter().map(field).collect())
         }
         (Tree::List(a), Tree::List(b)) => Tree::List(Box::new(grown(a, b))),
-        // An array whose elements a trip writes is a list.
+        // An array whose elements an iteration writes is a list.
         (Tree::Tuple(_), list @ Tree::List(_)) => list.clone(),
         (Tree::Option(flag, a), Tree::Option(_, b)) => Tree::Option(*flag, Box::new(grown(a, b))),
         (shape, _) => shape.clone(),

@@ -464,8 +464,8 @@ impl quote::ToTokens for Private {
     }
 }
 
-/// A body that could not be captured, although no message says why: rustc has reported it, or else this constant. It stands behind
-/// a generic function, which is instantiated when code is generated: only if there is no other error.
+/// A body that could not be captured, although no message says why: rustc has reported it, or else this constant does. A
+/// generic function reads it, which is instantiated when code is generated: only if there is no other error.
 pub(crate) fn uncaptured(name: &Ident, texts: &Texts) -> TokenStream {
     let reason = texts.reason.clone().unwrap_or_else(|| Reason::unknown("types that do not fit"));
     let message = reason.message(name);

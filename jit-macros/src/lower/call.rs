@@ -255,7 +255,7 @@ impl Lowerer<'_> {
                 return self.error(
                     &e.method,
                     Code::Method,
-                    "`rows` stands in a script only in `for`",
+                    "a script takes the rows of a tensor only in `for`",
                     "write `for row in x.rows() { .. }`, or take one row: `x.index_axis(0, i)`",
                 );
             }
@@ -503,7 +503,7 @@ impl Lowerer<'_> {
         let name = path.path.to_token_stream().to_string().replace(' ', "");
         let items = self.items(e.args.iter())?;
         let mut path = path.path.clone();
-        // Of a generic script the types stand in the name; its handle has none.
+        // The type arguments of a generic script are kept in the name; its handle takes none.
         path.segments.iter_mut().for_each(|s| s.arguments = syn::PathArguments::None);
         self.call_linked(name, Link::Function(path), items, e.span())
     }

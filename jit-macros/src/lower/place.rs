@@ -35,7 +35,7 @@ fn found_or_missing(
     let (code, what, help) = no_script(&method.to_string());
     let message = Reason::known(method.span(), code, what, help).message(method);
     let at = method.span();
-    // The receiver stands outside of where the trait is known: in it there may be a trait of the same method.
+    // The receiver is evaluated outside of the trait's scope: it may itself declare a trait with a method of that name.
     quote_spanned! { at =>
         match &(#place) { jit_receiver => {
             #[allow(dead_code)]

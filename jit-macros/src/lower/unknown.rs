@@ -133,7 +133,7 @@ pub(super) fn no_script(name: &str) -> (Code, String, String) {
             Code::Call,
             format!("`{name}` is no script: a script calls methods of a `#[script] impl` block"),
             format!(
-                "write `#[script]` above the `impl` that `{name}` stands in, or pass what it gives as an argument"
+                "write `#[script]` above the `impl` block of `{name}`, or pass what it gives as an argument"
             ),
         ),
     }
