@@ -27,7 +27,7 @@ impl Kind {
     }
 }
 
-/// The block with its functions replaced, and what stands beside it.
+/// The block with its functions replaced, and the items generated next to it.
 pub(crate) fn expand(item: &ItemImpl, kind: Kind, errors: &mut Errors) -> Option<TokenStream> {
     if let Some((path, _)) = &item.trait_ {
         errors.push(

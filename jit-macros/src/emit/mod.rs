@@ -495,7 +495,7 @@ pub(crate) fn script(item: &ItemFn, texts: &Texts, options: &Options) -> TokenSt
     quote! { #function #beside }
 }
 
-/// What stands beside a scripted method's block.
+/// What is generated next to a scripted method's block.
 pub(crate) fn script_method(item: &ItemFn, texts: &Texts, owner: &Owner) -> TokenStream {
     script_module(&Parts::new(item, Some(owner)), texts)
 }

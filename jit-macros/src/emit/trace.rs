@@ -16,7 +16,7 @@ pub(crate) fn trace(item: &ItemFn, options: Traced) -> TokenStream {
     quote! { #function #beside }
 }
 
-/// What stands beside a traced method's block.
+/// What is generated next to a traced method's block.
 pub(crate) fn trace_method(item: &ItemFn, owner: &Owner, options: Traced) -> TokenStream {
     trace_beside(&Parts::new(item, Some(owner)), options)
 }
